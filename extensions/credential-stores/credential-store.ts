@@ -1,0 +1,53 @@
+/**
+ * Where consumers and credentials are kept; only auth comes here. Every write gets the scope's next `version` and
+ * leaves a change in the log, in one atomic step, so that edges can catch up on what to forget.
+ */
+export interface StoredConsumer {
+  readonly name: string
+  readonly groups: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
+  readonly owner: string
+  readonly credentials: readonly StoredCredential[]
+}
+
+export type StoredCredential =
+  | { readonly kind: 'apiKey'; readonly id: string; readonly hash: string; readonly expiresAtMs: number; readonly createdAtMs: number }
+  | { readonly kind: 'basic'; readonly id: string; readonly username: string; readonly passwordHash: string }
+  | { readonly kind: 'jwtSubject'; readonly id: string; readonly subject: string }
+
+export interface CredentialChangeRecord {
+  readonly version: number
+  readonly kind: 'consumer' | 'credential'
+  readonly consumer: string
+  /** Empty for `consumer`. */
+  readonly credentialId: string
+  /** Token subjects whose answer changes. */
+  readonly subjects: readonly string[]
+}
+
+export type ConsumersWrite =
+  | { readonly outcome: 'written'; readonly version: number }
+  | { readonly outcome: 'exists'; readonly names: readonly string[] }
+  /** An API key id, user name or subject belongs to another consumer. */
+  | { readonly outcome: 'taken'; readonly detail: string }
+
+/** Every call rejects with `dependency.store_unreachable` when the store cannot answer; none hangs beyond 5 s. */
+export interface CredentialStore {
+  version(scope: string): Promise<number>
+  consumer(scope: string, name: string): Promise<StoredConsumer | undefined>
+  /** By name, from `after` (exclusive) on. */
+  consumers(scope: string, options: { after?: string; limit: number }): Promise<StoredConsumer[]>
+  /** Adds or replaces whole consumers, all or none. */
+  putConsumers(scope: string, consumers: readonly StoredConsumer[], options: { createOnly: boolean }): Promise<ConsumersWrite>
+  /** The new version, or undefined when there is none of that name. */
+  deleteConsumer(scope: string, name: string): Promise<number | undefined>
+  /** The new version, or undefined when there is no such consumer. */
+  addCredential(scope: string, consumer: string, credential: StoredCredential): Promise<number | undefined>
+  deleteCredential(scope: string, consumer: string, credentialId: string): Promise<number | undefined>
+  findApiKey(scope: string, id: string): Promise<{ consumer: StoredConsumer; credential: StoredCredential & { kind: 'apiKey' } } | undefined>
+  findSubject(scope: string, subject: string): Promise<{ consumer: StoredConsumer; credential: StoredCredential & { kind: 'jwtSubject' } } | undefined>
+  /** Undefined: the log does not reach back to `afterVersion`. Kept for 72 h or 10,000 changes at least. */
+  changes(scope: string, afterVersion: number): Promise<CredentialChangeRecord[] | undefined>
+  ping(): Promise<void>
+  close(): Promise<void>
+}

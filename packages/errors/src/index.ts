@@ -1,0 +1,6 @@
+export { catalogue, isErrorCode, sourceOf } from './catalogue.ts'
+export type { CatalogueEntry, ErrorCode, ErrorSource, RetryRule } from './catalogue.ts'
+export { codeOf, SluiceError } from './sluice-error.ts'
+export type { ErrorOptions } from './sluice-error.ts'
+export { errorBody, problemBody } from './error-body.ts'
+export type { ErrorBody, ErrorFacts } from './error-body.ts'

@@ -1,0 +1,12 @@
+/** Time as a dependency, so that tests own it. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch; may jump. For instants that others see. */
+  now(): number
+  /** Milliseconds that only grow. For durations and deadlines. */
+  monotonic(): number
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+}

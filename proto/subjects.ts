@@ -1,0 +1,87 @@
+/**
+ * Every subject on the bus, with its direction. `scope` and `edge` are one token each: what a subject cannot hold
+ * is escaped by `subjectToken`, so that a host name with dots stays one token.
+ */
+const prefix = 'gw.v1'
+
+/** `name` as one subject token: letters, digits, `-` and `_` stay, the rest becomes `=XX` by UTF-8 byte. */
+export function subjectToken(name: string): string {
+  return name.replace(/[^A-Za-z0-9_-]/gu, (character) =>
+    [...new TextEncoder().encode(character)].map((byte) => `=${byte.toString(16).padStart(2, '0')}`).join(''),
+  )
+}
+
+const on = (path: string) => (scope: string) => `${prefix}.${path}.${subjectToken(scope)}`
+
+export const subjects = {
+  /** control → all, publish: ConfigHint */
+  configHint: on('cfg.hint'),
+  /** all → control, request, queue `control`: ConfigRequest → ConfigReply */
+  configGet: on('cfg.get'),
+  /** edge → every control, request (the first answer counts): EdgeReport → EdgeReportReply */
+  edgeReport: (scope: string, edge: string) => `${prefix}.node.hb.${subjectToken(scope)}.${subjectToken(edge)}`,
+  /** control's subscription to all edges' reports */
+  edgeReports: (scope: string) => `${prefix}.node.hb.${subjectToken(scope)}.*`,
+  /** control → edges, publish: RollCall */
+  rollCall: on('node.call'),
+
+  /** edge → auth, request, queue `auth`: ApiKeyRequest → ApiKeyReply */
+  authKey: on('auth.key'),
+  /** edge → auth, request, queue `auth`: SubjectRequest → SubjectReply */
+  authSubject: on('auth.subject'),
+  /** edge → auth, request, queue `auth`: KeySetRequest → KeySet */
+  authKeySet: on('auth.keyset.get'),
+  /** auth → edges, publish: KeySet */
+  authKeySetChanged: on('auth.keyset.changed'),
+  /** auth → edges, sequenced: CredentialChange */
+  authChanged: on('auth.revoke'),
+  /** edge → auth, request, queue `auth`: CredentialChangesRequest → CredentialChangesReply */
+  authChanges: on('auth.changes'),
+  /** control → auth, request, queue `auth`: ConsumersListRequest → ConsumersListReply */
+  consumersList: on('auth.consumers.list'),
+  /** control → auth, request, queue `auth`: ConsumerGetRequest → ConsumerGetReply */
+  consumerGet: on('auth.consumers.get'),
+  /** control → auth, request, queue `auth`: ConsumersPutRequest → CredentialWriteReply */
+  consumersPut: on('auth.consumers.put'),
+  /** control → auth, request, queue `auth`: ConsumerDeleteRequest → CredentialWriteReply */
+  consumerDelete: on('auth.consumers.delete'),
+  /** control → auth, request, queue `auth`: ApiKeyCreateRequest → ApiKeyCreateReply */
+  apiKeyCreate: on('auth.credentials.create'),
+  /** control → auth, request, queue `auth`: CredentialDeleteRequest → CredentialWriteReply */
+  credentialDelete: on('auth.credentials.delete'),
+
+  /** control → ratelimit, request, queue `ratelimit`: LimitPeekRequest → LimitPeekReply */
+  limitPeek: on('rl.peek'),
+  /** control → ratelimit, request, queue `ratelimit`: LimitResetRequest → LimitResetReply */
+  limitReset: on('rl.reset'),
+
+  /** discovery → all, sequenced: UpstreamState */
+  upstreamState: on('disc.delta'),
+  /** all → discovery, request, queue `discovery`: UpstreamStatesRequest → UpstreamStatesReply */
+  upstreamStates: on('disc.get'),
+  /** instance or control → discovery, request, queue `discovery`: RegisterRequest → RegisterReply */
+  register: on('disc.reg'),
+  /** instance or control → discovery, request, queue `discovery`: DeregisterRequest → DeregisterReply */
+  deregister: on('disc.dereg'),
+  /** discovery → discovery, publish: RegistrationChange */
+  registrationChanged: on('disc.registered'),
+
+  /** host agent → analytics, request, queue `analytics`: UsageBatch → UsageBatchReply */
+  usageBatch: on('obs.ledger'),
+  /** control → analytics, request, queue `analytics`: UsageQuery → UsageQueryReply */
+  usageQuery: on('obs.usage'),
+  /** control → analytics, request, queue `analytics`: TopRoutesQuery → TopRoutesReply */
+  topRoutes: on('obs.routes'),
+} as const
+
+/** The queue groups: one instance of the service answers each request. */
+export const queues = {
+  control: 'control',
+  auth: 'auth',
+  ratelimit: 'ratelimit',
+  discovery: 'discovery',
+  analytics: 'analytics',
+} as const
+
+/** The scope of everything until workspaces come. */
+export const defaultScope = 'default'
