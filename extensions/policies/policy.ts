@@ -1,0 +1,140 @@
+/**
+ * The contract of a policy. `schema.ts` of a policy's folder exports a `PolicySchema`, its implementation a
+ * `compile` function. Compiled once per snapshot and route, then run as one step of a plain loop; a hook answers
+ * synchronously whenever it can and returns a promise only when something has to be fetched.
+ */
+import type { ErrorCode } from '@sluice/errors'
+import type { z } from 'zod'
+import type { Exchange, Identity } from './exchange.ts'
+
+export type HookName = 'onRequest' | 'onRequestBody' | 'onAttempt' | 'onUpstreamResponse' | 'onResponse' | 'onResponseBody' | 'onDone'
+
+export interface PolicySchema<S = unknown> {
+  readonly name: string
+  readonly settings: z.ZodType<S>
+  readonly hooks: readonly HookName[]
+  /** An identity policy says who is calling. Several on a route must all pass. */
+  readonly identity?: true
+  /** These settings need no identity: the policy runs before the identity policies. */
+  readonly early?: (settings: S) => boolean
+  /** The policy answers by itself: a route with it needs no upstream. */
+  readonly answers?: true
+  /** Policies inside the settings, to be checked and compiled like those of a route. */
+  readonly nested?: (settings: S) => readonly { path: readonly (string | number)[]; entry: Record<string, unknown> }[]
+  /** Problems that a schema cannot say, such as a wildcard beside credentials. Paths lead into the settings. */
+  readonly problems?: (settings: S) => readonly { path: readonly (string | number)[]; message: string }[]
+}
+
+/** The walk ends here: an answer to send, or a refusal with a code of the catalogue. */
+export type Decision = Answer | Refusal
+
+export interface Answer {
+  readonly kind: 'answer'
+  readonly status: number
+  /** Flat `[name, value, …]`. */
+  readonly headers: readonly string[]
+  readonly body: string
+}
+
+export interface Refusal {
+  readonly kind: 'refusal'
+  readonly code: ErrorCode
+  /** For the client: what to do next. No secrets. */
+  readonly message?: string
+  readonly headers?: readonly string[]
+}
+
+export function refuse(code: ErrorCode, message?: string, headers?: readonly string[]): Refusal {
+  return { kind: 'refusal', code, ...(message === undefined ? {} : { message }), ...(headers === undefined ? {} : { headers }) }
+}
+
+export type HookResult = Decision | undefined
+
+export interface Policy {
+  onRequest?(exchange: Exchange): HookResult | Promise<HookResult>
+  /** Sees each chunk on its way to the upstream. */
+  onRequestBody?(exchange: Exchange, bytesSoFar: number): HookResult
+  /** Before the response is sent, the upstream's or an answer; in reverse order. */
+  onResponse?(exchange: Exchange): void | Promise<void>
+  /** Observes the finished exchange. */
+  onDone?(exchange: Exchange): void
+}
+
+export interface PolicyModule<S = never> {
+  compile(settings: S, parts: PolicyParts): Policy
+}
+
+/** What a policy is given. It never sees the bus. */
+export interface PolicyParts {
+  readonly clock: { now(): number; monotonic(): number }
+  readonly logger: { warn(facts: object, message: string): void; info(facts: object, message: string): void }
+  readonly identity: IdentityPart
+  readonly quota: QuotaPart
+  /** Where it stands: a name that stays the same while the policy's place and name do. */
+  readonly place: PolicyPlace
+  /** For policies that hold others. */
+  compile(entry: Record<string, unknown>): Policy
+}
+
+export interface PolicyPlace {
+  /** `global`, `upstream:users`, `route:get-user`, `group:gold` */
+  readonly level: string
+  readonly type: string
+  /** The `name` setting, or the type. */
+  readonly name: string
+}
+
+export type Verdict =
+  | { readonly outcome: 'valid'; readonly identity: Identity }
+  /** `reason` is for the access record and for explain; the client is told no more than `policy.unauthenticated`. */
+  | { readonly outcome: 'invalid'; readonly reason: string }
+  /** The gateway's own part is away: a `dependency.*` code, answered 503. */
+  | { readonly outcome: 'unavailable'; readonly code: ErrorCode }
+
+export interface TokenRules {
+  readonly issuer: string | undefined
+  readonly audiences: readonly string[]
+  readonly algorithms: readonly string[] | undefined
+  readonly jwksUri: string | undefined
+  /** The JWKS document's text. */
+  readonly jwks: string | undefined
+  readonly keys: readonly { kid?: string; alg?: string; pem?: string; secret?: string }[] | undefined
+  readonly leewaySeconds: number
+  readonly requiredClaims: Readonly<Record<string, unknown>> | readonly string[]
+  readonly consumerClaim: string
+  readonly insecure: boolean
+}
+
+export interface IdentityPart {
+  /** A checker of signed tokens under one set of rules; compiled once, shared by equal rules. */
+  tokens(rules: TokenRules): { check(token: string): Verdict | Promise<Verdict> }
+  keys(rules: { cacheSeconds: number; staleSeconds: number }): { check(key: string): Verdict | Promise<Verdict> }
+}
+
+export interface LimiterRules {
+  /** Stays the same while the limit's place and name do: counts are kept under it. */
+  readonly counter: string
+  readonly algorithm: 'token-bucket'
+  readonly limit: number
+  readonly windowSeconds: number
+  readonly burst: number
+  readonly mode: 'exact' | 'local'
+  readonly failure: 'open' | 'local' | 'closed'
+}
+
+export interface LimitVerdict {
+  readonly admitted: boolean
+  readonly remaining: number
+  readonly resetMs: number
+  readonly retryAfterMs: number
+  /** How it was decided: by the counters, or while they were away. */
+  readonly decidedBy: 'counters' | 'open' | 'local' | 'closed'
+}
+
+export interface QuotaPart {
+  limiter(rules: LimiterRules): { take(key: string, cost: number): LimitVerdict | Promise<LimitVerdict> }
+}
+
+export interface CatalogueEntry extends PolicySchema<never> {
+  load(): Promise<PolicyModule>
+}

@@ -1,0 +1,67 @@
+import { z } from 'zod'
+import { policyList } from './policy-entry.ts'
+import { resourceMarks, resourceName } from './strings.ts'
+
+const host = z
+  .string()
+  .regex(/^(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(:\d{1,5})?$|^\[[0-9A-Fa-f:.]+\](:\d{1,5})?$/, 'a host such as "api.example.com", "*.example.com" or "api.example.com:8443"')
+
+const pathTemplate = z.string().superRefine((value, context) => {
+  const problem = pathTemplateProblem(value)
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
+})
+
+/** What is wrong with a path template, or undefined: `/a/{b}/c`, with `{rest*}` only as the last segment. */
+export function pathTemplateProblem(value: string): string | undefined {
+  if (!value.startsWith('/')) return 'a path begins with "/"'
+  const names = new Set<string>()
+  const segments = value.slice(1).split('/')
+  for (const [index, segment] of segments.entries()) {
+    if (!segment.includes('{') && !segment.includes('}')) continue
+    const match = /^\{([A-Za-z_][A-Za-z0-9_]*)(\*?)\}$/.exec(segment)
+    if (match === null) return `a parameter fills a whole segment, such as "/{id}/"; found "${segment}"`
+    if (match[2] === '*' && index !== segments.length - 1) return `"{${match[1]}*}" can only be the last segment`
+    if (names.has(match[1]!)) return `the parameter "${match[1]}" stands twice`
+    names.add(match[1]!)
+  }
+  return undefined
+}
+
+/** A value, `*` for present, `~regex` for a pattern (RE2 syntax, not anchored). */
+const condition = z.string()
+
+export const routeMatch = z
+  .strictObject({
+    hosts: z.array(host).min(1).max(1000).optional(),
+    path: pathTemplate.optional().describe('Exact, with parameters {name} and a last {rest*}.'),
+    pathPrefix: z.string().startsWith('/').optional().describe('Ends at a segment boundary.'),
+    pathRegex: z.string().min(1).max(4096).optional().describe('RE2 syntax; not anchored.'),
+    methods: z.array(z.string().regex(/^[A-Z][A-Z0-9_-]{0,31}$/, 'a method in capitals, such as "GET"')).min(1).optional(),
+    headers: z.record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'a header field name'), condition).optional(),
+    query: z.record(z.string().min(1), condition).optional(),
+    addresses: z.array(z.union([z.cidrv4(), z.cidrv6()], 'an address range such as "10.0.0.0/8"')).min(1).optional(),
+  })
+  .refine(
+    (value) => [value.path, value.pathPrefix, value.pathRegex].filter((one) => one !== undefined).length <= 1,
+    'only one of "path", "pathPrefix" and "pathRegex"',
+  )
+
+export const rewrite = z
+  .strictObject({
+    stripPrefix: z.string().startsWith('/').optional(),
+    path: z.string().startsWith('/').optional().describe('The new path; {name} is the parameter.'),
+  })
+  .refine((value) => (value.stripPrefix === undefined) !== (value.path === undefined), 'needs either "stripPrefix" or "path"')
+
+export const route = z.strictObject({
+  name: resourceName,
+  match: routeMatch,
+  upstream: resourceName.optional(),
+  rewrite: rewrite.optional(),
+  policies: policyList.default([]),
+  onClientAbort: z.enum(['cancel', 'continue']).default('cancel').describe('What happens upstream when the client leaves.'),
+  ...resourceMarks,
+})
+
+export type Route = z.output<typeof route>
+export type RouteMatch = z.output<typeof routeMatch>
