@@ -1,0 +1,54 @@
+// Downloads of server programs into `.cache/` at the repository's root, through the ordinary clients of their
+// registries. Versions are pinned by the callers, so a cache never holds the wrong one.
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+export const REPOSITORY = join(import.meta.dirname, '../..')
+const CACHE = join(REPOSITORY, '.cache')
+
+/**
+ * The directory `.cache/<name>`, filled by `fill` when it is not there. Filled beside its place and moved in one
+ * step, so that an interrupted or a simultaneous download never leaves half a directory.
+ */
+export async function cached(name: string, fill: (directory: string) => Promise<void>): Promise<string> {
+  const place = join(CACHE, name)
+  if (existsSync(place)) return place
+  mkdirSync(CACHE, { recursive: true })
+  const draft = mkdtempSync(join(CACHE, 'download-'))
+  try {
+    await fill(draft)
+    if (!existsSync(place)) renameSync(draft, place)
+  } finally {
+    rmSync(draft, { recursive: true, force: true })
+  }
+  return place
+}
+
+/** Unpacks the wheel `requirement` (such as `name==1.2`) into `directory`, without what it depends on. */
+export async function installWheel(requirement: string, directory: string): Promise<void> {
+  const args = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--no-input', '--disable-pip-version-check', '--target', directory, requirement]
+  try {
+    await run('python3', args, { timeout: 300_000 })
+  } catch (error) {
+    throw new Error(`python3 -m pip could not install ${requirement}: ${lastLines(error)}`, { cause: error })
+  }
+}
+
+/** Copies the jars of `pom` (the path of a pom.xml) and all they depend on into `directory`. */
+export async function copyJars(pom: string, directory: string): Promise<void> {
+  const args = ['-B', '-q', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${directory}`]
+  try {
+    await run('mvn', args, { timeout: 600_000, maxBuffer: 16 << 20 })
+  } catch (error) {
+    throw new Error(`mvn could not fetch the jars of ${pom}: ${lastLines(error)}`, { cause: error })
+  }
+}
+
+function lastLines(error: unknown): string {
+  const { stderr = '', stdout = '', message = '' } = error as { stderr?: string; stdout?: string; message?: string }
+  return (stderr.trim() || stdout.trim() || message).split('\n').slice(-5).join('\n')
+}

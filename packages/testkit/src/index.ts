@@ -1,0 +1,22 @@
+export { createFakeClock, type FakeClock } from './fake-clock.ts'
+export { waitUntil, type WaitOptions } from './wait-until.ts'
+export { freePort, freePorts } from './free-port.ts'
+export { fetchOnce, type FetchedResponse, type FetchOptions } from './http-client.ts'
+export { runProcess, startProcess, type Cleanup, type Exit, type ProcessOptions, type RunningProcess } from './child-process.ts'
+export { ScriptedUpstream, startUpstream, type RecordedRequest, type UpstreamOptions } from './scripted-upstream.ts'
+export { afterDelay, afterPromise, answer, closeConnection, echo, neverAnswer, rawBytes, resetConnection, streamChunks, type Reply, type Script } from './upstream-scripts.ts'
+export {
+  missingServer,
+  needServer,
+  sharedServers,
+  startCassandra,
+  startNats,
+  startRedis,
+  type CassandraOptions,
+  type CassandraServer,
+  type NatsOptions,
+  type NatsServer,
+  type RedisOptions,
+  type RedisServer,
+  type ServerName,
+} from './servers.ts'

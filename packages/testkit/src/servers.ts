@@ -1,0 +1,39 @@
+import type { TestContext } from 'node:test'
+
+export { start as startNats, type NatsOptions, type NatsServer } from '../../../infra/local/nats.ts'
+export { start as startRedis, type RedisOptions, type RedisServer } from '../../../infra/local/redis.ts'
+export { start as startCassandra, type CassandraOptions, type CassandraServer } from '../../../infra/local/cassandra.ts'
+
+export type ServerName = 'nats' | 'redis' | 'cassandra'
+
+const VARIABLES: Record<ServerName, string> = {
+  nats: 'SLUICE_TEST_NATS_URL',
+  redis: 'SLUICE_TEST_REDIS_URL',
+  cassandra: 'SLUICE_TEST_CASSANDRA',
+}
+
+/**
+ * Addresses of the servers that all test files of this run share, undefined for one that was not started:
+ * URLs of NATS and Redis, host:port of Cassandra. Keep to subjects, keys and keyspaces of your own in them.
+ */
+export function sharedServers(): Record<ServerName, string | undefined> {
+  return { nats: process.env[VARIABLES.nats], redis: process.env[VARIABLES.redis], cassandra: process.env[VARIABLES.cassandra] }
+}
+
+/**
+ * Why tests of `name` cannot run here, for the `skip` option of a test or suite; false when they can. With CI
+ * set there is no skipping: it throws.
+ */
+export function missingServer(name: ServerName): string | false {
+  if (sharedServers()[name]) return false
+  const reason = `no ${name} was started (${VARIABLES[name]} is not set; \`npm test -- PATH\` starts it)`
+  if (process.env.CI) throw new Error(reason)
+  return reason
+}
+
+/** The address of the shared server, or undefined after having skipped the test: then return at once. */
+export function needServer(t: Pick<TestContext, 'skip'>, name: ServerName): string | undefined {
+  const reason = missingServer(name)
+  if (reason) t.skip(reason)
+  return sharedServers()[name]
+}
