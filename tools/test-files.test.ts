@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { findTestFiles, normaliseFilter, serversFor } from './test-files.ts'
+
+function makeTree(t: TestContext, files: Record<string, string>): string {
+  const root = mkdtempSync(join(tmpdir(), 'sluice-test-files-'))
+  t.after(() => rmSync(root, { recursive: true, force: true }))
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true })
+    writeFileSync(join(root, path), text)
+  }
+  return root
+}
+
+test('what needs a server or a process runs apart', (t) => {
+  const root = makeTree(t, {
+    'extensions/buses/nats/nats.test.ts': '',
+    'extensions/buses/local/local.test.ts': '',
+    'services/edge/src/router/router.test.ts': '',
+    'services/edge/test/drain.test.ts': '',
+    'packages/http/node_modules/x/x.test.ts': '',
+    'e2e/cases/routing.test.ts': '',
+  })
+  const { together, apart } = findTestFiles(root)
+  assert.deepEqual(together, ['extensions/buses/local/local.test.ts', 'services/edge/src/router/router.test.ts'])
+  assert.deepEqual(apart, ['e2e/cases/routing.test.ts', 'extensions/buses/nats/nats.test.ts', 'services/edge/test/drain.test.ts'])
+  assert.deepEqual(findTestFiles(root, ['extensions/buses']).apart, ['extensions/buses/nats/nats.test.ts'])
+})
+
+test('filters may be typed in several ways', () => {
+  assert.equal(normaliseFilter('/a/b', './cli'), 'cli')
+  assert.equal(normaliseFilter('/a/b', '/a/b/cli/x.test.ts'), 'cli/x.test.ts')
+})
+
+test('Cassandra starts only for files that speak of it, themselves or in what they import from beside them', (t) => {
+  const root = makeTree(t, {
+    'e2e/a.test.ts': `import { x } from './harness.ts'`,
+    'e2e/harness.ts': `needServer(t, 'cassandra')`,
+    'e2e/b.test.ts': `needServer(t, 'nats')`,
+  })
+  assert.deepEqual(serversFor(root, ['e2e/a.test.ts']), ['nats', 'redis', 'cassandra'])
+  assert.deepEqual(serversFor(root, ['e2e/b.test.ts']), ['nats', 'redis'])
+  assert.deepEqual(serversFor(root, []), [])
+})

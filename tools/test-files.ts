@@ -1,0 +1,51 @@
+// Which test files there are, which of them run together in one process, and which servers the others need.
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import type { ServerName } from '../packages/testkit/src/servers.ts'
+
+export const REPOSITORY = join(import.meta.dirname, '..')
+
+const PLACES = '{proto,packages,extensions,services,cli,console,examples,infra,loadtest,tools,e2e}/**/*.test.ts'
+// What talks to servers or starts processes gets a process of its own, so that it can hold up or end nothing else.
+const APART = [/^e2e\//, /\/test\//, /^extensions\/[^/]+\/(nats|redis|cassandra|postgres)\//]
+
+export interface TestFiles {
+  /** Run in one process, one after the other. */
+  together: string[]
+  /** Run in a process each, two at a time. */
+  apart: string[]
+}
+
+/** Paths relative to `root`; with `filters` only those that contain one of them. */
+export function findTestFiles(root: string, filters: readonly string[] = []): TestFiles {
+  const isWanted = (path: string) => filters.length === 0 || filters.some((filter) => path.includes(filter))
+  const all = globSync(PLACES, { cwd: root, exclude: (path) => path.includes('node_modules') })
+  const paths = all.map((path) => path.replaceAll('\\', '/')).filter(isWanted).sort()
+  const isApart = (path: string) => APART.some((pattern) => pattern.test(path))
+  return { together: paths.filter((path) => !isApart(path)), apart: paths.filter(isApart) }
+}
+
+/** A filter as a user may type it: absolute, or with a leading `./`. */
+export function normaliseFilter(root: string, filter: string): string {
+  return (filter.startsWith('/') ? relative(root, filter) : filter).replace(/^\.\//, '')
+}
+
+/**
+ * The servers to start for these files. NATS and Redis start at once and are always there; Cassandra takes ten
+ * seconds and starts when a file, or what it imports from beside it, speaks of it.
+ */
+export function serversFor(root: string, apart: readonly string[]): ServerName[] {
+  if (apart.length === 0) return []
+  const seen = new Set<string>()
+  const speaksOfCassandra = apart.some((path) => mentions(join(root, path), /cassandra/i, seen))
+  return speaksOfCassandra ? ['nats', 'redis', 'cassandra'] : ['nats', 'redis']
+}
+
+function mentions(file: string, pattern: RegExp, seen: Set<string>): boolean {
+  if (seen.has(file) || !existsSync(file)) return false
+  seen.add(file)
+  const text = readFileSync(file, 'utf8')
+  if (pattern.test(text)) return true
+  const imports = [...text.matchAll(/from '(\.[^']+\.ts)'/g)].map(([, path = '']) => join(dirname(file), path))
+  return imports.some((path) => /\/(e2e|test)\//.test(path) && mentions(path, pattern, seen))
+}

@@ -1,0 +1,103 @@
+// One run of node:test over some files, and what came of it.
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { guardProcessGroup, signalGroup } from '../infra/local/process-guard.ts'
+import type { TestSummary } from './test-reporter.ts'
+
+export interface RunResult extends TestSummary {
+  name: string
+  /** What is wrong with the run itself, one sentence each. */
+  problems: string[]
+  seconds: number
+}
+
+export interface RunPlan {
+  /** The repository, or a folder that stands for one. */
+  root: string
+  name: string
+  files: readonly string[]
+  /** In one process, or in one each, two at a time. */
+  together: boolean
+  env?: Record<string, string>
+  /** Aborted when the whole run takes too long. */
+  signal?: AbortSignal
+}
+
+// Of one file that has its own process, or of one test among those that share one.
+const FILE_TIMEOUT_MS = 300_000
+
+export async function runTests(plan: RunPlan): Promise<RunResult> {
+  const start = performance.now()
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-test-run-'))
+  const summaryFile = join(directory, 'summary.json')
+  try {
+    const code = await runNode(plan, summaryFile)
+    const summary = readSummary(summaryFile)
+    return { ...(summary ?? nothing()), name: plan.name, problems: findProblems(plan, code, summary), seconds: (performance.now() - start) / 1000 }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+function runNode(plan: RunPlan, summaryFile: string): Promise<number | null> {
+  const { root, files, together, env, signal } = plan
+  const args = [...runnerOptions(together), ...files]
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    detached: true,
+    // Set in a process that is itself under test, it would make the runner believe it had been called by itself.
+    env: { ...process.env, ...env, SLUICE_TEST_SUMMARY: summaryFile, NODE_TEST_CONTEXT: undefined },
+  })
+  const { pid } = child
+  if (pid === undefined) throw new Error(`${process.execPath} could not be started`)
+  const release = guardProcessGroup(pid)
+  const abort = () => void signalGroup(pid, 'SIGKILL')
+  signal?.addEventListener('abort', abort)
+  if (signal?.aborted) abort()
+  return new Promise((resolve) => {
+    child.once('exit', (code) => {
+      signal?.removeEventListener('abort', abort)
+      release()
+      resolve(code)
+    })
+  })
+}
+
+function runnerOptions(together: boolean): string[] {
+  const url = (file: string) => pathToFileURL(join(import.meta.dirname, file)).href
+  return [
+    '--test',
+    `--test-timeout=${FILE_TIMEOUT_MS}`,
+    `--test-reporter=${url('test-reporter.ts')}`,
+    '--test-reporter-destination=stdout',
+    '--disable-warning=ExperimentalWarning',
+    ...(together ? ['--test-isolation=none', '--test-force-exit', `--import=${url('forbid-exit.ts')}`] : ['--test-concurrency=2']),
+  ]
+}
+
+function readSummary(file: string): TestSummary | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as TestSummary
+  } catch {
+    return undefined
+  }
+}
+
+function nothing(): TestSummary {
+  return { passed: 0, failed: 0, skipped: [], durations: {}, finished: [] }
+}
+
+/** node:test can be green and wrong: a file that ends the process reports nothing, and nothing counts as well. */
+function findProblems(plan: RunPlan, code: number | null, summary: TestSummary | undefined): string[] {
+  const { name, together, files, signal } = plan
+  if (signal?.aborted) return [`${name}: ended because the whole run took too long`]
+  if (!summary) return [`${name}: the run ended (exit code ${code}) without a summary`]
+  const silent = together || summary.failed > 0 ? [] : files.filter((file) => !summary.finished.includes(file))
+  const problems = silent.map((file) => `${file}: reported no test; it called process.exit, or holds none`)
+  if (code !== 0 && summary.failed === 0 && problems.length === 0) problems.push(`${name}: exit code ${code} though no test failed`)
+  return problems
+}
