@@ -48,6 +48,14 @@ export interface KnownEdge {
   readonly lastHeartbeatMs: number
 }
 
+/** What a driver is given besides its settings. */
+export interface StoreParts {
+  /** Milliseconds since the Unix epoch [the system's]. */
+  readonly clock?: { now(): number }
+  /** Told what an operator should know and nothing else would show. */
+  readonly onWarning?: (message: string) => void
+}
+
 /** Every call rejects with `dependency.store_unreachable` when the store cannot answer; none hangs beyond 5 s. */
 export interface ConfigStore {
   head(scope: string): Promise<RevisionRecord | undefined>
@@ -64,7 +72,10 @@ export interface ConfigStore {
   saveEdge(scope: string, edge: KnownEdge): Promise<void>
   removeEdge(scope: string, name: string): Promise<void>
   edges(scope: string): Promise<KnownEdge[]>
-  /** Calls back with each new head, made here or by another writer (within about a second). */
+  /**
+   * Calls back with the head that stands when watching begins, if there is one, so that none is missed, and then with
+   * each new head in order and without a gap, made here or by another writer (within about a second).
+   */
   watch(scope: string, onHead: (head: RevisionRecord) => void): { stop(): void }
   ping(): Promise<void>
   close(): Promise<void>

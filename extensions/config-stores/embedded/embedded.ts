@@ -1,0 +1,156 @@
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import type { AuditEntry, Commit, CommitOutcome, ConfigStore, KnownEdge, Revision, RevisionRecord, StoreParts } from '../config-store.ts'
+import { HeadWatchers } from './head-watchers.ts'
+import { readSettings } from '../settings.ts'
+import { answer, inTransaction, openDatabase } from './database.ts'
+import { migrations } from './migrations.ts'
+import { schema, type EmbeddedSettings } from './schema.ts'
+import { prepareStatements, recordOf, type Statements } from './statements.ts'
+
+const DAY_MS = 86_400_000
+
+/**
+ * The config store of one SQLite file, open in this process alone until `close`. Calls are done when they return;
+ * the promises are the contract's. Throws `config.invalid` for wrong settings and `dependency.store_unreachable`
+ * when the file cannot be opened, such as when another process has it.
+ */
+export async function createEmbeddedConfigStore(settings: EmbeddedSettings, parts: StoreParts = {}): Promise<ConfigStore> {
+  const { directory = '.', file = join(directory, 'config.sqlite'), busyMs, auditRetentionDays, edgeRetentionDays } = readSettings(schema, settings)
+  const now = () => (parts.clock ?? Date).now()
+  const retention = { auditMs: auditRetentionDays * DAY_MS, edgeMs: edgeRetentionDays * DAY_MS }
+  return new EmbeddedConfigStore(openDatabase(file, migrations, busyMs), now, retention)
+}
+
+export { createEmbeddedConfigStore as create }
+
+class EmbeddedConfigStore implements ConfigStore {
+  readonly #database: DatabaseSync
+  readonly #statements: Statements
+  readonly #watchers = new HeadWatchers()
+  readonly #now: () => number
+  readonly #retention: { auditMs: number; edgeMs: number }
+
+  constructor(database: DatabaseSync, now: () => number, retention: { auditMs: number; edgeMs: number }) {
+    this.#database = database
+    this.#statements = prepareStatements(database)
+    this.#now = now
+    this.#retention = retention
+  }
+
+  head(scope: string): Promise<RevisionRecord | undefined> {
+    return answer(() => this.#head(scope))
+  }
+
+  read(scope: string, revision: number): Promise<Revision | undefined> {
+    return answer(() => {
+      const row = this.#statements.record.get(scope, revision)
+      const stored = this.#statements.body.get(scope, revision)
+      return row && stored ? { ...recordOf(row), body: stored.body as Uint8Array } : undefined
+    })
+  }
+
+  list(scope: string, { before = Number.MAX_SAFE_INTEGER, limit }: { before?: number; limit: number }): Promise<RevisionRecord[]> {
+    return answer(() => this.#statements.list.all(scope, before, limit).map(recordOf))
+  }
+
+  lastFromFile(scope: string): Promise<RevisionRecord | undefined> {
+    return answer(() => {
+      const row = this.#statements.lastFromFile.get(scope)
+      return row && recordOf(row)
+    })
+  }
+
+  commit(commit: Commit): Promise<CommitOutcome> {
+    return answer(() => {
+      const { record, outcome } = inTransaction(this.#database, () => this.#compareAndSet(commit))
+      if (record) this.#watchers.tell(record)
+      return outcome
+    })
+  }
+
+  appendAudit({ scope, atMs, actor, action, outcome }: AuditEntry): Promise<void> {
+    return answer(() => {
+      inTransaction(this.#database, () => {
+        this.#statements.insertAudit.run(scope, atMs, actor, action, outcome)
+        this.#statements.trimAudit.run(this.#now() - this.#retention.auditMs)
+      })
+    })
+  }
+
+  listAudit(scope: string, { limit, beforeMs = Number.MAX_SAFE_INTEGER }: { limit: number; beforeMs?: number }): Promise<AuditEntry[]> {
+    return answer(() =>
+      this.#statements.listAudit.all(scope, beforeMs, limit).map((row) => ({
+        scope: String(row.scope),
+        atMs: Number(row.at_ms),
+        actor: String(row.actor),
+        action: String(row.action),
+        outcome: String(row.outcome),
+      })),
+    )
+  }
+
+  saveEdge(scope: string, { name, instance, lastHeartbeatMs }: KnownEdge): Promise<void> {
+    return answer(() => {
+      inTransaction(this.#database, () => {
+        this.#statements.saveEdge.run(scope, name, instance, lastHeartbeatMs)
+        this.#statements.trimEdges.run(this.#oldestEdge())
+      })
+    })
+  }
+
+  removeEdge(scope: string, name: string): Promise<void> {
+    return answer(() => void this.#statements.removeEdge.run(scope, name))
+  }
+
+  edges(scope: string): Promise<KnownEdge[]> {
+    return answer(() =>
+      this.#statements.edges.all(scope, this.#oldestEdge()).map((row) => ({
+        name: String(row.name),
+        instance: String(row.instance),
+        lastHeartbeatMs: Number(row.last_heartbeat_ms),
+      })),
+    )
+  }
+
+  watch(scope: string, onHead: (head: RevisionRecord) => void): { stop(): void } {
+    const stop = this.#watchers.add(scope, onHead, this.#database.isOpen ? this.#head(scope) : undefined)
+    return { stop }
+  }
+
+  ping(): Promise<void> {
+    return answer(() => void this.#statements.ping.get())
+  }
+
+  async close(): Promise<void> {
+    this.#watchers.clear()
+    if (this.#database.isOpen) this.#database.close()
+  }
+
+  #head(scope: string): RevisionRecord | undefined {
+    const row = this.#statements.head.get(scope)
+    return row && recordOf(row)
+  }
+
+  #oldestEdge(): number {
+    return this.#now() - this.#retention.edgeMs
+  }
+
+  /** `record` only when this call added it. Runs inside a transaction. */
+  #compareAndSet(commit: Commit): { outcome: CommitOutcome; record?: RevisionRecord } {
+    const { body, expectedHead, ...facts } = commit
+    const revision = expectedHead + 1
+    const head = this.#head(commit.scope)?.revision ?? 0
+    // A change made from a head can only ever have become the revision after it, so that is where a repeated one is.
+    const there = this.#statements.record.get(commit.scope, revision)
+    if (there?.change_id === commit.changeId) return { outcome: { outcome: 'committed', revision } }
+    if (head !== expectedHead) return { outcome: { outcome: 'conflict', head } }
+    const record: RevisionRecord = { ...facts, revision }
+    this.#statements.insertRecord.run(
+      record.scope, revision, record.digest, record.changeId, record.author,
+      record.note, record.origin, record.fileDigest, record.committedAtMs,
+    )
+    this.#statements.insertBody.run(record.scope, revision, body)
+    return { outcome: { outcome: 'committed', revision }, record }
+  }
+}
