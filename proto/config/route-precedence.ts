@@ -1,0 +1,35 @@
+import type { RouteMatch } from './route.ts'
+
+/**
+ * The order in which routes are tried, the same however the config was ordered. The edge's router and control's
+ * check for shadowed routes both stand on it: host class, then path class, then more conditions, then name.
+ */
+export const pathClasses = ['exact', 'parameters', 'tail', 'prefix', 'regex', 'any'] as const
+export type PathClass = (typeof pathClasses)[number]
+
+type PathMatch = Pick<RouteMatch, 'path' | 'pathPrefix' | 'pathRegex'>
+
+export function pathClassOf(match: PathMatch): PathClass {
+  if (match.path !== undefined) return match.path.endsWith('*}') ? 'tail' : match.path.includes('{') ? 'parameters' : 'exact'
+  if (match.pathPrefix !== undefined) return 'prefix'
+  return match.pathRegex === undefined ? 'any' : 'regex'
+}
+
+/** The path with the parameters' names taken out: two routes with the same key match the same paths. */
+export function pathKeyOf(match: PathMatch): string {
+  const pattern = match.path?.replace(/\{[^}/]*?(\*?)\}/g, '{$1}') ?? match.pathPrefix ?? match.pathRegex ?? ''
+  return `${pathClassOf(match)} ${pattern}`
+}
+
+type Conditions = Pick<RouteMatch, 'methods' | 'headers' | 'query' | 'addresses'>
+
+/** How many things besides host and path the route asks for; lists of alternatives count once. */
+export function conditionCount(match: Conditions): number {
+  const lists = (match.methods === undefined ? 0 : 1) + (match.addresses === undefined ? 0 : 1)
+  return lists + Object.keys(match.headers ?? {}).length + Object.keys(match.query ?? {}).length
+}
+
+/** Orders routes of the same host and path: more conditions first, then by name. */
+export function compareOnOnePath(a: { name: string; match: Conditions }, b: { name: string; match: Conditions }): number {
+  return conditionCount(b.match) - conditionCount(a.match) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
+}

@@ -1,0 +1,48 @@
+import { CidrSet, queryValue, type HeaderFields } from '@sluice/http'
+import type { RouteMatch } from '@sluice/proto/config'
+import { RE2JS } from 're2js'
+
+/** What the router may look at besides host and path. */
+export interface RouteQuestion {
+  readonly method: string
+  /** A CORS preflight is matched by the method it asks for. */
+  readonly headers: HeaderFields
+  readonly query: string
+  readonly clientAddress: string
+}
+
+type Test = (question: RouteQuestion) => boolean
+
+/** The conditions of a match without host, path and method, as tests to run in order. */
+export function compileConditions(match: RouteMatch): readonly Test[] {
+  const tests: Test[] = []
+  for (const [name, wanted] of Object.entries(match.headers ?? {})) {
+    const lower = name.toLowerCase()
+    const test = compileValue(wanted)
+    tests.push((question) => question.headers.getAll(lower).some(test))
+  }
+  for (const [name, wanted] of Object.entries(match.query ?? {})) {
+    const test = compileValue(wanted)
+    tests.push((question) => {
+      const value = queryValue(question.query, name)
+      return value !== undefined && test(value)
+    })
+  }
+  if (match.addresses !== undefined) {
+    const ranges = new CidrSet(match.addresses)
+    tests.push((question) => ranges.has(question.clientAddress))
+  }
+  return tests
+}
+
+/** `*` is any value, `~regex` a pattern in RE2 syntax (linear time, so no pattern can stall a worker). */
+function compileValue(wanted: string): (value: string) => boolean {
+  if (wanted === '*') return () => true
+  if (!wanted.startsWith('~')) return (value) => value === wanted
+  const pattern = RE2JS.compile(wanted.slice(1))
+  return (value) => pattern.matcher(value).find()
+}
+
+export function methodsAdmit(methods: ReadonlySet<string> | undefined, method: string): boolean {
+  return methods === undefined || methods.has(method) || (method === 'HEAD' && methods.has('GET'))
+}

@@ -1,0 +1,166 @@
+import { compareOnOnePath, pathClassOf, type RouteMatch } from '@sluice/proto/config'
+import { RE2JS } from 're2js'
+import { compileConditions, methodsAdmit, type RouteQuestion } from './conditions.ts'
+import { createPathNode, nodeFor, parameterNames, walkExact, walkTail, type PathNode } from './path-tree.ts'
+
+export interface RoutableRoute {
+  readonly name: string
+  readonly match: RouteMatch
+}
+
+interface Candidate<R> {
+  readonly route: R
+  readonly name: string
+  readonly match: RouteMatch
+  readonly methods: ReadonlySet<string> | undefined
+  readonly tests: ReturnType<typeof compileConditions>
+  readonly parameters: readonly string[]
+}
+
+/** What a look-up found so far; one object for each look-up. */
+export interface Search<R> {
+  route: R | undefined
+  parameters: Readonly<Record<string, string>>
+  /** Methods of routes that would match but for the method; for 405. */
+  allowed: Set<string> | undefined
+}
+
+const noParameters: Readonly<Record<string, string>> = Object.freeze({})
+
+/** The routes of one host pattern, by path class. Built once with a snapshot; a look-up allocates next to nothing. */
+export class HostTable<R extends RoutableRoute> {
+  private readonly exact = new Map<string, Candidate<R>[]>()
+  private readonly templates: PathNode<Candidate<R>[]> = createPathNode()
+  private readonly tails: PathNode<Candidate<R>[]> = createPathNode()
+  private readonly prefixes = new Map<string, Candidate<R>[]>()
+  private readonly patterns: { pattern: RE2JS; candidates: Candidate<R>[]; source: string }[] = []
+  private readonly anyPath: Candidate<R>[] = []
+  private hasTemplates = false
+  private hasTails = false
+
+  add(route: R): void {
+    const { match, name } = route
+    const methods = match.methods === undefined ? undefined : new Set(match.methods)
+    const parameters = match.path === undefined ? [] : parameterNames(match.path)
+    this.listFor(match).push({ route, name, match, methods, tests: compileConditions(match), parameters })
+  }
+
+  /** Puts every list in order; call once after the last `add`. */
+  seal(): void {
+    const sort = (list: Candidate<R>[] | undefined): void => void list?.sort(compareOnOnePath)
+    for (const list of this.exact.values()) sort(list)
+    for (const list of this.prefixes.values()) sort(list)
+    for (const { candidates } of this.patterns) sort(candidates)
+    this.patterns.sort((a, b) => (a.source < b.source ? -1 : 1))
+    sort(this.anyPath)
+    forEachNode(this.templates, (node) => sort(node.here))
+    forEachNode(this.tails, (node) => sort(node.tail))
+  }
+
+  /** Fills `search` with the first route that matches; answers whether there is one. */
+  find(path: string, question: RouteQuestion, search: Search<R>): boolean {
+    const exact = this.exact.get(path)
+    if (exact !== undefined && pick(exact, noValues, question, search)) return true
+    if (this.hasTemplates && this.findTemplate(path, question, search)) return true
+    if (this.hasTails && this.findTail(path, question, search)) return true
+    if (this.prefixes.size > 0 && this.findPrefix(path, question, search)) return true
+    for (const { pattern, candidates } of this.patterns) {
+      if (pattern.matcher(path).find() && pick(candidates, noValues, question, search)) return true
+    }
+    return pick(this.anyPath, noValues, question, search)
+  }
+
+  private findTemplate(path: string, question: RouteQuestion, search: Search<R>): boolean {
+    const values: string[] = []
+    return walkExact(this.templates, path, 1, values, (list) => pick(list, values, question, search))
+  }
+
+  private findTail(path: string, question: RouteQuestion, search: Search<R>): boolean {
+    const values: string[] = []
+    return walkTail(this.tails, path, 1, values, (list) => pick(list, values, question, search))
+  }
+
+  /** From the whole path down to `/`, each cut at a segment boundary. */
+  private findPrefix(path: string, question: RouteQuestion, search: Search<R>): boolean {
+    if (this.tryPrefix(path, question, search)) return true
+    for (let slash = path.lastIndexOf('/'); slash >= 0; slash = path.lastIndexOf('/', slash - 1)) {
+      if (slash < path.length - 1 && this.tryPrefix(path.slice(0, slash + 1), question, search)) return true
+      if (slash === 0) return false
+      if (this.tryPrefix(path.slice(0, slash), question, search)) return true
+    }
+    return false
+  }
+
+  private tryPrefix(prefix: string, question: RouteQuestion, search: Search<R>): boolean {
+    const list = this.prefixes.get(prefix)
+    return list !== undefined && pick(list, noValues, question, search)
+  }
+
+  private listFor(match: RouteMatch): Candidate<R>[] {
+    const path = match.path ?? match.pathPrefix ?? match.pathRegex ?? ''
+    switch (pathClassOf(match)) {
+      case 'exact':
+        return listIn(this.exact, path)
+      case 'parameters':
+        this.hasTemplates = true
+        return (nodeFor(this.templates, path).here ??= [])
+      case 'tail':
+        this.hasTails = true
+        return (nodeFor(this.tails, path).tail ??= [])
+      case 'prefix':
+        return listIn(this.prefixes, path)
+      case 'regex':
+        return this.listForPattern(path)
+      case 'any':
+        return this.anyPath
+    }
+  }
+
+  private listForPattern(source: string): Candidate<R>[] {
+    const known = this.patterns.find((one) => one.source === source)
+    if (known !== undefined) return known.candidates
+    const made = { pattern: RE2JS.compile(source), candidates: [], source }
+    this.patterns.push(made)
+    return made.candidates
+  }
+}
+
+const noValues: readonly string[] = []
+
+function listIn<T>(map: Map<string, T[]>, key: string): T[] {
+  const known = map.get(key)
+  if (known !== undefined) return known
+  const made: T[] = []
+  map.set(key, made)
+  return made
+}
+
+/** The first candidate whose method and conditions hold; notes the methods of those that fail by method alone. */
+function pick<R>(list: readonly Candidate<R>[], values: readonly string[], question: RouteQuestion, search: Search<R>): boolean {
+  for (const candidate of list) {
+    const admitted = methodsAdmit(candidate.methods, question.method)
+    if (!admitted && candidate.methods === undefined) continue
+    if (!candidate.tests.every((test) => test(question))) continue
+    if (!admitted) {
+      search.allowed ??= new Set()
+      for (const method of candidate.methods!) search.allowed.add(method)
+      continue
+    }
+    search.route = candidate.route
+    search.parameters = values.length === 0 ? noParameters : namedValues(candidate.parameters, values)
+    return true
+  }
+  return false
+}
+
+function namedValues(names: readonly string[], values: readonly string[]): Record<string, string> {
+  const named: Record<string, string> = {}
+  for (let index = 0; index < names.length; index++) named[names[index]!] = values[index] ?? ''
+  return named
+}
+
+function forEachNode<T>(node: PathNode<T>, visit: (node: PathNode<T>) => void): void {
+  visit(node)
+  for (const child of node.literals?.values() ?? []) forEachNode(child, visit)
+  if (node.parameter !== undefined) forEachNode(node.parameter, visit)
+}

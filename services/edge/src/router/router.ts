@@ -1,0 +1,73 @@
+import { HostTable, type RoutableRoute, type Search } from './host-table.ts'
+import type { RouteQuestion } from './conditions.ts'
+
+export interface HostedQuestion extends RouteQuestion {
+  /** Lower case, without port. */
+  readonly host: string
+  /** As the client wrote it behind the host, else the scheme's own. */
+  readonly port: number
+  /** Normalised. */
+  readonly path: string
+}
+
+/**
+ * Finds the route of a request. Hosts go from exact (with the port named, then without) over the longest wildcard
+ * to routes without hosts; within a host the path classes of `route-precedence.ts`. When a condition fails the next
+ * candidate is tried. The cost of a look-up depends on the depth of the path and host, not on the number of routes.
+ */
+export class Router<R extends RoutableRoute> {
+  private readonly exactHosts = new Map<string, HostTable<R>>()
+  private readonly wildcardHosts = new Map<string, HostTable<R>>()
+  private readonly anyHost = new HostTable<R>()
+
+  constructor(routes: Iterable<R>) {
+    for (const route of routes) {
+      for (const table of this.tablesOf(route)) table.add(route)
+    }
+    for (const table of [...this.exactHosts.values(), ...this.wildcardHosts.values(), this.anyHost]) table.seal()
+  }
+
+  find(question: HostedQuestion): Search<R> {
+    const search: Search<R> = { route: undefined, parameters: {}, allowed: undefined }
+    if (this.exactHosts.size > 0 && this.findExact(question, search)) return search
+    if (this.wildcardHosts.size > 0 && this.findWildcard(question, search)) return search
+    this.anyHost.find(question.path, question, search)
+    return search
+  }
+
+  private findExact(question: HostedQuestion, search: Search<R>): boolean {
+    const withPort = this.exactHosts.get(`${question.host}:${question.port}`)
+    if (withPort !== undefined && withPort.find(question.path, question, search)) return true
+    const table = this.exactHosts.get(question.host)
+    return table !== undefined && table.find(question.path, question, search)
+  }
+
+  private findWildcard(question: HostedQuestion, search: Search<R>): boolean {
+    const { host } = question
+    for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
+      const suffix = host.slice(dot + 1)
+      const withPort = this.wildcardHosts.get(`${suffix}:${question.port}`)
+      if (withPort !== undefined && withPort.find(question.path, question, search)) return true
+      const table = this.wildcardHosts.get(suffix)
+      if (table !== undefined && table.find(question.path, question, search)) return true
+    }
+    return false
+  }
+
+  private tablesOf(route: R): HostTable<R>[] {
+    const { hosts } = route.match
+    if (hosts === undefined) return [this.anyHost]
+    return hosts.map((host) => {
+      const lower = host.toLowerCase()
+      return lower.startsWith('*.') ? tableIn(this.wildcardHosts, lower.slice(2)) : tableIn(this.exactHosts, lower)
+    })
+  }
+}
+
+function tableIn<R extends RoutableRoute>(tables: Map<string, HostTable<R>>, key: string): HostTable<R> {
+  const known = tables.get(key)
+  if (known !== undefined) return known
+  const made = new HostTable<R>()
+  tables.set(key, made)
+  return made
+}
