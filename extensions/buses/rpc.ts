@@ -1,11 +1,12 @@
 /**
  * Typed calls over a bus: one protobuf message out, one back. The reply travels inside an `RpcReply`, so that an
  * error of the other side arrives as the same catalogue code. A message that cannot be decoded is counted in
- * `bus.counts.malformed`, told to `onMalformed`, and dropped; it never ends a process.
+ * `bus.counts.malformed`, told to `onMalformed`, and dropped; it never ends a process. A caller whose request was
+ * dropped so meets its timeout.
  */
 import { create, fromBinary, toBinary, type DescMessage, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf'
 import { codeOf, isErrorCode, SluiceError } from '@sluice/errors'
-import { RpcReplySchema } from '@sluice/proto/messages/rpc'
+import { type RpcError, RpcReplySchema } from '@sluice/proto/messages/rpc'
 import type { Bus, Subscription } from './bus.ts'
 
 export interface Call<Q extends DescMessage, A extends DescMessage> {
@@ -13,14 +14,23 @@ export interface Call<Q extends DescMessage, A extends DescMessage> {
   readonly reply: A
 }
 
-export interface AnswerOptions {
+export interface ListenOptions {
   readonly queue?: string
+  /** May come often: see `oncePerMinute`. */
   readonly onMalformed?: (subject: string, error: unknown) => void
-  /** Told of what is not a `SluiceError`: the caller only sees `internal.unexpected`. */
+  /** Told when the handler throws; of `answer`, only what is not a `SluiceError`: the caller sees `internal.unexpected`. */
   readonly onError?: (subject: string, error: unknown) => void
 }
 
-/** Calls and waits for the typed reply. Throws the callee's code, or the bus's own `dependency.*` codes. */
+export interface TypedListenOptions<M extends DescMessage> extends ListenOptions {
+  /** What decodes but makes no sense counts as malformed too. */
+  readonly isValid?: (message: MessageShape<M>) => boolean
+}
+
+/**
+ * Calls and waits for the typed reply. Throws the callee's code, or the bus's own `dependency.*` codes;
+ * `internal.unexpected` when the reply cannot be decoded.
+ */
 export async function call<Q extends DescMessage, A extends DescMessage>(
   bus: Bus,
   subject: string,
@@ -29,9 +39,9 @@ export async function call<Q extends DescMessage, A extends DescMessage>(
   options: { timeoutMs: number },
 ): Promise<MessageShape<A>> {
   const data = toBinary(types.request, create(types.request, message))
-  const reply = fromBinary(RpcReplySchema, await bus.request(subject, data, options))
-  if (reply.outcome.case === 'body') return fromBinary(types.reply, reply.outcome.value)
-  throw remoteError(reply.outcome.value)
+  const { outcome } = decodeReply(bus, RpcReplySchema, await bus.request(subject, data, options), subject)
+  if (outcome.case === 'body') return decodeReply(bus, types.reply, outcome.value, subject)
+  throw remoteError(outcome.value)
 }
 
 /** Answers typed calls on `subject`; a throwing handler sends its code back. */
@@ -40,13 +50,12 @@ export function answer<Q extends DescMessage, A extends DescMessage>(
   subject: string,
   types: Call<Q, A>,
   handler: (message: MessageShape<Q>) => MessageInitShape<A> | Promise<MessageInitShape<A>>,
-  options: AnswerOptions = {},
+  options: ListenOptions = {},
 ): Subscription {
-  const queue = options.queue === undefined ? {} : { queue: options.queue }
   return bus.subscribe(
     subject,
     async (message) => {
-      const decoded = decode(bus, types.request, message.subject, message.data, options.onMalformed)
+      const decoded = decode(bus, types.request, message.subject, message.data, options)
       if (decoded === undefined) return
       try {
         const result = create(types.reply, await handler(decoded))
@@ -56,7 +65,7 @@ export function answer<Q extends DescMessage, A extends DescMessage>(
         message.respond(encodeReply({ case: 'error', value: errorFacts(error) }))
       }
     },
-    queue,
+    queueOf(options),
   )
 }
 
@@ -65,18 +74,32 @@ export function announce<M extends DescMessage>(bus: Bus, subject: string, type:
   bus.publish(subject, toBinary(type, create(type, message)))
 }
 
-/** Hears typed messages on `subject`. */
+/** Hears typed messages on `subject`. What the handler throws is told to `onError` and counted by the bus. */
 export function listen<M extends DescMessage>(
   bus: Bus,
   subject: string,
   type: M,
   handler: (message: MessageShape<M>) => void | Promise<void>,
-  options: AnswerOptions = {},
+  options: TypedListenOptions<M> = {},
 ): Subscription {
-  return bus.subscribe(subject, (message) => {
-    const decoded = decode(bus, type, message.subject, message.data, options.onMalformed)
-    return decoded === undefined ? undefined : handler(decoded)
-  })
+  return bus.subscribe(
+    subject,
+    async (message) => {
+      const decoded = decode(bus, type, message.subject, message.data, options)
+      if (decoded === undefined) return
+      try {
+        await handler(decoded)
+      } catch (error) {
+        options.onError?.(message.subject, error)
+        throw error
+      }
+    },
+    queueOf(options),
+  )
+}
+
+function queueOf({ queue }: ListenOptions): { queue?: string } {
+  return queue === undefined ? {} : { queue }
 }
 
 function decode<M extends DescMessage>(
@@ -84,31 +107,54 @@ function decode<M extends DescMessage>(
   type: M,
   subject: string,
   data: Uint8Array,
-  onMalformed: AnswerOptions['onMalformed'],
+  options: TypedListenOptions<M>,
 ): MessageShape<M> | undefined {
   try {
-    return fromBinary(type, data)
+    const message = fromBinary(type, data)
+    if (options.isValid?.(message) === false) throw new TypeError(`A ${type.typeName} with impossible values`)
+    return message
   } catch (error) {
     bus.counts.malformed++
-    onMalformed?.(subject, error)
+    options.onMalformed?.(subject, error)
     return undefined
   }
 }
 
-type Outcome = { case: 'body'; value: Uint8Array } | { case: 'error'; value: { code: string; detail: string; extraJson: string } }
-
-function encodeReply(outcome: Outcome): Uint8Array {
-  return toBinary(RpcReplySchema, create(RpcReplySchema, { outcome: outcome as never }))
+function decodeReply<M extends DescMessage>(bus: Bus, type: M, data: Uint8Array, subject: string): MessageShape<M> {
+  try {
+    return fromBinary(type, data)
+  } catch (cause) {
+    bus.counts.malformed++
+    throw new SluiceError('internal.unexpected', { detail: `The reply on ${subject} could not be read`, cause })
+  }
 }
 
-function errorFacts(error: unknown): { code: string; detail: string; extraJson: string } {
+type Outcome = { case: 'body'; value: Uint8Array } | { case: 'error'; value: ErrorFacts }
+type ErrorFacts = Pick<RpcError, 'code' | 'detail' | 'extraJson'>
+
+function encodeReply(outcome: Outcome): Uint8Array {
+  return toBinary(RpcReplySchema, create(RpcReplySchema, { outcome }))
+}
+
+function errorFacts(error: unknown): ErrorFacts {
   const known = error instanceof SluiceError
   const extraJson = known && Object.keys(error.extra).length > 0 ? JSON.stringify(error.extra) : ''
   return { code: codeOf(error), detail: known ? error.detail : 'Something unexpected happened; see the log of the service', extraJson }
 }
 
-function remoteError(error: { code: string; detail: string; extraJson: string } | undefined): SluiceError {
+function remoteError(error: RpcError | undefined): SluiceError {
   const code = error !== undefined && isErrorCode(error.code) ? error.code : 'internal.unexpected'
-  const extra = error?.extraJson ? { extra: JSON.parse(error.extraJson) as Record<string, unknown> } : {}
-  return new SluiceError(code, { detail: error?.detail ?? 'The reply could not be read', ...extra })
+  const extra = parseExtra(error?.extraJson ?? '')
+  return new SluiceError(code, { detail: error?.detail ?? 'The reply held neither a result nor an error', ...(extra && { extra }) })
+}
+
+/** The further facts of an error; none when they cannot be read, since the code matters more. */
+function parseExtra(json: string): Record<string, unknown> | undefined {
+  if (json === '') return undefined
+  try {
+    const value: unknown = JSON.parse(json)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
 }

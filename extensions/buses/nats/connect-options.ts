@@ -1,0 +1,68 @@
+import { accessSync, constants, readFileSync } from 'node:fs'
+import { SluiceError } from '@sluice/errors'
+import { type ConnectionOptions, credsAuthenticator, type TlsOptions } from 'nats'
+import type { NatsBusSettings, schema } from './schema.ts'
+
+type Settings = ReturnType<typeof schema.settings.parse>
+
+/**
+ * What the client is told. A hung server is noticed after three ping intervals (measured: 6.0 s at 2 s); a refused
+ * credential is tried again, since it may be renewed. `isClosing` ends an attempt that would go on for ever.
+ * Throws `config.invalid` when a file that is named cannot be read.
+ */
+export function connectOptions(settings: Settings, isClosing: () => boolean): ConnectionOptions {
+  const urls = settings.urls.map((url) => new URL(url))
+  const tls = tlsOptions(settings, urls)
+  return {
+    servers: urls.map((url) => `${url.hostname}:${url.port || '4222'}`),
+    name: settings.name,
+    pingInterval: settings.pingIntervalMs,
+    maxPingOut: 2,
+    timeout: settings.connectTimeoutMs,
+    reconnect: true,
+    maxReconnectAttempts: -1,
+    reconnectDelayHandler: () => nextAttemptMs(settings.reconnectWaitMs, isClosing),
+    waitOnFirstConnect: true,
+    ignoreAuthErrorAbort: true,
+    noEcho: false,
+    noAsyncTraces: true,
+    ...loginOptions(settings, urls),
+    ...(tls && { tls }),
+  }
+}
+
+/** The client offers no way to give up a first connection; an error thrown here ends its loop. */
+function nextAttemptMs(waitMs: number, isClosing: () => boolean): number {
+  if (isClosing()) throw new Error('the bus is closing')
+  return waitMs + Math.random() * waitMs
+}
+
+function tlsOptions({ caFile, certFile, keyFile }: NatsBusSettings, urls: readonly URL[]): TlsOptions | undefined {
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw new SluiceError('config.invalid', { detail: 'A client certificate for NATS needs both its certificate and its key' })
+  }
+  for (const file of [caFile, certFile, keyFile]) if (file !== undefined) checkReadable(file)
+  const files = { ...(caFile && { caFile }), ...(certFile && { certFile }), ...(keyFile && { keyFile }) }
+  const isDemanded = Object.keys(files).length > 0 || urls.some((url) => url.protocol === 'tls:')
+  return isDemanded ? files : undefined
+}
+
+/** The credentials are read again at each connect, so that a renewed file is used without a restart. */
+function loginOptions({ credsFile }: NatsBusSettings, urls: readonly URL[]): ConnectionOptions {
+  if (credsFile !== undefined) {
+    checkReadable(credsFile)
+    return { authenticator: (nonce) => credsAuthenticator(readFileSync(credsFile))(nonce) }
+  }
+  const login = urls.find((url) => url.username !== '')
+  if (login === undefined) return {}
+  const user = decodeURIComponent(login.username)
+  return login.password === '' ? { token: user } : { user, pass: decodeURIComponent(login.password) }
+}
+
+function checkReadable(file: string): void {
+  try {
+    accessSync(file, constants.R_OK)
+  } catch (cause) {
+    throw new SluiceError('config.invalid', { detail: `${file} cannot be read`, cause })
+  }
+}
