@@ -1,6 +1,10 @@
 /**
  * Where consumers and credentials are kept; only auth comes here. Every write gets the scope's next `version` and
- * leaves a change in the log, in one atomic step, so that edges can catch up on what to forget.
+ * leaves a change in the log, in one atomic step, so that edges can catch up on what to forget. A write of several
+ * consumers takes a version for each and answers the last: the log is a line 1, 2, 3, …, one change a version.
+ *
+ * Within a consumer, `StoredCredential.id` names what `deleteCredential` removes, all that bears it; across a scope,
+ * API key ids, user names and subjects each belong to one consumer.
  */
 export interface StoredConsumer {
   readonly name: string
@@ -31,6 +35,14 @@ export type ConsumersWrite =
   /** An API key id, user name or subject belongs to another consumer. */
   | { readonly outcome: 'taken'; readonly detail: string }
 
+/** What a driver is given besides its settings. */
+export interface StoreParts {
+  /** Milliseconds since the Unix epoch [the system's]. */
+  readonly clock?: { now(): number }
+  /** Told what an operator should know and nothing else would show. */
+  readonly onWarning?: (message: string) => void
+}
+
 /** Every call rejects with `dependency.store_unreachable` when the store cannot answer; none hangs beyond 5 s. */
 export interface CredentialStore {
   version(scope: string): Promise<number>
@@ -39,14 +51,21 @@ export interface CredentialStore {
   consumers(scope: string, options: { after?: string; limit: number }): Promise<StoredConsumer[]>
   /** Adds or replaces whole consumers, all or none. */
   putConsumers(scope: string, consumers: readonly StoredConsumer[], options: { createOnly: boolean }): Promise<ConsumersWrite>
-  /** The new version, or undefined when there is none of that name. */
+  /** Its credentials are gone before it resolves. The new version, or undefined when there is none of that name. */
   deleteConsumer(scope: string, name: string): Promise<number | undefined>
-  /** The new version, or undefined when there is no such consumer. */
+  /**
+   * Adds it, or replaces the one of its kind and id. The new version, or undefined when there is no such consumer.
+   * Rejects with `config.exists` when it belongs to another one.
+   */
   addCredential(scope: string, consumer: string, credential: StoredCredential): Promise<number | undefined>
+  /** Gone from `findApiKey` and `findSubject` before it resolves. Undefined when there is no such consumer or credential. */
   deleteCredential(scope: string, consumer: string, credentialId: string): Promise<number | undefined>
   findApiKey(scope: string, id: string): Promise<{ consumer: StoredConsumer; credential: StoredCredential & { kind: 'apiKey' } } | undefined>
   findSubject(scope: string, subject: string): Promise<{ consumer: StoredConsumer; credential: StoredCredential & { kind: 'jwtSubject' } } | undefined>
-  /** Undefined: the log does not reach back to `afterVersion`. Kept for 72 h or 10,000 changes at least. */
+  /**
+   * In order. Undefined: the log does not reach back to `afterVersion`, or that version has not been given here.
+   * The last 10,000 changes are kept at least.
+   */
   changes(scope: string, afterVersion: number): Promise<CredentialChangeRecord[] | undefined>
   ping(): Promise<void>
   close(): Promise<void>

@@ -1,0 +1,121 @@
+/**
+ * What a write to consumers means, apart from how it is stored: which names, user names, key ids and subjects it
+ * claims and lets go, and the changes it leaves in the log. Pure, so that every store decides alike.
+ */
+import type { CredentialChangeRecord, StoredConsumer, StoredCredential } from './credential-store.ts'
+
+export type ClaimKind = 'apiKey' | 'username' | 'subject'
+
+/** Something that belongs to one consumer of a scope. */
+export interface Claim {
+  readonly kind: ClaimKind
+  readonly id: string
+}
+
+export type ChangeFacts = Omit<CredentialChangeRecord, 'version'>
+
+/** A write that may be done as it stands. */
+export interface ConsumersChange {
+  /** Consumers as they shall be; undefined: gone. */
+  readonly consumers: ReadonlyMap<string, StoredConsumer | undefined>
+  readonly claimed: readonly (Claim & { readonly consumer: string })[]
+  readonly released: readonly Claim[]
+  /** One for each version the write takes. */
+  readonly changes: readonly ChangeFacts[]
+}
+
+export type PutPlan = { readonly outcome: 'change'; readonly change: ConsumersChange } | { readonly outcome: 'exists'; readonly names: string[] } | { readonly outcome: 'taken'; readonly detail: string }
+
+export interface PutFacts {
+  readonly consumers: readonly StoredConsumer[]
+  readonly createOnly: boolean
+  /** Those of their names that are stored. */
+  readonly stored: ReadonlyMap<string, StoredConsumer>
+  /** Whose a claim is now. */
+  ownerOf(claim: Claim): string | undefined
+}
+
+export function claimOf(credential: StoredCredential): Claim {
+  switch (credential.kind) {
+    case 'apiKey':
+      return { kind: 'apiKey', id: credential.id }
+    case 'basic':
+      return { kind: 'username', id: credential.username }
+    case 'jwtSubject':
+      return { kind: 'subject', id: credential.subject }
+  }
+}
+
+export function claimsOf(consumers: Iterable<StoredConsumer>): Claim[] {
+  return [...consumers].flatMap((consumer) => consumer.credentials.map(claimOf))
+}
+
+export function claimKey(claim: Claim): string {
+  return `${claim.kind}:${claim.id}`
+}
+
+/** Of several consumers of one name in a write the last counts. */
+export function planPut({ consumers, createOnly, stored, ownerOf }: PutFacts): PutPlan {
+  const wanted = new Map(consumers.map((consumer) => [consumer.name, consumer]))
+  const existing = [...wanted.keys()].filter((name) => stored.has(name))
+  if (createOnly && existing.length > 0) return { outcome: 'exists', names: existing }
+  const owners = new Map<string, Claim & { consumer: string }>()
+  for (const consumer of wanted.values()) {
+    for (const claim of claimsOf([consumer])) {
+      const within = owners.get(claimKey(claim))?.consumer
+      const before = ownerOf(claim)
+      // What its owner lets go of in this same write is free.
+      const owner = within ?? (before !== undefined && !wanted.has(before) ? before : undefined)
+      if (owner !== undefined && owner !== consumer.name) return { outcome: 'taken', detail: describeTaken(claim, owner) }
+      owners.set(claimKey(claim), { ...claim, consumer: consumer.name })
+    }
+  }
+  const released = claimsOf([...wanted.keys()].flatMap((name) => stored.get(name) ?? [])).filter((claim) => !owners.has(claimKey(claim)))
+  const changes = [...wanted.values()].map((consumer) => consumerChanged(stored.get(consumer.name), consumer))
+  return { outcome: 'change', change: { consumers: wanted, claimed: [...owners.values()], released, changes } }
+}
+
+export function planDelete(consumer: StoredConsumer): ConsumersChange {
+  return { consumers: new Map([[consumer.name, undefined]]), claimed: [], released: claimsOf([consumer]), changes: [consumerChanged(consumer, undefined)] }
+}
+
+/** Undefined when the credential belongs to another consumer. */
+export function planAddCredential(consumer: StoredConsumer, credential: StoredCredential, owner: string | undefined): ConsumersChange | undefined {
+  if (owner !== undefined && owner !== consumer.name) return undefined
+  const claim = claimOf(credential)
+  // A credential has its place by what it claims too: a subject is never there twice.
+  const isReplaced = (other: StoredCredential) => other.kind === credential.kind && (other.id === credential.id || claimOf(other).id === claim.id)
+  return credentialsChanged(consumer, [...consumer.credentials.filter((other) => !isReplaced(other)), credential], credential.id)
+}
+
+/** Undefined when the consumer has no such credential. */
+export function planDeleteCredential(consumer: StoredConsumer, credentialId: string): ConsumersChange | undefined {
+  const left = consumer.credentials.filter((credential) => credential.id !== credentialId)
+  return left.length === consumer.credentials.length ? undefined : credentialsChanged(consumer, left, credentialId)
+}
+
+export function describeTaken(claim: Claim, owner: string): string {
+  const nouns: Record<ClaimKind, string> = { apiKey: 'API key id', username: 'user name', subject: 'subject' }
+  return `the ${nouns[claim.kind]} ${JSON.stringify(claim.id)} belongs to the consumer ${JSON.stringify(owner)}`
+}
+
+function credentialsChanged(consumer: StoredConsumer, credentials: readonly StoredCredential[], credentialId: string): ConsumersChange {
+  const changed = { ...consumer, credentials }
+  const kept = new Set(claimsOf([changed]).map(claimKey))
+  const touched = [...consumer.credentials, ...credentials].filter((credential) => credential.id === credentialId)
+  return {
+    consumers: new Map([[consumer.name, changed]]),
+    claimed: claimsOf([changed]).map((claim) => ({ ...claim, consumer: consumer.name })),
+    released: claimsOf([consumer]).filter((claim) => !kept.has(claimKey(claim))),
+    changes: [{ kind: 'credential', consumer: consumer.name, credentialId, subjects: subjectsOf(touched) }],
+  }
+}
+
+function consumerChanged(before: StoredConsumer | undefined, now: StoredConsumer | undefined): ChangeFacts {
+  const name = (before ?? now)?.name ?? ''
+  return { kind: 'consumer', consumer: name, credentialId: '', subjects: subjectsOf([...(before?.credentials ?? []), ...(now?.credentials ?? [])]) }
+}
+
+function subjectsOf(credentials: readonly StoredCredential[]): string[] {
+  return [...new Set(credentials.flatMap((credential) => (credential.kind === 'jwtSubject' ? [credential.subject] : [])))]
+}

@@ -1,0 +1,29 @@
+import { SluiceError } from '@sluice/errors'
+import type { CredentialStore, StoreParts } from './credential-store.ts'
+import { schema as embedded } from './embedded/schema.ts'
+
+export type { ConsumersWrite, CredentialChangeRecord, CredentialStore, StoredConsumer, StoredCredential, StoreParts } from './credential-store.ts'
+
+interface CredentialStoreDriver {
+  readonly name: string
+  readonly summary: string
+  load(): Promise<{ create(settings: object, parts?: StoreParts): Promise<CredentialStore> }>
+}
+
+export const credentialStores = [
+  { ...embedded, load: () => import('./embedded/embedded.ts') },
+] as const
+
+/**
+ * Opens the store of that name; only its driver is loaded. Throws `config.invalid` for a name that is not in the list
+ * and for settings that do not fit, `dependency.store_unreachable` when the driver cannot open what is on this machine.
+ */
+export async function openCredentialStore(name: string, settings: object, parts: StoreParts = {}): Promise<CredentialStore> {
+  const drivers: readonly CredentialStoreDriver[] = credentialStores
+  const driver = drivers.find((candidate) => candidate.name === name)
+  if (driver === undefined) {
+    const names = drivers.map((candidate) => candidate.name).join(', ')
+    throw new SluiceError('config.invalid', { detail: `there is no credential store ${JSON.stringify(name)}; there is ${names}` })
+  }
+  return (await driver.load()).create(settings, parts)
+}
