@@ -1,0 +1,82 @@
+/**
+ * The contract of a balancer: which endpoint takes the next attempt. An edge worker holds one `UpstreamEndpoints` for
+ * each upstream (`endpoints.ts` makes and updates it) and one balancer for each upstream, and asks it once an attempt.
+ *
+ * Who may take an attempt, for every balancer (tested by `balancer.contract.ts`):
+ * 1. Never: an endpoint that drains, has weight 0, or is in `excluded` (it had an earlier attempt of this exchange).
+ * 2. An endpoint is *available* when discovery calls it healthy and this worker has not left it out. The lowest
+ *    priority that has an available endpoint serves; the next only when there is none.
+ * 3. Panic: when less than half of that priority's endpoints are healthy, discovery's verdict is doubted (a prober may
+ *    be cut off, and the few left would drown) and all that were not left out take part. What this worker has just
+ *    failed to connect to stays out, and a second attempt (`excluded` given) goes to an available one if there is any.
+ * 4. With nothing available anywhere: the lowest priority with one that was not left out; else any at all, because
+ *    an attempt that may fail beats a refusal that is certain.
+ */
+export type EndpointHealthState = 'healthy' | 'unhealthy' | 'draining'
+
+/** One endpoint as a worker keeps it. Made once, changed in place: nothing is allocated on a request's way. */
+export interface EndpointState {
+  readonly id: string
+  /** As configured: `http://host:port/base`. */
+  readonly url: string
+  /** `http://host:port`, for the connection pool. */
+  readonly origin: string
+  /** What stands before every path, without a slash at the end; empty when there is none. */
+  readonly basePath: string
+  /** The value of Host for `hostHeader: endpoint`. */
+  readonly hostHeader: string
+  weight: number
+  readonly priority: number
+  readonly zone: string
+  health: EndpointHealthState
+  /** On the monotonic clock, in ms: until then this worker leaves it out (passive health). 0: it does not. */
+  leftOutUntil: number
+  /** Requests open at it now, in this worker; counted by the edge. */
+  open: number
+  /** The balancer's own running figure. */
+  current: number
+}
+
+/** The endpoints of one priority. */
+export interface PriorityGroup {
+  readonly priority: number
+  /** In the order of their ids. */
+  readonly endpoints: readonly EndpointState[]
+  /** How many could serve were they healthy: not draining, weight above 0. */
+  readonly usable: number
+  /** How many of those discovery calls healthy. */
+  readonly healthy: number
+  /** Whether all usable ones have the same weight. */
+  readonly isEven: boolean
+  /** Where the balancer goes on. */
+  cursor: number
+}
+
+export interface UpstreamEndpoints {
+  readonly upstream: string
+  /** Lowest priority first; none is empty. */
+  readonly groups: readonly PriorityGroup[]
+  readonly byId: ReadonlyMap<string, EndpointState>
+}
+
+export interface Balancer {
+  /**
+   * The endpoint for the next attempt; undefined when there is none to send to (`upstream.none_healthy`, or the
+   * first attempt's error stands). `nowMs` is the monotonic clock; `excluded` holds ids that had an attempt already.
+   * Runs once an attempt and allocates nothing.
+   */
+  pick(state: UpstreamEndpoints, nowMs: number, excluded: ReadonlySet<string> | undefined): EndpointState | undefined
+}
+
+export interface BalancerSchema {
+  readonly name: string
+}
+
+export interface BalancerModule {
+  /** One for each upstream. */
+  createBalancer(): Balancer
+}
+
+export interface BalancerEntry extends BalancerSchema {
+  load(): Promise<BalancerModule>
+}
