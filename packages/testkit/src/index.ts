@@ -3,7 +3,8 @@ export { waitUntil, type WaitOptions } from './wait-until.ts'
 export { freePort, freePorts } from './free-port.ts'
 export { fetchOnce, type FetchedResponse, type FetchOptions } from './http-client.ts'
 export { runProcess, startProcess, type Cleanup, type Exit, type ProcessOptions, type RunningProcess } from './child-process.ts'
-export { ScriptedUpstream, startUpstream, type RecordedRequest, type UpstreamOptions } from './scripted-upstream.ts'
+export type { RecordedRequest } from './recorded-request.ts'
+export { ScriptedUpstream, startUpstream, type UpstreamOptions } from './scripted-upstream.ts'
 export { afterDelay, afterPromise, answer, closeConnection, echo, neverAnswer, rawBytes, resetConnection, streamChunks, type Reply, type Script } from './upstream-scripts.ts'
 export {
   missingServer,

@@ -1,27 +1,10 @@
 // An HTTP/1.1 server on port zero that does what a test tells it and remembers what it was sent.
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Cleanup } from './child-process.ts'
+import { readBody, recordRequest, type RecordedRequest } from './recorded-request.ts'
 import { answer, breakConnection, type Script } from './upstream-scripts.ts'
-
-export interface RecordedRequest {
-  method: string
-  /** The request target as it was sent. */
-  url: string
-  httpVersion: string
-  headers: IncomingHttpHeaders
-  rawHeaders: string[]
-  /** Empty until it has been read, which is before the script runs unless `readBodies` is false. */
-  body: Buffer
-  trailers: NodeJS.Dict<string>
-  /** Number of the connection it came over, counted from 1. */
-  connection: number
-  /** When its head had been read, in ms of performance.now(). */
-  at: number
-  /** Resolves once the exchange is over: true when the whole answer was sent, false when the connection broke before. */
-  done: Promise<boolean>
-}
 
 export interface UpstreamOptions {
   script?: Script
@@ -122,17 +105,4 @@ export async function startUpstream(t: Cleanup, options: UpstreamOptions | Scrip
   const upstream = new ScriptedUpstream(typeof options === 'function' ? { script: options } : options)
   t.after(() => upstream.kill())
   return upstream.start()
-}
-
-function recordRequest(request: IncomingMessage, response: ServerResponse, connection: number): RecordedRequest {
-  const { method = '', url = '', httpVersion, headers, rawHeaders } = request
-  const done = new Promise<boolean>((resolve) => response.once('close', () => resolve(response.writableFinished)))
-  return { method, url, httpVersion, headers, rawHeaders, body: Buffer.alloc(0), trailers: {}, connection, at: performance.now(), done }
-}
-
-async function readBody(request: IncomingMessage, record: RecordedRequest): Promise<void> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
-  record.body = Buffer.concat(chunks)
-  record.trailers = request.trailers
 }

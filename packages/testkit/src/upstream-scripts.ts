@@ -2,7 +2,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { RecordedRequest } from './scripted-upstream.ts'
+import type { RecordedRequest } from './recorded-request.ts'
 
 export interface Reply {
   record: RecordedRequest
