@@ -37,7 +37,7 @@ const CHECKS: readonly Check[] = [
 /** dependency-cruiser finds nothing wrong with nothing at all: an empty cruise is a failure. */
 async function checkImports(): Promise<string> {
   const folders = SOURCES.filter((folder) => existsSync(join(REPOSITORY, folder)))
-  const args = ['node_modules/dependency-cruiser/bin/dependency-cruise.mjs', '--config', '.dependency-cruiser.cjs', '--output-type', 'err-long', ...folders]
+  const args = ['node_modules/dependency-cruiser/bin/dependency-cruiser.mjs', '--config', '.dependency-cruiser.cjs', '--output-type', 'err-long', ...folders]
   const { code, output } = await execute(args)
   if (code !== 0) return output || `exit code ${code}`
   const modules = Number(/(\d+) modules/.exec(output)?.[1] ?? 0)

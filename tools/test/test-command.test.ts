@@ -1,22 +1,16 @@
 // `npm test` itself, run over small folders of test files.
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { runProcess } from '../../packages/testkit/src/child-process.ts'
+import { makeTree } from './make-tree.ts'
 
 const COMMAND = join(import.meta.dirname, '../test.ts')
 const PASSING = `import { test } from 'node:test'\ntest('passes', () => {})\n`
 
 /** Runs the command over `files`, by path; returns its exit code, all it printed, and the last line of that. */
 async function runOver(t: TestContext, files: Record<string, string>, env: Record<string, string | undefined> = {}) {
-  const root = mkdtempSync(join(tmpdir(), 'sluice-test-command-'))
-  t.after(() => rmSync(root, { recursive: true, force: true }))
-  for (const [path, text] of Object.entries({ 'package.json': '{"type":"module"}', 'infra/local/required.txt': 'redis\n', ...files })) {
-    mkdirSync(dirname(join(root, path)), { recursive: true })
-    writeFileSync(join(root, path), text)
-  }
+  const root = makeTree(t, { 'package.json': '{"type":"module"}', 'infra/local/required.txt': 'redis\n', ...files })
   const script = `import { runAll } from ${JSON.stringify(COMMAND)}; process.exitCode = await runAll(${JSON.stringify(root)}, [])`
   const exit = await runProcess(t, process.execPath, ['--input-type=module', '-e', script], { env: { CI: undefined, ...env } })
   return { code: exit.code, output: exit.stdout + exit.stderr, lastLine: exit.stdout.trimEnd().split('\n').at(-1) }
