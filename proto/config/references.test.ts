@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { referencesIn, withReferencesResolved } from './references.ts'
+
+const document = {
+  upstreams: { users: { endpoints: [{ url: 'env:USERS_URL' }], labels: { stage: 'env:prod' }, owner: 'file:team' } },
+  routes: [{ name: 'a', match: { headers: { name: 'env:VERSION' } }, policies: [{ jwt: { name: 'env:x', jwksFile: 'keys/jwks.json' } }] }],
+}
+
+test('references are found in settings, not in names, labels and owners', () => {
+  assert.deepEqual(referencesIn(document).map((found) => [found.reference, found.path.join('/')]), [
+    ['env:USERS_URL', 'upstreams/users/endpoints/0/url'],
+    ['env:VERSION', 'routes/0/match/headers/name'],
+    ['file:keys/jwks.json', 'routes/0/policies/0/jwt/jwksFile'],
+  ])
+})
+
+test('a document with its references resolved holds the values, and leaves the written one as it was', () => {
+  const before = JSON.stringify(document)
+  const resolved = withReferencesResolved(document, { 'env:USERS_URL': 'http://127.0.0.1:1', 'file:keys/jwks.json': '{"keys":[]}' })
+  assert.equal(resolved.upstreams.users.endpoints[0]?.url, 'http://127.0.0.1:1')
+  assert.equal(resolved.routes[0]?.policies[0]?.jwt.jwksFile, 'keys/jwks.json')
+  assert.equal(resolved.routes[0]?.match.headers.name, 'env:VERSION')
+  assert.equal(resolved.routes, document.routes)
+  assert.equal(JSON.stringify(document), before)
+})

@@ -1,0 +1,63 @@
+/**
+ * Values kept elsewhere. Any string setting may be `env:NAME` or `file:PATH`; a revision keeps the reference where it
+ * was written and the value under the reference in `secrets`. Names, labels and owners are no settings: what they
+ * hold is taken as it stands.
+ */
+import { isReference } from './strings.ts'
+
+type Path = readonly (string | number)[]
+
+/** Settings that are a file's path themselves: they stay as written, the content stands in `secrets` under `file:PATH`. */
+const fileSettings: ReadonlySet<unknown> = new Set(['jwksFile'])
+const resourceLists: ReadonlySet<unknown> = new Set(['upstreams', 'routes', 'groups', 'consumers'])
+const resourceMarks: ReadonlySet<unknown> = new Set(['name', 'labels', 'owner'])
+
+export interface FoundReference {
+  /** `env:NAME` or `file:PATH`: the key in `secrets`. */
+  readonly reference: string
+  readonly path: Path
+}
+
+/** Every reference in a document, in its order; one that stands in several places is told for each. */
+export function referencesIn(document: unknown): FoundReference[] {
+  const found: FoundReference[] = []
+  mapTexts(document, [], (text, path) => {
+    if (fileSettings.has(path.at(-1))) found.push({ reference: `file:${text}`, path: [...path] })
+    else if (isReference(text)) found.push({ reference: text, path: [...path] })
+    return text
+  })
+  return found
+}
+
+/**
+ * The document with each reference that `secrets` holds replaced by its value; parts without one are shared with the
+ * input. File settings stay paths: their content is `secrets['file:' + path]`.
+ */
+export function withReferencesResolved<T>(document: T, secrets: Readonly<Record<string, string>>): T {
+  const resolve = (text: string, path: Path) => {
+    const isKept = fileSettings.has(path.at(-1)) || !isReference(text) || !Object.hasOwn(secrets, text)
+    return isKept ? text : secrets[text]!
+  }
+  return mapTexts(document, [], resolve) as T
+}
+
+/** The value with `change` applied to each text that is a setting; what does not change is shared. */
+function mapTexts(value: unknown, path: (string | number)[], change: (text: string, path: Path) => string): unknown {
+  if (typeof value === 'string') return change(value, path)
+  if (typeof value !== 'object' || value === null) return value
+  let copy: Record<string | number, unknown> | undefined
+  for (const [name, inner] of Object.entries(value)) {
+    const key = Array.isArray(value) ? Number(name) : name
+    path.push(key)
+    const changed = isMark(path) ? inner : mapTexts(inner, path, change)
+    path.pop()
+    if (changed !== inner) (copy ??= (Array.isArray(value) ? [...value] : { ...value }) as Record<string | number, unknown>)[key] = changed
+  }
+  return copy ?? value
+}
+
+/** The marks of a resource, and the name of a policy: `policies[0].rate-limit.name`. */
+function isMark(path: Path): boolean {
+  if (path.length === 3 && resourceLists.has(path[0]) && resourceMarks.has(path[2])) return true
+  return path.at(-1) === 'name' && typeof path.at(-2) === 'string' && typeof path.at(-3) === 'number'
+}
