@@ -17,6 +17,7 @@ const CACHE = join(REPOSITORY, '.cache')
 export async function cached(name: string, fill: (directory: string) => Promise<void>): Promise<string> {
   const place = join(CACHE, name)
   if (existsSync(place)) return place
+  console.error(`fetching ${name} into .cache/`)
   mkdirSync(CACHE, { recursive: true })
   const draft = mkdtempSync(join(CACHE, 'download-'))
   try {
