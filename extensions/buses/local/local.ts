@@ -7,6 +7,7 @@ import { type Bus, type BusHooks, type BusMessage, type BusStatus, maxMessageByt
 import { checkPattern, noResponder, requestFault, timedOut, unreachable } from '../bus-errors.ts'
 import { BusState } from '../bus-state.ts'
 import { HandlerRuns } from '../handler-runs.ts'
+import { readSettings } from '../settings.ts'
 import { isSubject, SubjectIndex } from '../subject-index.ts'
 import { type LocalBusSettings, schema } from './schema.ts'
 
@@ -22,7 +23,7 @@ const batchSize = 1024
 
 /** A bus for services that live in this process; connected from the start. Nothing is kept once it is drained. */
 export function createLocalBus(settings: LocalBusSettings = {}, hooks: BusHooks = {}): Bus {
-  return new LocalBus(schema.settings.parse(settings).maxPending, hooks)
+  return new LocalBus(readSettings(schema, settings).maxPending, hooks)
 }
 
 class LocalBus implements Bus {

@@ -2,9 +2,9 @@ import { z } from 'zod'
 
 export const schema = {
   name: 'local',
+  summary: 'Inside one process; its workers join through the relay.',
   settings: z.strictObject({
-    /** Messages that wait to be delivered; what comes on top is dropped and counted. One turn's worth waits, as a rule. */
-    maxPending: z.int().min(1).default(65_536),
+    maxPending: z.int().min(1).default(65_536).describe('Messages that may wait to be delivered; what comes on top is dropped and counted.'),
   }),
 } as const
 

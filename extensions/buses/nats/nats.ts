@@ -10,6 +10,7 @@ import { type Bus, type BusHooks, type BusMessage, type BusStatus, maxMessageByt
 import { checkPattern, noResponder, requestFault, timedOut, unreachable } from '../bus-errors.ts'
 import { BusState } from '../bus-state.ts'
 import { HandlerRuns } from '../handler-runs.ts'
+import { readSettings } from '../settings.ts'
 import { isSubject } from '../subject-index.ts'
 import { connectOptions } from './connect-options.ts'
 import { type NatsBusSettings, schema } from './schema.ts'
@@ -27,7 +28,7 @@ interface Wanted {
  * takes; `status` tells. Throws `config.invalid` when a named file cannot be read.
  */
 export function createNatsBus(settings: NatsBusSettings, hooks: BusHooks = {}): Bus {
-  const bus = new NatsBus(schema.settings.parse(settings), hooks)
+  const bus = new NatsBus(readSettings(schema, settings), hooks)
   bus.start()
   return bus
 }

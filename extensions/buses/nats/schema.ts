@@ -1,27 +1,24 @@
 import { z } from 'zod'
 
 const path = z.string().min(1)
+const urlForm = /^(?:nats|tls):\/\/[^\s/]+\/?$/
 
 export const schema = {
   name: 'nats',
+  summary: 'A NATS server or cluster, for the distributed mode.',
   settings: z.strictObject({
-    /** `nats://` or `tls://`, host and port [4222], as `user:password@` or `token@` what the server wants. Several: any of a cluster. */
-    urls: z.array(z.string().regex(/^(?:nats|tls):\/\/[^\s/]+\/?$/, 'must look like nats://host:4222 or tls://host:4222')).min(1),
-    /** Path of a `.creds` file (user JWT and seed). */
-    credsFile: path.optional(),
-    /** Path of the authorities' certificates (PEM); given, TLS is demanded. */
-    caFile: path.optional(),
-    /** Paths of the client certificate and its key (PEM), for mutual TLS. */
-    certFile: path.optional(),
-    keyFile: path.optional(),
-    /** What the server's monitoring shows for this connection. */
-    name: z.string().min(1).default('sluice'),
-    /** Between two pings; a server that is silent for three of them counts as gone. */
-    pingIntervalMs: z.int().min(100).default(2000),
-    /** For one attempt to connect, TLS and greeting included. */
-    connectTimeoutMs: z.int().min(100).default(5000),
-    /** Between two attempts, plus as much again at random. */
-    reconnectWaitMs: z.int().min(10).default(250),
+    urls: z
+      .array(z.string().regex(urlForm, 'must look like nats://host:4222 or tls://host:4222'))
+      .min(1)
+      .describe('Servers: `nats://` or `tls://`, host and port [4222], with `user:password@` or `token@` before the host if the server wants that. Several: any of one cluster.'),
+    credsFile: path.optional().describe('Path of a `.creds` file (user JWT and seed), read again at each connect.'),
+    caFile: path.optional().describe('Path of the authorities’ certificates (PEM). When given, TLS is demanded.'),
+    certFile: path.optional().describe('Path of the client certificate (PEM), for mutual TLS; with `keyFile`.'),
+    keyFile: path.optional().describe('Path of the client certificate’s key (PEM).'),
+    name: z.string().min(1).default('sluice').describe('What the server’s monitoring shows for this connection.'),
+    pingIntervalMs: z.int().min(100).default(2000).describe('Milliseconds between two pings; a server that is silent for three intervals counts as gone.'),
+    connectTimeoutMs: z.int().min(100).default(5000).describe('Milliseconds for one attempt to connect, TLS and greeting included.'),
+    reconnectWaitMs: z.int().min(10).default(250).describe('Milliseconds between two attempts; up to as much again is added at random.'),
   }),
 } as const
 
