@@ -1,5 +1,6 @@
 // `npm run check`: everything that can be said about the code without running it. Each check prints a line with
 // its time as it ends; what failed is told at the end, so that one run shows all of it.
+// `npm run check -- PATH ...` tells only the lines on those paths.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -17,6 +18,7 @@ interface Check {
   run: () => Promise<string>
 }
 
+const FILTERS = process.argv.slice(2)
 const SOURCES = ['proto', 'packages', 'extensions', 'services', 'cli', 'console', 'examples', 'e2e', 'infra', 'loadtest', 'tools']
 const BUF = 'node_modules/@bufbuild/buf/bin/buf'
 
@@ -26,7 +28,7 @@ const CHECKS: readonly Check[] = [
   { name: 'import rules', run: checkImports },
   { name: 'dead code', run: () => runNode(['node_modules/knip/bin/knip.js', '--no-progress', '--no-config-hints']) },
   { name: 'types', run: () => runNode(['node_modules/typescript-7/bin/tsc', '-p', 'tsconfig.json']) },
-  { name: 'lint', run: () => runNode(['node_modules/oxlint/bin/oxlint', '--quiet']) },
+  { name: 'lint', run: () => runNode(['node_modules/oxlint/bin/oxlint', '--quiet', ...(FILTERS.length > 0 ? ['--format=unix'] : [])]) },
   { name: 'message lint', needs: ['proto/buf.yaml'], run: () => runNode([BUF, 'lint', 'proto']) },
   { name: 'message compatibility', needs: ['proto/baseline.binpb'], run: () => runNode([BUF, 'breaking', 'proto', '--against', 'proto/baseline.binpb']) },
   { name: 'extensions', run: async () => checkExtensions(REPOSITORY).join('\n') },
@@ -80,9 +82,15 @@ async function runOne({ name, needs = [], run }: Check): Promise<string> {
     return ''
   }
   const start = performance.now()
-  const problems = await run().catch((error: unknown) => String(error))
+  const problems = await run().then(onFilteredPaths, (error: unknown) => String(error))
   console.log(`  ${problems === '' ? '✓' : '✗'} ${((performance.now() - start) / 1000).toFixed(1).padStart(6)} s  ${name}`)
   return problems
+}
+
+function onFilteredPaths(problems: string): string {
+  if (FILTERS.length === 0) return problems
+  const lines = problems.split('\n')
+  return lines.filter((line) => FILTERS.some((filter) => line.includes(filter))).join('\n')
 }
 
 const start = performance.now()

@@ -5,7 +5,9 @@ import { freePorts } from '../../packages/testkit/src/free-port.ts'
 import { cassandraSettings, javaArguments, LOGBACK } from './cassandra-settings.ts'
 import { cached, copyJars } from './download.ts'
 import { findOnPath, isExecutable } from './find-on-path.ts'
-import { openScratch, probe, runByHand, startServer, withPort, type LocalServer } from './server-process.ts'
+import { probe } from './probe.ts'
+import { runByHand } from './run-by-hand.ts'
+import { openScratch, startServer, withPort, type LocalServer } from './server-process.ts'
 
 export interface CassandraOptions {
   port?: number

