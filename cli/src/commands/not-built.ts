@@ -1,0 +1,33 @@
+import { Failure } from '../failure.ts'
+import type { AddCommand } from '../command.ts'
+
+/** The names that the interface promises and that are not built yet, with what they will do. A row goes when its command comes. */
+const promised: Readonly<Record<string, string>> = {
+  routes: 'list routes with their traffic',
+  explain: 'say why a request takes the route it takes',
+  replay: 'run recorded requests against another configuration',
+  simulate: 'predict what a limit admits and refuses',
+  logs: 'follow access records',
+  top: 'show live traffic',
+  backup: 'write everything the gateway keeps into one file',
+  restore: 'read such a file back',
+  import: 'translate another gateway\'s configuration',
+  doctor: 'look for what is wrong with an installation',
+  bus: 'make settings and credentials of the bus (bus init)',
+}
+
+/** A command for each promised name: says that it is not built yet, whatever its arguments are, and fails. */
+export const addNotBuilt: AddCommand = (program) => {
+  for (const [name, purpose] of Object.entries(promised)) {
+    program
+      .command(name)
+      .description(`${purpose} (not built yet)`)
+      .option('--json', 'answer in JSON')
+      .argument('[arguments...]')
+      .allowUnknownOption()
+      .action((given: readonly string[]) => {
+        const full = name === 'bus' && given[0] === 'init' ? 'bus init' : name
+        throw new Failure(`"sluice ${full}" is not built yet`)
+      })
+  }
+}

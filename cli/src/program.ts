@@ -1,0 +1,54 @@
+import { version } from '@sluice/service-kit'
+import { Command, CommanderError } from 'commander'
+import { exitCodes, type AddCommand, type CommandContext } from './command.ts'
+import { addApply } from './commands/apply.ts'
+import { addCheck } from './commands/check.ts'
+import { addConsumers } from './commands/consumers.ts'
+import { addDiff } from './commands/diff.ts'
+import { addExport } from './commands/export.ts'
+import { addKeys } from './commands/keys.ts'
+import { addNotBuilt } from './commands/not-built.ts'
+import { addRevisions } from './commands/revisions.ts'
+import { addRollback } from './commands/rollback.ts'
+import { addRun } from './commands/run.ts'
+import { addService } from './commands/service.ts'
+import { addStatus } from './commands/status.ts'
+import { addToken } from './commands/token.ts'
+import { reportFailure } from './failure.ts'
+import type { Surroundings } from './surroundings.ts'
+
+const commands: readonly AddCommand[] = [
+  addRun, addService, addCheck, addDiff, addApply, addExport, addStatus, addRevisions, addRollback, addConsumers, addKeys, addToken, addNotBuilt,
+]
+
+/** Runs one command line (without the program's own name) to its end; answers its exit code. Never rejects. */
+export async function runCommandLine(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+  let exitCode: number = exitCodes.fine
+  const context: CommandContext = { surroundings, finish: (code) => void (exitCode = code) }
+  try {
+    await createProgram(context).parseAsync([...argv], { from: 'user' })
+    return exitCode
+  } catch (error) {
+    // What commander refuses, and the help it was asked for, it has printed by itself.
+    if (error instanceof CommanderError) return error.exitCode
+    reportFailure(error, argv.includes('--json'), surroundings)
+    return exitCodes.problems
+  }
+}
+
+function createProgram(context: CommandContext): Command {
+  const { out, err } = context.surroundings
+  const program = new Command('sluice')
+    .description('Sluice, a distributed API gateway')
+    .version(version, '-V, --version')
+    .exitOverride()
+    .configureOutput({ writeOut: out, writeErr: err })
+    .showHelpAfterError('(sluice --help lists what there is)')
+  for (const add of commands) add(program, context)
+  for (const command of descendants(program)) command.copyInheritedSettings(program)
+  return program
+}
+
+function descendants(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...descendants(child)])
+}

@@ -1,0 +1,22 @@
+import { text } from 'node:stream/consumers'
+
+/** What a command sees of the world, so that tests can give it another. */
+export interface Surroundings {
+  readonly out: (text: string) => void
+  readonly err: (text: string) => void
+  /** All of stdin, up to its end. */
+  readonly readInput: () => Promise<string>
+  readonly environment: Readonly<NodeJS.ProcessEnv>
+  /** Where relative paths of the command line start. */
+  readonly directory: string
+}
+
+export function processSurroundings(): Surroundings {
+  return {
+    out: (line) => void process.stdout.write(line),
+    err: (line) => void process.stderr.write(line),
+    readInput: () => text(process.stdin),
+    environment: process.env,
+    directory: process.cwd(),
+  }
+}
