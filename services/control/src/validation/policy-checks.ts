@@ -1,0 +1,99 @@
+/** Policies wherever they stand: known, built, with the settings their own schema takes, each once at its place. */
+import type { PolicySchema } from '@sluice/policies/policy'
+import { notBuiltPolicies } from '@sluice/proto/config'
+import { isMap, type DocumentView, type Settings, textOf } from './document-view.ts'
+import { nearestName } from './nearest-name.ts'
+import { oneOf, type Path, type ProblemList } from './problem.ts'
+import { addShapeProblems, shapeErrorMap } from './shape.ts'
+
+/** The policies that there are, by type. */
+export type PolicySchemas = ReadonlyMap<string, PolicySchema<never>>
+
+interface PolicyParts {
+  readonly policies: PolicySchemas
+  readonly notBuilt: (path: Path) => readonly string[]
+  readonly problems: ProblemList
+}
+
+/** Policies in policies, such as `any`, end somewhere. */
+const maxDepth = 5
+
+/** `written` shows in sentences, `resolved` (references replaced by their values) is what is checked. */
+export function checkPolicies(view: DocumentView, written: unknown, resolved: unknown, parts: PolicyParts): void {
+  const places: readonly { path: Path; settings: unknown }[] = [{ path: [], settings: resolved }, ...view.upstreams, ...view.routes, ...view.groups]
+  for (const place of places) {
+    const list = isMap(place.settings) ? place.settings['policies'] : undefined
+    if (!Array.isArray(list)) continue
+    const path = [...place.path, 'policies']
+    for (const [index, entry] of list.entries()) checkEntry(entry, [...path, index], at(written, [...path, index]), parts, 0)
+    checkTwice(list, path, parts.problems)
+  }
+}
+
+function checkEntry(entry: unknown, path: Path, written: unknown, parts: PolicyParts, depth: number): void {
+  if (!isMap(entry)) return
+  const types = Object.keys(entry)
+  for (const type of types) {
+    const schema = parts.policies.get(type)
+    if (schema !== undefined) checkSettings(schema, entry[type], [...path, type], at(written, [type]), parts, depth)
+    else if (types.length === 1) parts.problems.add(() => unknownPolicy(type, path, parts.policies))
+  }
+}
+
+function unknownPolicy(type: string, path: Path, policies: PolicySchemas) {
+  const at = { path: [...path, type], onKey: true } as const
+  if (notBuiltPolicies.includes(type)) return { ...at, message: `the policy "${type}" is not built yet`, code: 'config.not_built' } as const
+  const known = [...policies.keys()]
+  const nearest = nearestName(type, [...known, ...notBuiltPolicies])
+  return { ...at, message: `there is no policy "${type}"`, expected: oneOf(known, 30), nearest, code: 'config.invalid' } as const
+}
+
+function checkSettings(schema: PolicySchema<never>, settings: unknown, path: Path, written: unknown, parts: PolicyParts, depth: number): void {
+  // `false` switches a policy off; anything else that is no map is a matter of the entry's shape.
+  if (!isMap(settings)) return
+  const { problems, notBuilt } = parts
+  const parsed = schema.settings.safeParse(settings, shapeErrorMap)
+  if (!parsed.success) return addShapeProblems(parsed.error.issues, { schema: schema.settings, base: path, written, notBuilt, problems })
+  for (const problem of schema.problems?.(parsed.data) ?? []) {
+    problems.add({ path: [...path, ...problem.path], message: problem.message, code: 'config.invalid' })
+  }
+  for (const nested of schema.nested?.(parsed.data) ?? []) {
+    const inner = [...path, ...nested.path]
+    if (nested.mustIdentify === true) checkIdentifies(nested.entry, inner, parts)
+    if (depth < maxDepth) checkNested(nested.entry, inner, at(written, nested.path), parts, depth + 1)
+    else problems.add({ path: inner, message: 'policies stand inside each other too deeply', expected: `at most ${maxDepth} levels`, code: 'config.invalid' })
+  }
+}
+
+function checkNested(entry: Settings, path: Path, written: unknown, parts: PolicyParts, depth: number): void {
+  const count = Object.keys(entry).length
+  if (count !== 1) parts.problems.add({ path, message: `${count} policies in one entry`, expected: 'one, such as "- key-auth: {}"', code: 'config.invalid' })
+  checkEntry(entry, path, written, parts, depth)
+}
+
+function checkIdentifies(entry: Settings, path: Path, { policies, problems }: PolicyParts): void {
+  const known = [...policies.values()].filter((schema) => schema.identity === true).map((schema) => schema.name)
+  for (const type of Object.keys(entry)) {
+    if (!policies.has(type) || known.includes(type)) continue
+    problems.add({ path: [...path, type], onKey: true, message: `"${type}" does not say who is calling`, expected: oneOf(known), code: 'config.invalid' })
+  }
+}
+
+/** The same policy twice at one place is told apart by `name`, which also names its counters. */
+function checkTwice(list: readonly unknown[], path: Path, problems: ProblemList): void {
+  const seen = new Set<string>()
+  for (const [index, entry] of list.entries()) {
+    const [type, settings] = isMap(entry) ? (Object.entries(entry)[0] ?? []) : []
+    if (type === undefined) continue
+    const name = textOf(settings, 'name') ?? type
+    const key = JSON.stringify([type, name])
+    if (seen.has(key)) {
+      problems.add({ path: [...path, index, type], onKey: true, message: `"${type}" stands here twice under the name "${name}"`, expected: 'a "name" of its own for each', code: 'config.invalid' })
+    }
+    seen.add(key)
+  }
+}
+
+function at(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>((inner, part) => (typeof inner === 'object' && inner !== null ? (inner as Record<string | number, unknown>)[part] : undefined), value)
+}

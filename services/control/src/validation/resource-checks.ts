@@ -1,0 +1,86 @@
+/** What one resource says of another, and names that may stand only once. */
+import { type DocumentView, isMap, type Part, parts, type Settings, textOf, textsOf } from './document-view.ts'
+import { nearestName } from './nearest-name.ts'
+import { oneOf, type Path, type ProblemList } from './problem.ts'
+
+export function checkNamesOnce(view: DocumentView, problems: ProblemList): void {
+  checkOnce('route', view.routes.map(nameOf), problems)
+  checkOnce('group', view.groups.map(nameOf), problems)
+  checkOnce('consumer', view.consumers.map(nameOf), problems)
+  const credentials = view.consumers.flatMap((consumer) => parts(consumer.settings, 'credentials', consumer.path))
+  checkOnce('API key', credentials.map(apiKeyId), problems)
+  checkOnce('token subject', credentials.map(({ path, settings }) => ({ name: textOf(settings, 'jwtSubject'), path: [...path, 'jwtSubject'] })), problems)
+}
+
+function nameOf({ path, settings }: Part): { name: string | undefined; path: Path } {
+  return { name: textOf(settings, 'name'), path: [...path, 'name'] }
+}
+
+function apiKeyId({ path, settings }: Part): { name: string | undefined; path: Path } {
+  return { name: textOf(settings['apiKey'], 'id'), path: [...path, 'apiKey', 'id'] }
+}
+
+function checkOnce(kind: string, named: readonly { name: string | undefined; path: Path }[], problems: ProblemList): void {
+  const seen = new Set<string>()
+  for (const { name, path } of named) {
+    if (name === undefined) continue
+    if (seen.has(name)) problems.add({ path, message: `the ${kind} "${name}" stands twice`, expected: 'a name of its own for each', code: 'config.invalid' })
+    seen.add(name)
+  }
+}
+
+/** Routes lead to upstreams that exist; consumers belong to groups that exist. */
+export function checkReferences(view: DocumentView, problems: ProblemList): void {
+  const upstreams = new Set(view.upstreams.map((upstream) => upstream.name))
+  for (const { path, settings } of view.routes) {
+    checkReference('upstream', textOf(settings, 'upstream'), [...path, 'upstream'], upstreams, problems)
+  }
+  const groups = new Set(view.groups.flatMap((group) => textOf(group.settings, 'name') ?? []))
+  for (const { path, settings } of view.consumers) {
+    for (const { index, text } of textsOf(settings, 'groups')) checkReference('group', text, [...path, 'groups', index], groups, problems)
+  }
+}
+
+function checkReference(kind: string, name: string | undefined, path: Path, known: ReadonlySet<string>, problems: ProblemList): void {
+  if (name === undefined || known.has(name)) return
+  problems.add(() => {
+    const names = [...known]
+    const expected = names.length === 0 ? `${kind === 'upstream' ? 'an' : 'a'} ${kind} of that name; none is defined` : oneOf(names)
+    return { path, message: `there is no ${kind} "${name}"`, expected, nearest: nearestName(name, names), code: 'config.reference_missing' }
+  })
+}
+
+/** Settings of which exactly one, or at most one, may stand. */
+export function checkAlternatives(view: DocumentView, problems: ProblemList): void {
+  for (const { name, path, settings } of view.upstreams) {
+    const count = present(settings, ['endpoints', 'discovery'])
+    if (count !== 1) problems.add({ path, message: `the upstream "${name}" ${count === 0 ? 'has no endpoints' : 'has both "endpoints" and "discovery"'}`, expected: 'either "endpoints" or "discovery"', code: 'config.invalid' })
+  }
+  for (const { path, settings } of view.routes) {
+    const { match, rewrite } = settings
+    const paths = ['path', 'pathPrefix', 'pathRegex']
+    if (isMap(match) && present(match, paths) > 1) {
+      problems.add({ path: [...path, 'match'], message: 'the route matches by several kinds of path', expected: `at most one of ${oneOf(paths).replace(' or ', ' and ')}`, code: 'config.invalid' })
+    }
+    if (isMap(rewrite) && present(rewrite, ['stripPrefix', 'path']) !== 1) {
+      problems.add({ path: [...path, 'rewrite'], message: '"rewrite" does not say one thing', expected: 'either "stripPrefix" or "path"', code: 'config.invalid' })
+    }
+  }
+}
+
+function present(settings: Settings, keys: readonly string[]): number {
+  return keys.filter((key) => settings[key] !== undefined).length
+}
+
+/** Two doors of one process cannot have the same address. */
+export function checkAddresses(input: unknown, problems: ProblemList): void {
+  const doors: Path[] = [['listeners', 'http', 'address'], ['admin', 'address'], ['telemetry', 'metrics', 'address']]
+  const seen = new Map<string, string>()
+  for (const path of doors) {
+    const address = path.reduce<unknown>((inner, key) => (isMap(inner) ? inner[String(key)] : undefined), input)
+    if (typeof address !== 'string' || address.endsWith(':0')) continue
+    const other = seen.get(address)
+    if (other !== undefined) problems.add({ path, message: `"${address}" is the address of ${other} already`, expected: 'another address', code: 'config.invalid' })
+    seen.set(address, path.slice(0, -1).join('.'))
+  }
+}

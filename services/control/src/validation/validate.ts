@@ -1,0 +1,128 @@
+/**
+ * Whether a configuration may become a revision: its shape, the settings of each policy, what its parts say of each
+ * other, and the values that its references stand for. All problems at once, since each run costs its author a walk.
+ */
+import { gatewayConfig, type GatewayConfigInput, type RevisionDocumentInput, referencesIn, resourceName, upstream, withReferencesResolved } from '@sluice/proto/config'
+import { viewDocument } from './document-view.ts'
+import { notBuiltAt } from './not-built-names.ts'
+import { checkPolicies, type PolicySchemas } from './policy-checks.ts'
+import { type Problem, ProblemList, type Warning } from './problem.ts'
+import { readReferences, type ReferenceParts } from './reference-values.ts'
+import { checkAddresses, checkAlternatives, checkNamesOnce, checkReferences } from './resource-checks.ts'
+import { checkRoutes, doubtfulSettings } from './route-checks.ts'
+import { addShapeProblems, shapeErrorMap } from './shape.ts'
+import { shadowedRoutes } from './shadowed-routes.ts'
+
+export interface ValidationParts {
+  /** Relative paths start here. */
+  readonly baseDirectory: string
+  /** Tried after it, for parts of a configuration that came from elsewhere. */
+  readonly otherDirectories?: readonly string[]
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Values of references from before: they stay when what they stand for cannot be read now. */
+  readonly lastValues?: Readonly<Record<string, string>> | undefined
+  readonly readFile?: ReferenceParts['readFile']
+}
+
+export type ConsumerInput = NonNullable<GatewayConfigInput['consumers']>[number]
+
+export interface Validation {
+  readonly problems: readonly Problem[]
+  readonly warnings: readonly Warning[]
+  /** As it was written; undefined when there are problems, as are the next two. */
+  readonly document: GatewayConfigInput | undefined
+  /** What an edge is given: references kept, their values in `secrets`. */
+  readonly revision: RevisionDocumentInput | undefined
+  readonly consumers: readonly ConsumerInput[] | undefined
+}
+
+/** Checks a configuration as it was read from a file or sent to the admin API. Never rejects for bad input. */
+export async function checkConfig(input: unknown, policies: PolicySchemas, parts: ValidationParts): Promise<Validation> {
+  try {
+    return await check(input, policies, parts)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return refused([{ path: [], message: 'the configuration is nested too deeply', code: 'config.invalid' }])
+  }
+}
+
+async function check(input: unknown, policies: PolicySchemas, parts: ValidationParts): Promise<Validation> {
+  const { baseDirectory, otherDirectories = [], environment, lastValues, readFile } = parts
+  const references = await readReferences(input, { environment, directories: [baseDirectory, ...otherDirectories], lastValues, readFile })
+  const resolved = withReferencesResolved(input, references.values)
+  const problems = new ProblemList()
+  for (const problem of references.problems) problems.add(problem)
+  addProblems(input, resolved, policies, problems)
+  const found = withoutValues(problems.all(), references.values)
+  if (found.length > 0) return refused(found)
+  const document = input as GatewayConfigInput
+  const warnings = [...warningsOf(resolved), ...keptWarnings(references.kept, document)]
+  return { problems: [], warnings, document, revision: revisionOf(document, references.values), consumers: document.consumers ?? [] }
+}
+
+function addProblems(input: unknown, resolved: unknown, policies: PolicySchemas, problems: ProblemList): void {
+  const parsed = gatewayConfig.safeParse(resolved, shapeErrorMap)
+  if (!parsed.success) addShapeProblems(parsed.error.issues.filter(isNotSaidElsewhere), { schema: gatewayConfig, base: [], written: input, notBuilt: notBuiltAt, problems })
+  addMisnamedUpstreams(input, resolved, problems)
+  const view = viewDocument(resolved)
+  checkAlternatives(view, problems)
+  checkPolicies(view, input, resolved, { policies, notBuilt: notBuiltAt, problems })
+  checkNamesOnce(view, problems)
+  checkReferences(view, problems)
+  checkRoutes(view, resolved, policies, problems)
+  checkAddresses(resolved, problems)
+}
+
+/** Zod leaves its refinements out where a type is wrong beside them: `checkRoutes` and `checkAlternatives` always look. */
+function isNotSaidElsewhere(issue: { code?: string; path: readonly PropertyKey[] }): boolean {
+  if (issue.code !== 'custom') return true
+  const [kind, , part, ...rest] = issue.path
+  if (kind === 'upstreams') return part !== undefined
+  return !(kind === 'routes' && ((part === 'match' && (rest.length === 0 || rest[0] === 'path')) || (part === 'rewrite' && rest.length === 0)))
+}
+
+/** What zod does not look at: the settings of an upstream whose name is wrong. */
+function addMisnamedUpstreams(input: unknown, resolved: unknown, problems: ProblemList): void {
+  for (const { name, path, settings } of viewDocument(resolved).upstreams) {
+    if (resourceName.safeParse(name).success) continue
+    const parsed = upstream.safeParse(settings, shapeErrorMap)
+    const written = viewDocument(input).upstreams.find((one) => one.name === name)?.settings
+    if (!parsed.success) addShapeProblems(parsed.error.issues, { schema: upstream, base: path, written, notBuilt: notBuiltAt, problems })
+  }
+}
+
+function warningsOf(resolved: unknown): Warning[] {
+  return [...doubtfulSettings(viewDocument(resolved), resolved), ...shadowedRoutes(gatewayConfig.parse(resolved).routes)]
+}
+
+function keptWarnings(kept: readonly string[], document: GatewayConfigInput): Warning[] {
+  if (kept.length === 0) return []
+  const places = referencesIn(document)
+  return kept.map((reference) => ({
+    path: places.find((place) => place.reference === reference)?.path ?? [],
+    message: `"${reference}" cannot be read now; the value from before stays`,
+  }))
+}
+
+/** The parts of a configuration that are a revision; `admin`, `telemetry.metrics` and consumers are not. */
+function revisionOf(document: GatewayConfigInput, values: Readonly<Record<string, string>>): RevisionDocumentInput {
+  const { listeners, trustedProxies, upstreams, routes, policies, groups, telemetry } = document
+  const parts = { listeners, trustedProxies, upstreams, routes, policies, groups }
+  const present = Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined))
+  const revision: RevisionDocumentInput = { version: 1, ...present, ...(telemetry?.accessLog && { telemetry: { accessLog: telemetry.accessLog } }) }
+  const used = [...new Set(referencesIn(revision).map((found) => found.reference))]
+  return used.length === 0 ? revision : { ...revision, secrets: Object.fromEntries(used.map((reference) => [reference, values[reference]!])) }
+}
+
+/** A sentence of a policy's schema may quote a value that came from a reference: it shows the reference instead. */
+function withoutValues(problems: readonly Problem[], values: Readonly<Record<string, string>>): Problem[] {
+  const secrets = Object.entries(values).filter(([, value]) => value.length >= 4)
+  return problems.map((problem) => {
+    const message = secrets.reduce((text, [reference, value]) => text.replaceAll(value, reference), problem.message)
+    return message === problem.message ? problem : { ...problem, message }
+  })
+}
+
+function refused(problems: readonly Problem[]): Validation {
+  return { problems, warnings: [], document: undefined, revision: undefined, consumers: undefined }
+}
