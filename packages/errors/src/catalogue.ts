@@ -54,6 +54,7 @@ export const catalogue = {
   'dependency.auth_unreachable': entry(503, 'Credentials cannot be checked at the moment'),
   'dependency.key_set_unavailable': entry(503, 'The key set of the issuer is not available'),
   'dependency.verifier_overloaded': entry(503, 'Too many tokens wait to be verified'),
+  'dependency.verifier_failed': entry(503, 'The check of the credential broke off'),
   'dependency.counters_unreachable': entry(503, 'Limits cannot be counted at the moment'),
   'dependency.bus_unreachable': entry(503, 'The bus cannot be reached'),
   'dependency.no_responder': entry(503, 'Nobody answers on this subject'),
