@@ -1,4 +1,4 @@
-import { CidrSet, queryValue, type HeaderFields } from '@sluice/http'
+import { CidrSet, readParameter, type HeaderFields } from '@sluice/http'
 import type { RouteMatch } from '@sluice/proto/config'
 import { RE2JS } from 're2js'
 
@@ -24,13 +24,13 @@ export function compileConditions(match: RouteMatch): readonly Test[] {
   for (const [name, wanted] of Object.entries(match.query ?? {})) {
     const test = compileValue(wanted)
     tests.push((question) => {
-      const value = queryValue(question.query, name)
+      const value = readParameter(question.query, name)
       return value !== undefined && test(value)
     })
   }
   if (match.addresses !== undefined) {
     const ranges = new CidrSet(match.addresses)
-    tests.push((question) => ranges.has(question.clientAddress))
+    tests.push((question) => ranges.contains(question.clientAddress))
   }
   return tests
 }

@@ -1,0 +1,53 @@
+import { z } from 'zod'
+import { commaList, flag, wholeNumber } from './settings.ts'
+import { plaintextProblems, type Door } from './plaintext.ts'
+import { SettingsError } from './settings.ts'
+
+/** Settings that every service of the distributed mode has; `metricsAddress` takes each one's own default port. */
+export function distributedSettings(metricsPort: number) {
+  return z.object({
+    natsUrl: commaList.default(['nats://127.0.0.1:4222']),
+    natsCreds: z.string().optional(),
+    natsCa: z.string().optional(),
+    natsCert: z.string().optional(),
+    natsKey: z.string().optional(),
+    metricsAddress: z.string().default(`127.0.0.1:${metricsPort}`),
+    dataDir: z.string().default('.sluice'),
+    allowPlaintext: flag.default(false),
+    logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+    drainSeconds: wholeNumber.default(30),
+  })
+}
+
+export type DistributedSettings = z.output<ReturnType<typeof distributedSettings>>
+
+/** Settings of the services that own a store. */
+export const storeSettings = {
+  store: z.enum(['embedded', 'postgres', 'cassandra'], 'expected embedded or cassandra').default('embedded'),
+  cassandraContactPoints: commaList.optional(),
+  cassandraDatacenter: z.string().optional(),
+  cassandraKeyspace: z.string().default('sluice'),
+  cassandraUser: z.string().optional(),
+  cassandraPassword: z.string().optional(),
+  cassandraCa: z.string().optional(),
+  cassandraReplication: z.string().optional(),
+}
+
+/** What the NATS bus is opened with. */
+export function natsBusSettings(settings: DistributedSettings, name: string) {
+  return {
+    urls: settings.natsUrl,
+    name,
+    ...(settings.natsCreds === undefined ? {} : { credsFile: settings.natsCreds }),
+    ...(settings.natsCa === undefined ? {} : { caFile: settings.natsCa }),
+    ...(settings.natsCert === undefined ? {} : { certFile: settings.natsCert }),
+    ...(settings.natsKey === undefined ? {} : { keyFile: settings.natsKey }),
+  }
+}
+
+/** Throws a `SettingsError` for each door that would carry credentials in clear off this machine. `doors` are those besides NATS. */
+export function requireEncryption(settings: DistributedSettings, doors: readonly Door[]): void {
+  const bus = settings.natsCa === undefined ? settings.natsUrl.map((url) => ({ setting: 'SLUICE_NATS_URL', url })) : []
+  const problems = plaintextProblems([...bus, ...doors], settings.allowPlaintext)
+  if (problems.length > 0) throw new SettingsError(problems)
+}

@@ -1,0 +1,29 @@
+import type { CidrSet } from '@sluice/http'
+import type { Listeners, Route, RouteMatch, Upstream } from '@sluice/proto/config'
+import type { RouteFacts } from '@sluice/policies/exchange'
+import type { PolicyChain } from './policy-chain/policy-chain.ts'
+import type { Rewrite } from './router/rewrite.ts'
+import type { Router } from './router/router.ts'
+import type { UpstreamState } from './balancer/upstream-state.ts'
+
+/** A route as the hot path uses it: everything that can be worked out ahead has been. */
+export interface CompiledRoute extends RouteFacts {
+  readonly match: RouteMatch
+  readonly chain: PolicyChain
+  readonly seesBody: boolean
+  readonly rewrite: Rewrite | undefined
+  /** Undefined for a route whose policies answer. */
+  readonly upstream: UpstreamState | undefined
+  readonly onClientAbort: Route['onClientAbort']
+}
+
+/** The whole configuration at one revision, compiled for one worker; never changed. */
+export interface CompiledSnapshot {
+  readonly revision: number
+  readonly digest: string
+  readonly router: Router<CompiledRoute>
+  readonly upstreams: ReadonlyMap<string, UpstreamState>
+  readonly upstreamSettings: ReadonlyMap<string, Upstream>
+  readonly trustedProxies: CidrSet
+  readonly listeners: Listeners
+}

@@ -1,0 +1,227 @@
+/** One worker: takes documents in, compiles and adopts them, listens, and carries exchanges through the pipeline. */
+import { balancers } from '@sluice/balancers'
+import type { Bus } from '@sluice/buses/bus'
+import { createRelayedBus, ipcChannel } from '@sluice/buses/relay'
+import { counters } from '@sluice/counters'
+import { catalogue as policyCatalogue } from '@sluice/policies'
+import type { Logger } from '@sluice/service-kit'
+import { MetricsRegistry, oncePerMinute, systemClock } from '@sluice/service-kit'
+import { createVerifier } from '@sluice/verifier'
+import { join } from 'node:path'
+import { UpstreamRegistry } from './balancer/upstream-registry.ts'
+import { compileSnapshot, parseDocument, SnapshotRefused, type CompileParts } from './compile-snapshot.ts'
+import type { CompiledSnapshot } from './compiled-snapshot.ts'
+import { createFinishedRecord } from './finished-record.ts'
+import { createIdentity, type EdgeIdentity } from './identity/identity.ts'
+import { ListenerSet } from './listener/listener-set.ts'
+import { Pipeline } from './pipeline.ts'
+import { loadPolicies } from './policy-chain/compile-chain.ts'
+import { ParentCounters } from './quota/parent-counters.ts'
+import { createQuota } from './quota/quota.ts'
+import { openAccessLog } from './telemetry/access-log.ts'
+import { newRequestId } from './telemetry/request-id.ts'
+import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
+import { Deadlines } from './upstream/deadlines.ts'
+import { PoolSet } from './upstream/pool-set.ts'
+import type { DocumentMessage, FromWorker, Refusal, ToWorker, WorkerSettings } from './workers/messages.ts'
+
+export interface EdgeWorkerParts {
+  readonly logger: Logger
+  readonly tell: (message: FromWorker) => void
+  /** Everything is finished and flushed; the process may end. */
+  readonly onDrained: () => void
+}
+
+/** How long a load balancer in front is given to notice, when there is a health path to notice it by. */
+const defaultLameDuckSeconds = 5
+
+interface Running {
+  readonly settings: WorkerSettings
+  readonly compile: CompileParts
+  readonly identity: EdgeIdentity
+  readonly telemetry: Telemetry
+  readonly pipeline: Pipeline
+  readonly listeners: ListenerSet
+  readonly bus: Bus
+}
+
+export class EdgeWorker {
+  private readonly parts: EdgeWorkerParts
+  private readonly metrics = new MetricsRegistry()
+  private readonly pools = new PoolSet()
+  private readonly deadlines = new Deadlines(() => systemClock.monotonic())
+  private upstreams: UpstreamRegistry | undefined
+  private parentCounters: ParentCounters | undefined
+  private running: Running | undefined
+  private snapshot: CompiledSnapshot | undefined
+  private mayListen = false
+  private draining = false
+  private accessLogSettings = ''
+  /** Messages are handled one after another. */
+  private queue: Promise<void> = Promise.resolve()
+
+  constructor(parts: EdgeWorkerParts) {
+    this.parts = parts
+  }
+
+  onMessage(message: ToWorker): void {
+    if (message.kind === 'taken') this.parentCounters?.onReplies(message.replies)
+    else if (message.kind === 'ping') this.parts.tell({ kind: 'pong' })
+    else if (message.kind === 'gather-metrics') this.parts.tell({ kind: 'metrics', id: message.id, snapshot: this.metrics.snapshot() })
+    else if (message.kind === 'drain') void this.drain(message.lameDuck, message.deadlineMs)
+    else this.queue = this.queue.then(() => this.handle(message)).catch((error: unknown) => this.fail(error))
+  }
+
+  private async handle(message: ToWorker): Promise<void> {
+    switch (message.kind) {
+      case 'boot':
+        this.running = await this.boot(message.settings)
+        return undefined
+      case 'prepare':
+        return this.parts.tell({ kind: 'prepared' })
+      case 'document':
+        return this.takeDocument(message)
+      case 'endpoints':
+        return this.upstreams?.discover(message.upstream, message.endpoints)
+      case 'listen':
+        this.mayListen = true
+        await this.running?.listeners.open(this.snapshot?.listeners)
+        return this.parts.tell({ kind: 'listening', addresses: this.running?.listeners.addresses ?? [] })
+    }
+  }
+
+  private fail(error: unknown): void {
+    this.parts.logger.fatal({ err: error }, (error as Error).message)
+    process.exitCode = 70
+    this.parts.tell({ kind: 'refused', revision: 0, digest: '', refusal: { code: 'internal.unexpected', pointer: '', detail: (error as Error).message } })
+  }
+
+  private async boot(settings: WorkerSettings): Promise<Running> {
+    const { logger } = this.parts
+    logger.level = settings.logLevel
+    const bus = createRelayedBus(ipcChannel(process as never))
+    const identity = createIdentity({
+      bus,
+      scope: settings.scope,
+      verifier: createVerifier({ threads: 1 }),
+      clock: systemClock,
+      logger,
+      keySetDirectory: join(settings.dataDirectory, 'keysets'),
+    })
+    identity.onCredentialVersion((version) => this.parts.tell({ kind: 'credentials', version }))
+    await identity.start()
+    const telemetry = createTelemetry({ metrics: this.metrics, clock: systemClock, onUsage: (part) => this.parts.tell({ kind: 'usage', part }) })
+    this.upstreams = new UpstreamRegistry(await loadBalancers())
+    const quota = await this.openQuota(settings)
+    const policies = await loadPolicies(policyCatalogue.map((entry) => entry.name))
+    const compile = { policies, upstreams: this.upstreams, policyParts: { clock: systemClock, logger, identity: identity.part, quota } }
+    const pipeline = this.createPipeline(telemetry)
+    const listeners = new ListenerSet({
+      isServing: () => !this.draining && this.snapshot !== undefined,
+      onExchange: (client) => pipeline.begin(client),
+      onConnections: (change) => telemetry.connectionsActive.add(change),
+      requestId: newRequestId,
+    })
+    this.deadlines.start()
+    return { settings, compile, identity, telemetry, pipeline, listeners, bus }
+  }
+
+  private createPipeline(telemetry: Telemetry): Pipeline {
+    const finished = createFinishedRecord()
+    return new Pipeline({
+      snapshot: () => this.snapshot,
+      pools: this.pools,
+      deadlines: this.deadlines,
+      clock: systemClock,
+      logger: this.parts.logger,
+      requestId: newRequestId,
+      record: (exchange, endedAt) => telemetry.record(finished.fill(exchange, endedAt)),
+    })
+  }
+
+  private async openQuota(settings: WorkerSettings) {
+    const { createMemoryCounters } = await counters.memory.load()
+    const own = createMemoryCounters()
+    const degraded = this.metrics.counter('sluice_limit_degraded_total', 'Limits decided while the counters were away, by how.', ['decision'])
+    const onDegraded = (decision: string): void => degraded.with(decision).add(1)
+    const shared = settings.redis === undefined ? this.countInParent() : (await counters.redis.load()).createRedisCounters(settings.redis as never)
+    return createQuota({ shared, own, scope: settings.scope, workers: settings.workers, onDegraded })
+  }
+
+  private countInParent(): ParentCounters {
+    this.parentCounters = new ParentCounters((takes) => this.parts.tell({ kind: 'take', takes }))
+    return this.parentCounters
+  }
+
+  /** Compiles aside, opens new sockets, then swaps: whatever fails leaves the running snapshot as it is. */
+  private async takeDocument(message: DocumentMessage): Promise<void> {
+    const { revision, digest } = message
+    try {
+      await this.adopt(message)
+      const addresses = this.running?.listeners.addresses ?? []
+      this.parts.tell({ kind: 'applied', revision, digest, addresses })
+    } catch (error) {
+      this.parts.tell({ kind: 'refused', revision, digest, refusal: refusalOf(error) })
+    }
+  }
+
+  private async adopt({ revision, digest, document }: DocumentMessage): Promise<void> {
+    const { compile, listeners, telemetry, identity } = this.running!
+    const parsed = parseDocument(document)
+    const snapshot = compileSnapshot({ revision, digest }, parsed, compile)
+    if (this.mayListen) await listeners.open(snapshot.listeners)
+    await identity.warm(keySetsIn(document))
+    await this.useAccessLog(parsed.telemetry.accessLog)
+    this.upstreams!.adopt(snapshot.upstreams, snapshot.upstreamSettings)
+    this.snapshot = snapshot
+    telemetry.configRevision.set(revision)
+    if (this.mayListen) listeners.keepOnly(snapshot.listeners)
+    this.pools.keepOnly(this.upstreams!.origins())
+  }
+
+  private async useAccessLog(settings: Parameters<typeof openAccessLog>[0]): Promise<void> {
+    const { telemetry, settings: worker } = this.running!
+    const wanted = JSON.stringify(settings ?? null)
+    if (wanted === this.accessLogSettings) return
+    const warn = oncePerMinute((key, times) => this.parts.logger.warn({ problem: key, times }, 'access log lines cannot be written'))
+    const resolved = settings?.file === undefined ? settings : { ...settings, file: join(worker.baseDirectory, settings.file) }
+    await telemetry.useExporter(await openAccessLog(resolved, { onError: (error) => warn(String(error)) }))
+    this.accessLogSettings = wanted
+  }
+
+  /** Lame duck first, so that a load balancer notices; then no new connections; then what runs, until the deadline. */
+  private async drain(lameDuck: boolean, deadlineMs: number): Promise<void> {
+    if (this.draining) return
+    this.draining = true
+    const http = this.snapshot?.listeners.http
+    const seconds = http === undefined || http === false ? 0 : (http.delaySeconds ?? (http.healthPath === undefined ? 0 : defaultLameDuckSeconds))
+    if (lameDuck) await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
+    await this.running?.listeners.drain(deadlineMs)
+    await this.running?.telemetry.stop()
+    this.deadlines.stop()
+    this.pools.destroy()
+    this.parts.onDrained()
+  }
+}
+
+async function loadBalancers() {
+  return new Map(await Promise.all(balancers.map(async (entry) => [entry.name, await entry.load()] as const)))
+}
+
+function refusalOf(error: unknown): Refusal {
+  const pointer = error instanceof SnapshotRefused ? error.pointer : ''
+  return { code: 'config.refused_by_edge', pointer, detail: (error as Error).message }
+}
+
+/** The key sets that the document's policies name, so that they are here before the first token is. */
+function keySetsIn(document: Uint8Array): { uri: string; insecure: boolean }[] {
+  const found: { uri: string; insecure: boolean }[] = []
+  JSON.parse(Buffer.from(document).toString('utf8'), (_key, value: unknown) => {
+    const settings = value as { jwksUri?: unknown; insecure?: unknown } | null
+    if (typeof settings === 'object' && settings !== null && typeof settings.jwksUri === 'string') {
+      found.push({ uri: settings.jwksUri, insecure: settings.insecure === true })
+    }
+    return value
+  })
+  return found
+}

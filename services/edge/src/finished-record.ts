@@ -1,0 +1,66 @@
+import type { EdgeExchange } from './exchange.ts'
+import type { FinishedExchange } from './telemetry/finished-exchange.ts'
+import { phaseNames } from './telemetry/phases.ts'
+
+const policyChain = phaseNames.indexOf('policy-chain')
+const upstream = phaseNames.indexOf('upstream')
+const responder = phaseNames.indexOf('responder')
+const parser = phaseNames.indexOf('parser')
+
+/** One object for all exchanges of a worker: telemetry keeps nothing of it. */
+export function createFinishedRecord(): { fill(exchange: EdgeExchange, endedAt: number): FinishedExchange } {
+  const phases = new Float64Array(phaseNames.length)
+  const record = { phases } as unknown as FinishedExchange
+  return {
+    fill(exchange, endedAt) {
+      fillRequest(record, exchange)
+      fillOutcome(record, exchange, endedAt)
+      fillPhases(phases, exchange, endedAt)
+      return record
+    },
+  }
+}
+
+function fillRequest(record: FinishedExchange, exchange: EdgeExchange): void {
+  record.startedAtMs = exchange.startedAtMs
+  record.method = exchange.request.method
+  record.path = exchange.request.path
+  record.template = exchange.matched?.template ?? ''
+  record.client = exchange.client.address
+  record.requestId = exchange.requestId
+  record.traceId = exchange.trace?.traceId
+  record.consumer = exchange.identity?.consumer
+  record.credential = exchange.identity?.credential
+  record.route = exchange.matched?.name
+  record.upstream = exchange.attempts > 0 ? exchange.matched?.upstream?.name : undefined
+  record.endpoint = exchange.endpoint?.id
+  record.revision = exchange.snapshot.revision
+}
+
+function fillOutcome(record: FinishedExchange, exchange: EdgeExchange, endedAt: number): void {
+  record.status = exchange.status
+  record.bytesIn = exchange.bytesIn
+  record.bytesOut = exchange.bytesOut
+  record.totalMs = endedAt - exchange.startedAt
+  record.upstreamMs = exchange.attempts > 0 ? exchange.upstreamMs : undefined
+  record.gatewayMs = Math.max(0, record.totalMs - exchange.upstreamMs)
+  record.cache = undefined
+  record.limit = limitOutcome(exchange)
+  record.reason = exchange.reason
+  record.refused = exchange.refused
+}
+
+function limitOutcome(exchange: EdgeExchange): string | undefined {
+  const { limits } = exchange
+  return limits.length === 0 ? undefined : limits[limits.length - 1]!.outcome
+}
+
+/** The walk is timed at its turns: read and routed with the policies, at the upstream, and the rest. */
+function fillPhases(phases: Float64Array, exchange: EdgeExchange, endedAt: number): void {
+  const policiesDone = exchange.policiesDoneAt === 0 ? endedAt : exchange.policiesDoneAt
+  const routed = exchange.routedAt === 0 ? policiesDone : exchange.routedAt
+  phases[parser] = routed - exchange.startedAt
+  phases[policyChain] = policiesDone - routed
+  phases[upstream] = exchange.upstreamMs
+  phases[responder] = Math.max(0, endedAt - policiesDone - exchange.upstreamMs)
+}

@@ -1,0 +1,237 @@
+/**
+ * The edge's parent process: one per machine. Owns the listening sockets' workers, the snapshot on disk, the link to
+ * the other services, and the reports that receipts are made of.
+ */
+import type { Bus } from '@sluice/buses/bus'
+import { followConfig, type ConfigFeed } from '@sluice/buses/config-feed'
+import { attachRelay, ipcChannel } from '@sluice/buses/relay'
+import { call, listen } from '@sluice/buses/rpc'
+import { subscribeSequenced } from '@sluice/buses/sequenced'
+import type { Counters } from '@sluice/counters/counter'
+import { EdgeReportReplySchema, EdgeReportSchema, RollCallSchema } from '@sluice/proto/messages/control'
+import { subjects } from '@sluice/proto/subjects'
+import { mergeMetrics, version, type Clock, type Health, type Logger, type MetricSnapshot, type MetricsRegistry, type Service } from '@sluice/service-kit'
+import type { Worker } from 'node:cluster'
+import { join } from 'node:path'
+import { createDiscoveryFeed, type DiscoveryFeed } from './snapshot/discovery-feed.ts'
+import { SnapshotDisk } from './snapshot/snapshot-disk.ts'
+import { instanceId } from './snapshot/instance-id.ts'
+import { AccessLogTender } from './telemetry/access-log-tender.ts'
+import { UsageSpool } from './telemetry/usage-spool.ts'
+import { answerTakes } from './quota/parent-counters.ts'
+import type { WorkerSettings } from './workers/messages.ts'
+import { WorkerPool } from './workers/worker-pool.ts'
+
+export interface EdgeParts {
+  readonly bus: Bus
+  readonly scope: string
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly metrics: MetricsRegistry
+  readonly name: string
+  readonly zone: string
+  readonly datacenter: string
+  readonly workers: number
+  readonly dataDirectory: string
+  /** Relative paths of access logs start here. */
+  readonly baseDirectory: string
+  /** Counted in this process for all workers, or by each worker in Redis. */
+  readonly counting: { readonly counters: Counters } | { readonly redis: Readonly<Record<string, unknown>> }
+  /** The head document when the bus is away. */
+  readonly fetchFallback?: Parameters<typeof followConfig>[1]['fetchFallback']
+}
+
+export interface Edge extends Service {
+  /** Resolves with the traffic addresses once a configuration is served; rejects when it cannot be. */
+  serving(): Promise<readonly string[]>
+  readonly addresses: readonly string[]
+  readonly workerPids: readonly number[]
+  metricsSnapshot(): Promise<readonly MetricSnapshot[]>
+  /** Replaces every worker in turn, without losing a request. */
+  restartWorkers(): Promise<void>
+}
+
+const reportEveryMs = 10_000
+
+/** The edge. Nothing runs before `start`. */
+export function createEdge(parts: EdgeParts): Edge {
+  return new HostAgent(parts)
+}
+
+class HostAgent implements Edge {
+  private readonly parts: EdgeParts
+  private readonly disk: SnapshotDisk
+  private readonly pool: WorkerPool
+  private readonly spool: UsageSpool
+  private readonly tender: AccessLogTender
+  private instance = ''
+  private feed: ConfigFeed | undefined
+  private discovery: DiscoveryFeed | undefined
+  private reportTimer: NodeJS.Timeout | undefined
+  private unsubscribe: (() => void)[] = []
+  private nameTaken: string | undefined
+  private leaving = false
+  private reportedState = ''
+  private readonly servingWaiters: { resolve(addresses: readonly string[]): void; reject(error: Error): void }[] = []
+
+  constructor(parts: EdgeParts) {
+    this.parts = parts
+    this.disk = new SnapshotDisk(join(parts.dataDirectory, 'snapshots'))
+    this.pool = new WorkerPool({
+      settings: this.workerSettings(),
+      logger: parts.logger,
+      attachBus: (worker: Worker) => attachRelay(parts.bus, ipcChannel(worker as never)),
+      onChange: () => this.onPoolChange(),
+      onMessage: (message, reply) => {
+        if (message.kind === 'usage') this.spool.add(message.part)
+        else void answerTakes(this.counters, message.takes).then((replies) => reply({ kind: 'taken', replies }))
+      },
+    })
+    this.spool = new UsageSpool({ bus: parts.bus, scope: parts.scope, edge: parts.name, directory: join(parts.dataDirectory, 'usage'), clock: parts.clock, logger: parts.logger, metrics: parts.metrics })
+    this.tender = new AccessLogTender(parts.baseDirectory, parts.logger)
+  }
+
+  get addresses(): readonly string[] {
+    return this.pool.addresses
+  }
+
+  get workerPids(): readonly number[] {
+    return this.pool.pids
+  }
+
+  async start(): Promise<void> {
+    this.instance = await instanceId(this.parts.dataDirectory)
+    await this.spool.start()
+    this.pool.start()
+    const stored = await this.disk.newest((file) => this.parts.logger.error({ file }, 'a snapshot on disk is damaged and is passed over'))
+    if (stored !== undefined) await this.publish(stored)
+    this.discovery = await createDiscoveryFeed({
+      bus: this.parts.bus,
+      scope: this.parts.scope,
+      directory: this.parts.dataDirectory,
+      logger: this.parts.logger,
+      onEndpoints: (upstream, endpoints) => this.pool.publishEndpoints({ kind: 'endpoints', upstream, endpoints }),
+    })
+    this.feed = this.follow(stored)
+    const calls = listen(this.parts.bus, subjects.rollCall(this.parts.scope), RollCallSchema, () => this.report())
+    const reconnects = this.parts.bus.onStatus((status) => {
+      if (status === 'connected') void this.report()
+    })
+    this.unsubscribe.push(() => calls.unsubscribe(), () => reconnects.unsubscribe())
+    this.scheduleReport()
+  }
+
+  serving(): Promise<readonly string[]> {
+    return new Promise((resolve, reject) => {
+      this.servingWaiters.push({ resolve, reject })
+      this.onPoolChange()
+    })
+  }
+
+  async stop({ deadlineMs }: { deadlineMs: number }): Promise<void> {
+    this.leaving = true
+    clearTimeout(this.reportTimer)
+    await this.pool.stop(deadlineMs)
+    this.feed?.stop()
+    await this.discovery?.stop()
+    for (const unsubscribe of this.unsubscribe) unsubscribe()
+    await this.report()
+    await this.tender.stop()
+    await this.spool.stop()
+  }
+
+  health(): Health {
+    const reasons: string[] = []
+    if (this.leaving) reasons.push('draining')
+    if (this.nameTaken !== undefined) reasons.push(this.nameTaken)
+    if (!this.isServing()) reasons.push('no configuration is served yet')
+    return { ready: reasons.length === 0, reasons }
+  }
+
+  async metricsSnapshot(): Promise<readonly MetricSnapshot[]> {
+    return mergeMetrics([this.parts.metrics.snapshot(), ...(await this.pool.metrics())])
+  }
+
+  restartWorkers(): Promise<void> {
+    return this.pool.restartAll()
+  }
+
+  private get counters(): Counters {
+    if ('counters' in this.parts.counting) return this.parts.counting.counters
+    throw new Error('workers count in Redis; none asks here')
+  }
+
+  private workerSettings(): WorkerSettings {
+    const { scope, workers, dataDirectory, baseDirectory, logger, counting } = this.parts
+    return { scope, workers, dataDirectory, baseDirectory, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined }
+  }
+
+  private follow(stored: { revision: number; digest: string } | undefined): ConfigFeed {
+    const { bus, scope, logger, fetchFallback } = this.parts
+    return followConfig(bus, {
+      scope,
+      have: stored,
+      onDocument: (document) => this.publish(document),
+      onError: (error) => logger.error({ err: error }, 'a revision could not be taken'),
+      onUnreachable: (error) => logger.warn({ code: error.code }, 'control cannot be asked for the configuration'),
+      ...(fetchFallback === undefined ? {} : { fetchFallback }),
+    })
+  }
+
+  private async publish(document: { revision: number; digest: string; document: Uint8Array }): Promise<void> {
+    this.pool.publishDocument({ kind: 'document', ...document })
+    this.tender.follow(document.document)
+    this.pendingSave = document
+    await Promise.resolve()
+  }
+
+  private pendingSave: { revision: number; digest: string; document: Uint8Array } | undefined
+
+  private isServing(): boolean {
+    const { revision, listening } = this.pool.reached()
+    return revision > 0 && listening > 0
+  }
+
+  /** Something changed in what the workers have reached: keep what proved good, and report it. */
+  private onPoolChange(): void {
+    const reached = this.pool.reached()
+    if (this.pendingSave !== undefined && reached.digest === this.pendingSave.digest && reached.revision === this.pendingSave.revision) {
+      const good = this.pendingSave
+      this.pendingSave = undefined
+      this.disk.save(good).catch((error: unknown) => this.parts.logger.error({ err: error }, 'the snapshot could not be kept on disk'))
+    }
+    this.settleWaiters(reached.refusal?.detail)
+    const state = JSON.stringify([reached.revision, reached.digest, reached.credentialVersion, reached.refusal?.digest, this.leaving])
+    if (state === this.reportedState) return
+    this.reportedState = state
+    void this.report()
+  }
+
+  private settleWaiters(problem: string | undefined): void {
+    if (this.isServing()) for (const waiter of this.servingWaiters.splice(0)) waiter.resolve(this.addresses)
+    else if (problem !== undefined) for (const waiter of this.servingWaiters.splice(0)) waiter.reject(new Error(problem))
+  }
+
+  private scheduleReport(): void {
+    this.reportTimer = setTimeout(() => {
+      void this.report()
+      this.scheduleReport()
+    }, reportEveryMs * (0.9 + 0.2 * Math.random())).unref()
+  }
+
+  private async report(): Promise<void> {
+    const { bus, scope, name, zone, datacenter, workers, logger } = this.parts
+    if (this.instance === '' || bus.status !== 'connected') return
+    const { revision, digest, credentialVersion, refusal } = this.pool.reached()
+    const message = { scope, edge: name, instance: this.instance, zone, datacenter, version, workers, revision, digest, credentialVersion, leaving: this.leaving, ...(refusal === undefined ? {} : { refusal }) }
+    const types = { request: EdgeReportSchema, reply: EdgeReportReplySchema }
+    try {
+      const reply = await call(bus, subjects.edgeReport(scope, name), types, message, { timeoutMs: 2000 })
+      if (!reply.accepted && this.nameTaken === undefined) logger.error({ edge: name, reason: reply.reason }, 'control refuses this edge')
+      this.nameTaken = reply.accepted ? undefined : reply.reason
+      if (reply.headRevision > revision && refusal === undefined) void this.feed?.pull()
+    } catch {
+      // Control is away: traffic does not need it, and the next report comes in ten seconds.
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import type { Readable } from 'node:stream'
+
+/**
+ * The client's side of one exchange, whatever transport carries it. The pipeline and the policies know only this,
+ * so that the transport can be replaced under them.
+ */
+export interface ClientSide {
+  readonly method: string
+  /** As the client sent it. */
+  readonly target: string
+  /** Flat `[name, value, …]` as the client sent them. */
+  readonly fields: string[]
+  /** `1.1`, `1.0` */
+  readonly httpVersion: string
+  readonly peerAddress: string
+  readonly localPort: number
+  readonly encrypted: boolean
+  /** 0 without a body, undefined when its length is not known ahead. */
+  readonly declaredBytes: number | undefined
+  /** Whether the client's connection is gone. */
+  readonly isGone: boolean
+  /** Who is told when the client leaves or can take more; set once by the pipeline. */
+  watcher: ClientWatcher | undefined
+  /**
+   * The request's body. `onChunk` sees the number of bytes so far before each chunk passes; when it answers false
+   * the body ends there with an error. Taken at most once.
+   */
+  body(onChunk: (bytesSoFar: number) => boolean): Readable
+  /** Sends the head; `flush`: at once, else together with the first piece of the body. The framing follows from `content-length` in `fields`, else chunked. */
+  sendHead(status: number, fields: string[], flush: boolean): void
+  /** False: the client is slower than the upstream; wait for `onClientDrain`. */
+  send(chunk: Uint8Array): boolean
+  end(chunk?: Uint8Array | string): void
+  /** Ends the connection after the response. */
+  closeAfterwards(): void
+  /** Cuts the connection, for a response that cannot be completed. */
+  destroy(): void
+}
+
+export interface ClientWatcher {
+  /** The connection is gone before the response was complete. */
+  onClientGone(): void
+  onClientDrain(): void
+}

@@ -1,0 +1,37 @@
+import { resolve } from 'node:path'
+import { busNamed } from '@sluice/buses'
+import { defaultScope } from '@sluice/proto/subjects'
+import { natsBusSettings, runServiceProcess } from '@sluice/service-kit'
+import { createEdge } from './service.ts'
+import { edgeSettings } from './settings.ts'
+import { pullOverHttp } from './snapshot/pull-over-http.ts'
+
+/** An edge of the distributed mode: `sluice service edge`. */
+export function main(): Promise<void> {
+  return runServiceProcess({
+    name: 'edge',
+    settings: edgeSettings,
+    doors: (settings) => [
+      { setting: 'SLUICE_REDIS_URL', url: settings.redisUrl },
+      ...settings.controlUrls.map((url) => ({ setting: 'SLUICE_CONTROL_URLS', url })),
+    ],
+    openBus: async (settings) => (await busNamed('nats').load()).createNatsBus(natsBusSettings(settings, `edge ${settings.edgeName}`)),
+    async create(settings, parts) {
+      const dataDirectory = resolve(settings.dataDir)
+      const edge = createEdge({
+        ...parts,
+        scope: defaultScope,
+        name: settings.edgeName,
+        zone: settings.zone,
+        datacenter: settings.datacenter,
+        workers: settings.workers,
+        dataDirectory,
+        baseDirectory: dataDirectory,
+        counting: { redis: { url: settings.redisUrl } },
+        ...(settings.controlUrls.length === 0 ? {} : { fetchFallback: pullOverHttp(settings.controlUrls, settings.controlToken) }),
+      })
+      process.on('SIGHUP', () => void edge.restartWorkers())
+      return { service: edge, metrics: () => edge.metricsSnapshot() }
+    },
+  })
+}

@@ -1,0 +1,399 @@
+/**
+ * The request's walk, phase by phase: listener → parser → client → router → policy-chain → balancer → upstream →
+ * policy-chain → responder → telemetry. (The phase `cache` stands between the request policies and the balancer once
+ * it is built.) A phase answers at once whenever it can; only a policy that has to fetch something makes the walk wait.
+ */
+import { catalogue, SluiceError, type ErrorCode } from '@sluice/errors'
+import { HeaderFields, removeHopByHop } from '@sluice/http'
+import type { Decision } from '@sluice/policies/policy'
+import type { Clock, Logger } from '@sluice/service-kit'
+import type { Readable } from 'node:stream'
+import { identifyClient } from './client/identify-client.ts'
+import type { CompiledRoute, CompiledSnapshot } from './compiled-snapshot.ts'
+import { EdgeExchange } from './exchange.ts'
+import type { ClientSide, ClientWatcher } from './listener/client-side.ts'
+import { readRequest } from './parser/read-request.ts'
+import { runBodyHooks, runDoneHooks, runRequestHooks, runResponseHooks } from './policy-chain/policy-chain.ts'
+import { answerResponse, errorResponse, refusalFacts, type OwnResponse } from './responder/own-response.ts'
+import { cleanUpstreamFields, writeResponseFields } from './responder/response-fields.ts'
+import { findRoute } from './router/find-route.ts'
+import type { Deadlines, Expiring } from './upstream/deadlines.ts'
+import type { PoolSet } from './upstream/pool-set.ts'
+import { hostForAttempt, writeRequestFields } from './upstream/request-fields.ts'
+import { isUnreachable, mayRetry } from './upstream/retry-rule.ts'
+import type { AttemptHandler } from './upstream/upstream-client.ts'
+import { continueTrace, traceparentOf } from './telemetry/trace-context.ts'
+
+export interface PipelineParts {
+  /** The snapshot that new exchanges go by; undefined before the first. */
+  readonly snapshot: () => CompiledSnapshot | undefined
+  readonly pools: PoolSet
+  readonly deadlines: Deadlines
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly requestId: () => string
+  /** Told of every exchange when it is over, last of all. */
+  readonly record: (exchange: EdgeExchange, endedAt: number) => void
+}
+
+export class Pipeline {
+  readonly parts: PipelineParts
+  /** Exchanges that are running. */
+  open = 0
+
+  constructor(parts: PipelineParts) {
+    this.parts = parts
+  }
+
+  /** Begins the walk of one exchange. Never throws. */
+  begin(client: ClientSide): void {
+    const snapshot = this.parts.snapshot()
+    if (snapshot === undefined) {
+      refuseWithout(client, this.parts.requestId())
+      return
+    }
+    this.open++
+    const { clock } = this.parts
+    new Walk(this, new EdgeExchange(client, snapshot, this.parts.requestId(), clock.now(), clock.monotonic())).start()
+  }
+}
+
+function refuseWithout(client: ClientSide, requestId: string): void {
+  const facts = { code: 'internal.starting', message: catalogue['internal.starting'].message, requestId, accept: undefined } as const
+  const { status, fields, body } = errorResponse(facts)
+  client.sendHead(status, [...fields, 'X-Request-ID', requestId, 'Via', '1.1 sluice'], false)
+  client.end(body)
+}
+
+function isFinished(exchange: EdgeExchange): boolean {
+  return exchange.stage === 'finished'
+}
+
+class Walk implements ClientWatcher, AttemptHandler, Expiring {
+  deadlineAt = 0
+  private readonly pipeline: Pipeline
+  private readonly exchange: EdgeExchange
+  private body: Readable | null = null
+  /** From the response's Content-Length; -1 when it is not known. */
+  private expectedBytes = -1
+
+  constructor(pipeline: Pipeline, exchange: EdgeExchange) {
+    this.pipeline = pipeline
+    this.exchange = exchange
+    exchange.clientSide.watcher = this
+  }
+
+  // --- the request's way in ---
+
+  start(): void {
+    const { exchange } = this
+    try {
+      const { clientSide, client, request, snapshot } = exchange
+      exchange.bytesIn = request.declaredBytes ?? 0
+      identifyClient(client, clientSide.peerAddress, clientSide.encrypted, request.headers, snapshot.trustedProxies)
+      const unreadable = readRequest(request, client.scheme)
+      if (unreadable !== undefined) return this.refuse(unreadable)
+      exchange.trace = continueTrace(request.headers.get('traceparent'))
+      if (exchange.trace.parentSpanId === undefined) request.headers.remove('tracestate')
+      removeHopByHop(request.headers)
+      const found = findRoute(snapshot.router, request, client.address)
+      if (found.route === undefined) return this.refuseUnrouted(found.allowed)
+      this.runPolicies(found.route, found.parameters)
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  private runPolicies(route: CompiledRoute, parameters: Readonly<Record<string, string>>): void {
+    const { exchange } = this
+    exchange.matched = route
+    exchange.routedAt = this.pipeline.parts.clock.monotonic()
+    exchange.parameters = parameters
+    exchange.steps = route.chain.steps
+    const decision = runRequestHooks(exchange, route.chain)
+    if (decision instanceof Promise) decision.then((late) => this.afterPolicies(late), (error: unknown) => this.fail(error))
+    else this.afterPolicies(decision)
+  }
+
+  private afterPolicies(decision: Decision | undefined): void {
+    const { exchange } = this
+    if (exchange.stage === 'finished') return
+    exchange.policiesDoneAt = this.pipeline.parts.clock.monotonic()
+    try {
+      if (decision !== undefined) this.decide(decision)
+      else this.forward()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  private decide(decision: Decision): void {
+    if (decision.kind === 'answer') return this.respondOwn(answerResponse(decision))
+    this.exchange.refused = catalogue[decision.code].status < 500
+    this.exchange.reason = decision.code
+    this.respondOwn(errorResponse(refusalFacts(decision, this.exchange.requestId, this.accept())))
+  }
+
+  // --- to the upstream ---
+
+  private forward(): void {
+    const { exchange } = this
+    const { request, clientSide } = exchange
+    const { upstream, rewrite } = exchange.route
+    if (upstream === undefined) return this.refuse('internal.invariant_broken')
+    if (rewrite !== undefined) request.path = rewrite(request.path, exchange.parameters)
+    writeRequestFields(exchange)
+    if (request.declaredBytes !== 0) this.body = clientSide.body(this.onBody)
+    exchange.stage = 'upstream'
+    const { deadlines } = this.pipeline.parts
+    const now = exchange.policiesDoneAt
+    upstream.budget.noteRequest(now)
+    deadlines.set(this, upstream.settings.timeouts.requestMs, exchange.startedAt)
+    this.attempt(now, 'upstream.none_healthy')
+  }
+
+  /** One try at one endpoint; `failure` is what stands when there is none left to try. */
+  private attempt(now: number, failure: ErrorCode): void {
+    const { exchange } = this
+    const { request } = exchange
+    const upstream = exchange.route.upstream!
+    const endpoint = upstream.pick(now, exchange.tried)
+    if (endpoint === undefined) return this.refuse(failure)
+    const { settings } = upstream
+    exchange.endpoint = endpoint
+    exchange.attempts++
+    exchange.upstreamSince = now
+    endpoint.open++
+    const host = hostForAttempt(settings.hostHeader, endpoint.hostHeader)
+    if (host !== undefined) request.headers.set('Host', host)
+    request.headers.set('traceparent', traceparentOf(exchange.trace!))
+    const path = endpoint.basePath === '' ? request.path : endpoint.basePath + request.path
+    exchange.attempt = this.pipeline.parts.pools.poolFor(endpoint.origin, settings.timeouts.connectMs).send(
+      {
+        method: request.method,
+        path: request.query === '' ? path : `${path}?${request.query}`,
+        fields: request.headers.flat,
+        body: this.body,
+        firstByteMs: settings.timeouts.firstByteMs,
+        idleMs: settings.timeouts.idleMs,
+      },
+      this,
+    )
+  }
+
+  /** Each piece of the request's body passes here; false ends it. */
+  private readonly onBody = (bytesSoFar: number): boolean => {
+    const { exchange } = this
+    exchange.bytesIn = bytesSoFar
+    if (!exchange.route.seesBody) return true
+    const decision = runBodyHooks(exchange, bytesSoFar)
+    if (decision === undefined) return true
+    this.abandonAttempt()
+    exchange.clientSide.closeAfterwards()
+    if (exchange.headSent) this.cut('client.body_too_large')
+    else this.decide(decision)
+    return false
+  }
+
+  onFailure(code: ErrorCode, sent: boolean, cause: unknown): void {
+    const { exchange, pipeline } = this
+    const upstream = exchange.route.upstream!
+    const now = pipeline.parts.clock.monotonic()
+    const endpoint = exchange.endpoint!
+    this.endAttempt(now)
+    if (isUnreachable(code)) upstream.noteUnreachable(endpoint, now)
+    if (exchange.stage === 'finished') return
+    if (exchange.clientSide.isGone) return this.onClientGone()
+    if (exchange.headSent) return this.cut(code)
+    pipeline.parts.logger.debug({ upstream: upstream.name, endpoint: endpoint.id, code, err: cause, requestId: exchange.requestId }, 'attempt failed')
+    const again = exchange.attempts < upstream.settings.retries.attempts && mayRetry(code, sent, exchange.request.method, this.body !== null)
+    if (!again || !upstream.budget.takeRetry(now)) return this.refuse(code)
+    exchange.tried ??= new Set()
+    exchange.tried.add(endpoint.id)
+    this.attempt(now, code)
+  }
+
+  onDeadline(): void {
+    if (this.exchange.stage === 'finished') return
+    this.abandonAttempt()
+    if (this.exchange.headSent) this.cut('upstream.request_timeout')
+    else this.refuse('upstream.request_timeout')
+  }
+
+  // --- the response's way out ---
+
+  onHead(status: number, fields: string[]): void {
+    const { exchange } = this
+    const headers = new HeaderFields(fields)
+    const length = headers.get('content-length')
+    this.expectedBytes = length === undefined || exchange.request.method === 'HEAD' ? -1 : Number(length)
+    cleanUpstreamFields(headers)
+    exchange.response = { status, headers }
+    if (headers.get('content-type')?.startsWith('text/event-stream') === true) this.clearDeadline()
+    this.respond(() => undefined)
+  }
+
+  /** Runs the response policies and sends the head; then `afterHead`. */
+  private respond(afterHead: () => void): void {
+    const { exchange } = this
+    exchange.stage = 'responding'
+    const pending = this.runResponsePolicies()
+    if (pending === undefined) {
+      this.sendHead()
+      afterHead()
+      return
+    }
+    exchange.attempt?.pause()
+    pending.then(
+      () => {
+        if (isFinished(exchange)) return
+        this.sendHead()
+        afterHead()
+        exchange.attempt?.resume()
+      },
+      (error: unknown) => this.fail(error),
+    )
+  }
+
+  /** A response policy that fails leaves the response to the ones above it; the exchange is answered all the same. */
+  private runResponsePolicies(): void | Promise<void> {
+    try {
+      return runResponseHooks(this.exchange)
+    } catch (error) {
+      this.pipeline.parts.logger.error({ err: error, requestId: this.exchange.requestId }, 'a response policy failed')
+    }
+  }
+
+  private sendHead(): void {
+    const { exchange } = this
+    const { status, headers } = exchange.response!
+    writeResponseFields(headers, exchange)
+    exchange.status = status
+    exchange.headSent = true
+    exchange.clientSide.sendHead(status, headers.flat, this.expectedBytes < 0)
+  }
+
+  onData(chunk: Uint8Array): void {
+    const { exchange } = this
+    if (exchange.stage === 'finished') return
+    exchange.bytesOut += chunk.length
+    // The last piece goes out together with the end, in one write.
+    if (exchange.bytesOut === this.expectedBytes) exchange.clientSide.end(chunk)
+    else if (!exchange.clientSide.send(chunk)) exchange.attempt?.pause()
+  }
+
+  onEnd(): void {
+    const { exchange } = this
+    this.endAttempt(this.pipeline.parts.clock.monotonic())
+    if (exchange.stage === 'finished') return
+    if (this.expectedBytes <= 0 || exchange.bytesOut !== this.expectedBytes) exchange.clientSide.end()
+    this.finish()
+  }
+
+  onClientDrain(): void {
+    this.exchange.attempt?.resume()
+  }
+
+  /** The client left: its exchange ends at once and counts against nobody. */
+  onClientGone(): void {
+    const { exchange } = this
+    if (exchange.stage === 'finished') return
+    exchange.status = catalogue['client.aborted'].status
+    exchange.reason = 'client.aborted'
+    if (exchange.matched?.onClientAbort !== 'continue') this.abandonAttempt()
+    this.finish()
+  }
+
+  /** An error of the catalogue, before anything was sent. */
+  private refuse(code: ErrorCode, headers?: readonly string[]): void {
+    const { exchange } = this
+    exchange.reason = code
+    const { message } = catalogue[code]
+    const text = code === 'client.no_route' ? `${message} ${exchange.request.method} ${exchange.request.path}` : message
+    const facts = { code, message: text, requestId: exchange.requestId, accept: this.accept(), ...(headers === undefined ? {} : { headers }) }
+    this.respondOwn(errorResponse(facts))
+  }
+
+  private refuseUnrouted(allowed: ReadonlySet<string> | undefined): void {
+    if (allowed === undefined) return this.refuse('client.no_route')
+    if (allowed.has('GET')) (allowed as Set<string>).add('HEAD')
+    this.refuse('client.method_not_allowed', ['Allow', [...allowed].sort().join(', ')])
+  }
+
+  /** Sends what the gateway itself answers. */
+  private respondOwn(own: OwnResponse): void {
+    const { exchange } = this
+    const { clientSide } = exchange
+    exchange.response = { status: own.status, headers: new HeaderFields(own.fields) }
+    this.expectedBytes = 0
+    this.respond(() => {
+      if (exchange.request.method !== 'HEAD') exchange.bytesOut = Buffer.byteLength(own.body)
+      clientSide.end(exchange.request.method === 'HEAD' ? undefined : own.body)
+      this.finish()
+    })
+  }
+
+  /** What was begun cannot be completed: the client must see that the response is short. */
+  private cut(code: ErrorCode): void {
+    this.exchange.reason = code
+    this.finish()
+    this.exchange.clientSide.destroy()
+  }
+
+  private fail(error: unknown): void {
+    const { exchange } = this
+    if (exchange.stage === 'finished') return
+    if (!(error instanceof SluiceError)) {
+      this.pipeline.parts.logger.error({ err: error, requestId: exchange.requestId, route: exchange.matched?.name }, 'an exchange failed unexpectedly')
+    }
+    this.abandonAttempt()
+    const code = error instanceof SluiceError ? error.code : 'internal.unexpected'
+    if (exchange.headSent) return this.cut(code)
+    exchange.stepsReached = 0
+    this.refuse(code)
+  }
+
+  // --- the end ---
+
+  private abandonAttempt(): void {
+    const { exchange } = this
+    if (exchange.attempt === undefined) return
+    exchange.attempt.abort()
+    this.endAttempt(this.pipeline.parts.clock.monotonic())
+  }
+
+  private endAttempt(now: number): void {
+    const { exchange } = this
+    if (exchange.attempt === undefined && exchange.upstreamSince === 0) return
+    exchange.upstreamMs += now - exchange.upstreamSince
+    exchange.upstreamSince = 0
+    exchange.attempt = undefined
+    if (exchange.endpoint !== undefined) exchange.endpoint.open--
+  }
+
+  private clearDeadline(): void {
+    const upstream = this.exchange.matched?.upstream
+    if (upstream !== undefined && this.deadlineAt > 0) {
+      this.pipeline.parts.deadlines.clear(this, upstream.settings.timeouts.requestMs)
+      this.deadlineAt = 0
+    }
+  }
+
+  private finish(): void {
+    const { exchange, pipeline } = this
+    if (exchange.stage === 'finished') return
+    exchange.stage = 'finished'
+    this.clearDeadline()
+    pipeline.open--
+    try {
+      runDoneHooks(exchange)
+      pipeline.parts.record(exchange, pipeline.parts.clock.monotonic())
+    } catch (error) {
+      pipeline.parts.logger.error({ err: error, requestId: exchange.requestId }, 'an exchange could not be recorded')
+    }
+  }
+
+  private accept(): string | undefined {
+    return this.exchange.request.headers.get('accept')
+  }
+}

@@ -1,0 +1,131 @@
+import { findPolicy, runningOrder } from '@sluice/policies'
+import type { CatalogueEntry, Policy, PolicyModule, PolicyParts, PolicyPlace } from '@sluice/policies/policy'
+import { readPolicyEntry, type PolicyEntry } from '@sluice/proto/config'
+import type { PolicyChain, Step } from './policy-chain.ts'
+
+/** The policies of one level: `route:get-user`, `group:gold`, `upstream:users`, `global`. */
+export interface PolicyLevel {
+  readonly level: string
+  readonly entries: readonly PolicyEntry[]
+}
+
+export type LoadedPolicies = ReadonlyMap<string, { entry: CatalogueEntry; module: PolicyModule }>
+
+export interface ChainContext {
+  readonly parts: Omit<PolicyParts, 'place' | 'compile'>
+  /** Contents of the files that settings name, under `file:PATH`. */
+  readonly secrets: Readonly<Record<string, string>>
+}
+
+interface Chosen {
+  readonly type: string
+  readonly name: string
+  readonly level: string
+  readonly settings: Record<string, unknown>
+}
+
+/**
+ * Compiles the chain of one route. `levels` goes from the most specific to the least (route, upstream, global);
+ * `groupLevel` gives a consumer group's own policies, which stand between route and upstream once the consumer is
+ * known. Throws what a policy's schema or `compile` throws.
+ */
+export function compileChain(
+  levels: readonly PolicyLevel[],
+  groupLevel: (group: string) => PolicyLevel | undefined,
+  loaded: LoadedPolicies,
+  context: ChainContext,
+): PolicyChain {
+  const compiled = new Map<string, Policy>()
+  const stepsOf = (some: readonly PolicyLevel[]): Step[] => orderedSteps(choose(some), loaded, context, compiled)
+  const steps = stepsOf(levels)
+  const lastIdentity = steps.findLastIndex((step) => step.isIdentity)
+  const variants = new Map<string, readonly Step[]>()
+  const groupsHave = (groups: readonly string[]): PolicyLevel[] =>
+    groups.map(groupLevel).filter((level): level is PolicyLevel => level !== undefined && level.entries.length > 0)
+  return {
+    steps,
+    lastIdentity,
+    forGroups(groups) {
+      const extra = groupsHave(groups)
+      if (extra.length === 0) return steps
+      const key = extra.map((level) => level.level).join(' ')
+      const known = variants.get(key)
+      if (known !== undefined) return known
+      const [route, ...rest] = levels
+      const made = [...steps.slice(0, lastIdentity + 1), ...withoutBefore(stepsOf([route!, ...extra, ...rest]), steps, lastIdentity)]
+      variants.set(key, made)
+      return made
+    },
+  }
+}
+
+/** What still has to run of a group's chain: everything that has not run already. */
+function withoutBefore(variant: readonly Step[], steps: readonly Step[], lastIdentity: number): Step[] {
+  const ran = new Set(steps.slice(0, lastIdentity + 1).map((step) => step.policy))
+  return variant.filter((step) => !ran.has(step.policy) && !step.isIdentity)
+}
+
+/** The most specific policy of each type and name; `type: false` switches off the less specific ones of that type. */
+function choose(levels: readonly PolicyLevel[]): Chosen[] {
+  const chosen = new Map<string, Chosen>()
+  const off = new Set<string>()
+  for (const { level, entries } of levels) {
+    const offHere: string[] = []
+    for (const entry of entries) {
+      const { type, settings } = readPolicyEntry(entry)
+      if (settings === undefined) offHere.push(type)
+      else if (!off.has(type)) {
+        const name = typeof settings['name'] === 'string' ? settings['name'] : type
+        const key = `${type} ${name}`
+        if (!chosen.has(key)) chosen.set(key, { type, name, level, settings })
+      }
+    }
+    for (const type of offHere) off.add(type)
+  }
+  return [...chosen.values()]
+}
+
+function orderedSteps(chosen: readonly Chosen[], loaded: LoadedPolicies, context: ChainContext, compiled: Map<string, Policy>): Step[] {
+  const parsed = chosen.map((one) => ({ ...one, settings: parseSettings(one.type, one.settings, loaded, context) }))
+  return runningOrder(parsed).map((one) => {
+    const key = `${one.level} ${one.type} ${one.name}`
+    const policy = compiled.get(key) ?? compilePolicy(one, loaded, context)
+    compiled.set(key, policy)
+    return { policy, type: one.type, name: one.name, isIdentity: loaded.get(one.type)!.entry.identity === true }
+  })
+}
+
+function parseSettings(type: string, settings: Record<string, unknown> | undefined, loaded: LoadedPolicies, context: ChainContext): never {
+  const found = loaded.get(type)
+  if (found === undefined) throw new Error(`there is no policy "${type}"`)
+  return found.entry.settings.parse(withFileContent(settings ?? {}, context.secrets)) as never
+}
+
+/** A key set's file was read when the revision was made; the policy is given its text. */
+function withFileContent(settings: Record<string, unknown>, secrets: Readonly<Record<string, string>>): Record<string, unknown> {
+  const content = typeof settings['jwksFile'] === 'string' ? secrets[`file:${settings['jwksFile']}`] : undefined
+  return content === undefined ? settings : { ...settings, jwksFile: content }
+}
+
+function compilePolicy(one: { type: string; name: string; level: string; settings: never }, loaded: LoadedPolicies, context: ChainContext): Policy {
+  const place: PolicyPlace = { level: one.level, type: one.type, name: one.name }
+  return loaded.get(one.type)!.module.compile(one.settings, {
+    ...context.parts,
+    place,
+    compile: (entry) => {
+      const { type, settings } = readPolicyEntry(entry as PolicyEntry)
+      const nested = { type, name: `${one.name}.${type}`, level: one.level, settings: parseSettings(type, settings, loaded, context) }
+      return compilePolicy(nested, loaded, context)
+    },
+  })
+}
+
+/** Loads every policy's implementation once, so that compiling a chain does no I/O. */
+export async function loadPolicies(types: readonly string[]): Promise<LoadedPolicies> {
+  const loaded = new Map<string, { entry: CatalogueEntry; module: PolicyModule }>()
+  for (const type of types) {
+    const entry = findPolicy(type)
+    if (entry !== undefined) loaded.set(type, { entry, module: await entry.load() })
+  }
+  return loaded
+}

@@ -1,0 +1,89 @@
+/**
+ * A route's policies in running order, and the loops over them. The ordinary path is synchronous: a promise shows up
+ * only when a hook had to fetch something, and only then is a continuation made.
+ */
+import type { Exchange } from '@sluice/policies/exchange'
+import type { Decision, Policy } from '@sluice/policies/policy'
+
+export interface Step {
+  readonly policy: Policy
+  readonly type: string
+  readonly name: string
+  readonly isIdentity: boolean
+}
+
+export interface PolicyChain {
+  readonly steps: readonly Step[]
+  /** Index of the last step that says who is calling; -1 when none does. */
+  readonly lastIdentity: number
+  /** The whole chain for a consumer of these groups; the same array when no group has policies. */
+  forGroups(groups: readonly string[]): readonly Step[]
+}
+
+/** What the loops keep on the exchange. */
+export interface ChainState extends Exchange {
+  /** The steps that apply to this exchange; the response hooks run over those that were reached, backwards. */
+  steps: readonly Step[]
+  stepsReached: number
+}
+
+export type ChainResult = Decision | undefined
+
+/** Runs the request hooks from `from` on, until one decides. */
+export function runRequestHooks(exchange: ChainState, chain: PolicyChain, from = 0): ChainResult | Promise<ChainResult> {
+  let index = from
+  while (index < exchange.steps.length) {
+    const step = exchange.steps[index]!
+    exchange.stepsReached = index + 1
+    const result = step.policy.onRequest?.(exchange)
+    if (result instanceof Promise) return continueAfter(result, exchange, chain, index)
+    if (result !== undefined) return result
+    applyGroups(exchange, chain, index)
+    index++
+  }
+  return undefined
+}
+
+async function continueAfter(pending: Promise<ChainResult>, exchange: ChainState, chain: PolicyChain, index: number): Promise<ChainResult> {
+  const result = await pending
+  if (result !== undefined) return result
+  applyGroups(exchange, chain, index)
+  return runRequestHooks(exchange, chain, index + 1)
+}
+
+/** Once the last identity policy has run, the consumer's groups may bring policies of their own. */
+function applyGroups(exchange: ChainState, chain: PolicyChain, index: number): void {
+  if (index !== chain.lastIdentity || exchange.identity === undefined) return
+  exchange.steps = chain.forGroups(exchange.identity.groups)
+}
+
+/** Runs the response hooks of the steps that were reached, in reverse order. */
+export function runResponseHooks(exchange: ChainState): void | Promise<void> {
+  for (let index = exchange.stepsReached - 1; index >= 0; index--) {
+    const pending = exchange.steps[index]!.policy.onResponse?.(exchange)
+    if (pending instanceof Promise) return continueResponse(pending, exchange, index)
+  }
+}
+
+async function continueResponse(pending: Promise<void>, exchange: ChainState, index: number): Promise<void> {
+  await pending
+  for (let below = index - 1; below >= 0; below--) await exchange.steps[below]!.policy.onResponse?.(exchange)
+}
+
+export function runDoneHooks(exchange: ChainState): void {
+  for (let index = 0; index < exchange.stepsReached; index++) exchange.steps[index]!.policy.onDone?.(exchange)
+}
+
+/** Whether any step wants to see the request's body on its way. */
+export function seesRequestBody(steps: readonly Step[]): boolean {
+  return steps.some((step) => step.policy.onRequestBody !== undefined)
+}
+
+/** Shows the body's size so far to the steps; the first decision ends the exchange. */
+export function runBodyHooks(exchange: ChainState, bytesSoFar: number): ChainResult {
+  for (const step of exchange.steps) {
+    const result = step.policy.onRequestBody?.(exchange, bytesSoFar)
+    if (result !== undefined) return result
+  }
+  return undefined
+}

@@ -1,0 +1,95 @@
+/**
+ * The counters of the embedded mode as a worker sees them: they live in the parent, so that all workers count on the
+ * same. Takes of one turn of the event loop go in one message.
+ */
+import { SluiceError } from '@sluice/errors'
+import type { Counters, LimitRule, Take } from '@sluice/counters/counter'
+
+export interface TakeRequest {
+  readonly id: number
+  readonly key: string
+  readonly rule: LimitRule
+  readonly cost: number
+}
+
+export interface TakeReply {
+  readonly id: number
+  /** Undefined: the counters could not answer. */
+  readonly take: Take | undefined
+}
+
+interface Waiting {
+  resolve(take: Take): void
+  reject(error: Error): void
+}
+
+/** Takes that wait for an answer; beyond it the parent is too far behind to ask. */
+const maxWaiting = 10_000
+const timeoutMs = 1000
+
+export class ParentCounters implements Pick<Counters, 'take'> {
+  private readonly send: (takes: TakeRequest[]) => void
+  private readonly waiting = new Map<number, Waiting & { since: number }>()
+  private gathered: TakeRequest[] = []
+  private nextId = 1
+  private readonly sweeper: NodeJS.Timeout
+
+  constructor(send: (takes: TakeRequest[]) => void) {
+    this.send = send
+    this.sweeper = setInterval(() => this.sweep(), timeoutMs).unref()
+  }
+
+  take(key: string, rule: LimitRule, cost: number): Promise<Take> {
+    if (this.waiting.size >= maxWaiting) return Promise.reject(unreachable())
+    const id = this.nextId++
+    if (this.gathered.length === 0) queueMicrotask(() => this.flush())
+    this.gathered.push({ id, key, rule, cost })
+    return new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject, since: performance.now() }))
+  }
+
+  onReplies(replies: readonly TakeReply[]): void {
+    for (const { id, take } of replies) {
+      const waiting = this.waiting.get(id)
+      if (waiting === undefined) continue
+      this.waiting.delete(id)
+      if (take === undefined) waiting.reject(unreachable())
+      else waiting.resolve(take)
+    }
+  }
+
+  close(): void {
+    clearInterval(this.sweeper)
+  }
+
+  private flush(): void {
+    const takes = this.gathered
+    this.gathered = []
+    this.send(takes)
+  }
+
+  private sweep(): void {
+    const before = performance.now() - timeoutMs
+    for (const [id, waiting] of this.waiting) {
+      if (waiting.since > before) return
+      this.waiting.delete(id)
+      waiting.reject(unreachable())
+    }
+  }
+}
+
+function unreachable(): SluiceError {
+  return new SluiceError('dependency.counters_unreachable')
+}
+
+/** The parent's side: answers a message's takes from its counters. */
+export async function answerTakes(counters: Counters, takes: readonly TakeRequest[]): Promise<TakeReply[]> {
+  return Promise.all(
+    takes.map(async ({ id, key, rule, cost }) => {
+      try {
+        return { id, take: await counters.take(key, rule, cost) }
+      } catch {
+        return { id, take: undefined }
+      }
+    }),
+  )
+}

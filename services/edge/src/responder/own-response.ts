@@ -1,0 +1,44 @@
+import { catalogue, errorBody, type ErrorCode } from '@sluice/errors'
+import type { Answer, Refusal } from '@sluice/policies/policy'
+
+/** A response that the gateway makes itself. */
+export interface OwnResponse {
+  readonly status: number
+  /** Flat; with Content-Type and Content-Length. */
+  readonly fields: string[]
+  readonly body: string
+}
+
+/** The response for a policy's answer. */
+export function answerResponse(answer: Answer): OwnResponse {
+  const hasBody = answer.status >= 200 && answer.status !== 204 && answer.status !== 304
+  const fields = [...answer.headers]
+  if (hasBody) fields.push('Content-Length', String(Buffer.byteLength(answer.body)))
+  return { status: answer.status, fields, body: hasBody ? answer.body : '' }
+}
+
+export interface ErrorFacts {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly requestId: string
+  readonly accept: string | undefined
+  readonly headers?: readonly string[]
+}
+
+/** Seconds after which a client may ask again when a part of the gateway or an upstream is away. */
+const retryAfterSeconds = '1'
+
+/** The response for an error: the gateway's format, or a problem when `Accept` asks for one. */
+export function errorResponse(facts: ErrorFacts): OwnResponse {
+  const { status } = catalogue[facts.code]
+  const { contentType, body } = errorBody(facts, facts.accept)
+  const fields = ['Content-Type', contentType, 'Content-Length', String(Buffer.byteLength(body)), 'Cache-Control', 'no-store']
+  if (facts.headers !== undefined) fields.push(...facts.headers)
+  if (status === 503) fields.push('Retry-After', retryAfterSeconds)
+  return { status, fields, body }
+}
+
+export function refusalFacts(refusal: Refusal, requestId: string, accept: string | undefined): ErrorFacts {
+  const headers = refusal.headers === undefined ? {} : { headers: refusal.headers }
+  return { code: refusal.code, message: refusal.message ?? catalogue[refusal.code].message, requestId, accept, ...headers }
+}

@@ -1,0 +1,16 @@
+import { availableParallelism, hostname } from 'node:os'
+import { commaList, distributedSettings, wholeNumber } from '@sluice/service-kit'
+import { z } from 'zod'
+
+/** Everything an edge process reads from its environment. Its listeners come from the applied configuration. */
+export const edgeSettings = distributedSettings(9100).extend({
+  edgeName: z.string().min(1).max(128).default(() => hostname()),
+  zone: z.string().default(''),
+  datacenter: z.string().default(''),
+  workers: wholeNumber.refine((value) => value >= 1 && value <= 256, 'expected 1 to 256').default(() => Math.max(1, availableParallelism() - 1)),
+  redisUrl: z.string().default('redis://127.0.0.1:6379'),
+  controlUrls: commaList.default([]),
+  controlToken: z.string().optional(),
+})
+
+export type EdgeSettings = z.output<typeof edgeSettings>

@@ -1,0 +1,20 @@
+import { catalogue, type ErrorCode } from '@sluice/errors'
+
+/** Methods whose repetition does no more than the first (RFC 9110 §9.2.2). */
+const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
+
+/**
+ * Whether another endpoint may be tried after this failure: always when no byte left, and otherwise only for an
+ * idempotent request without a body whose connection broke before a response began.
+ */
+export function mayRetry(code: ErrorCode, sent: boolean, method: string, hasBody: boolean): boolean {
+  const rule = catalogue[code].retry
+  if (rule === 'never') return false
+  if (!sent) return true
+  return rule === 'if_idempotent' && !hasBody && idempotent.has(method)
+}
+
+/** Whether the failure says that the endpoint could not be reached at all. */
+export function isUnreachable(code: ErrorCode): boolean {
+  return code === 'upstream.connect_refused' || code === 'upstream.connect_timeout' || code === 'upstream.unreachable'
+}

@@ -1,0 +1,40 @@
+import type { Readable } from 'node:stream'
+import type { ErrorCode } from '@sluice/errors'
+
+/** One request to one endpoint. */
+export interface AttemptRequest {
+  readonly method: string
+  /** Path and query. */
+  readonly path: string
+  /** Flat `[name, value, …]`; with Host, without hop-by-hop fields. */
+  readonly fields: string[]
+  readonly body: Readable | null
+  readonly firstByteMs: number
+  readonly idleMs: number
+}
+
+/** Calls come in this order: head, data …, then end or failure; a failure may come at any time. */
+export interface AttemptHandler {
+  /** Flat `[name, value, …]` as the endpoint sent them. */
+  onHead(status: number, fields: string[]): void
+  onData(chunk: Uint8Array): void
+  onEnd(): void
+  /** `sent`: bytes of the request may have left. */
+  onFailure(code: ErrorCode, sent: boolean, cause: unknown): void
+}
+
+/** A running attempt. */
+export interface Attempt {
+  pause(): void
+  resume(): void
+  /** Ends it; the handler hears nothing more. */
+  abort(): void
+}
+
+/** The connections to one endpoint. */
+export interface EndpointPool {
+  send(request: AttemptRequest, handler: AttemptHandler): Attempt
+  /** Lets running attempts finish, then closes. */
+  close(): Promise<void>
+  destroy(): void
+}

@@ -1,0 +1,78 @@
+/** What host agent and workers say to each other over IPC, beside the bus's own relay. */
+import type { MetricSnapshot } from '@sluice/service-kit'
+import type { DiscoveredEndpoint } from '../balancer/upstream-state.ts'
+import type { TakeReply, TakeRequest } from '../quota/parent-counters.ts'
+import type { UsagePart } from '../telemetry/usage-part.ts'
+
+export interface WorkerSettings {
+  readonly scope: string
+  readonly workers: number
+  readonly dataDirectory: string
+  /** Relative paths of access logs start here. */
+  readonly baseDirectory: string
+  readonly logLevel: string
+  /** Undefined: the parent counts. */
+  readonly redis: Readonly<Record<string, unknown>> | undefined
+}
+
+export interface DocumentMessage {
+  readonly kind: 'document'
+  readonly revision: number
+  readonly digest: string
+  readonly document: Uint8Array
+}
+
+export interface EndpointsMessage {
+  readonly kind: 'endpoints'
+  readonly upstream: string
+  readonly endpoints: readonly DiscoveredEndpoint[]
+}
+
+export type ToWorker =
+  | { readonly kind: 'boot'; readonly settings: WorkerSettings }
+  | DocumentMessage
+  | EndpointsMessage
+  /** Everything known at the start has been sent. */
+  | { readonly kind: 'prepare' }
+  /** From now on the worker counts among those that serve. */
+  | { readonly kind: 'listen' }
+  | { readonly kind: 'drain'; readonly lameDuck: boolean; readonly deadlineMs: number }
+  | { readonly kind: 'gather-metrics'; readonly id: number }
+  | { readonly kind: 'taken'; readonly replies: readonly TakeReply[] }
+  | { readonly kind: 'ping' }
+
+export interface Refusal {
+  readonly code: string
+  readonly pointer: string
+  readonly detail: string
+}
+
+export type FromWorker =
+  | { readonly kind: 'started' }
+  /** Everything before `prepare` has been taken in. */
+  | { readonly kind: 'prepared' }
+  | { readonly kind: 'listening'; readonly addresses: readonly string[] }
+  | { readonly kind: 'applied'; readonly revision: number; readonly digest: string; readonly addresses: readonly string[] }
+  | { readonly kind: 'refused'; readonly revision: number; readonly digest: string; readonly refusal: Refusal }
+  | { readonly kind: 'credentials'; readonly version: number }
+  | { readonly kind: 'usage'; readonly part: UsagePart }
+  | { readonly kind: 'metrics'; readonly id: number; readonly snapshot: readonly MetricSnapshot[] }
+  | { readonly kind: 'take'; readonly takes: readonly TakeRequest[] }
+  /** The worker was told to end: a new one takes its place first. */
+  | { readonly kind: 'replace-me' }
+  | { readonly kind: 'pong' }
+
+interface Envelope<M> {
+  readonly sluiceEdge: M
+}
+
+/** Sends one message; false when the other end is gone. */
+export function sendMessage<M extends ToWorker | FromWorker>(end: { send?(message: unknown, ...rest: never[]): unknown; connected?: boolean }, message: M): void {
+  const send = end.send as ((message: unknown, handle: undefined, options: undefined, done: () => void) => boolean) | undefined
+  send?.call(end, { sluiceEdge: message } satisfies Envelope<M>, undefined, undefined, () => undefined)
+}
+
+/** The message inside, undefined for what belongs to somebody else. */
+export function readMessage<M>(raw: unknown): M | undefined {
+  return typeof raw === 'object' && raw !== null && 'sluiceEdge' in raw ? (raw as Envelope<M>).sluiceEdge : undefined
+}

@@ -1,0 +1,254 @@
+/**
+ * The workers of an edge as the host agent keeps them: started, told the same things in the same order, replaced when
+ * they end, hang or are told to end, and counted among those that serve from the moment they are told to listen.
+ */
+import cluster, { type Worker } from 'node:cluster'
+import { fileURLToPath } from 'node:url'
+import type { Logger, MetricSnapshot } from '@sluice/service-kit'
+import { readMessage, sendMessage, type DocumentMessage, type EndpointsMessage, type FromWorker, type Refusal, type ToWorker, type WorkerSettings } from './messages.ts'
+
+export interface WorkerPoolParts {
+  readonly settings: WorkerSettings
+  readonly logger: Logger
+  /** Gives the worker its end of the bus. */
+  readonly attachBus: (worker: Worker) => { detach(): void }
+  readonly onChange: () => void
+  readonly onMessage: (message: Extract<FromWorker, { kind: 'usage' | 'take' }>, reply: (message: ToWorker) => void) => void
+}
+
+interface Member {
+  readonly worker: Worker
+  readonly startedAt: number
+  /** Counted among those that serve: from `listen` until it is gone. */
+  serving: boolean
+  listening: boolean
+  draining: boolean
+  revision: number
+  digest: string
+  credentialVersion: number
+  refusal: (Refusal & { revision: number; digest: string }) | undefined
+  addresses: readonly string[]
+  lastPongAt: number
+  detachBus: () => void
+}
+
+const pingMs = 2000
+/** A worker that answers no ping for this long hangs: it is killed and replaced. */
+const hangMs = 10_000
+const metricsTimeoutMs = 1000
+/** A worker that ends this soon after its start makes the next one wait. */
+const crashLoopMs = 5000
+
+export class WorkerPool {
+  private readonly parts: WorkerPoolParts
+  private readonly members = new Map<number, Member>()
+  private readonly endpoints = new Map<string, EndpointsMessage>()
+  private document: DocumentMessage | undefined
+  private readonly metricsWaiting = new Map<number, (snapshot: readonly MetricSnapshot[]) => void>()
+  private nextMetricsId = 1
+  private pinger: NodeJS.Timeout | undefined
+  private stopping = false
+
+  constructor(parts: WorkerPoolParts) {
+    this.parts = parts
+  }
+
+  start(): void {
+    cluster.setupPrimary({ exec: fileURLToPath(new URL('../worker-main.ts', import.meta.url)), args: [], serialization: 'advanced' })
+    cluster.schedulingPolicy = cluster.SCHED_RR
+    for (let index = 0; index < this.parts.settings.workers; index++) this.fork()
+    this.pinger = setInterval(() => this.ping(), pingMs).unref()
+  }
+
+  /** Every worker gets it, those that drain too: they still answer on their connections. */
+  publishDocument(document: DocumentMessage): void {
+    this.document = document
+    this.tellAll(document)
+  }
+
+  publishEndpoints(message: EndpointsMessage): void {
+    this.endpoints.set(message.upstream, message)
+    this.tellAll(message)
+  }
+
+  /** What every worker that serves has reached; 0 before the first document. */
+  reached(): { revision: number; digest: string; credentialVersion: number; listening: number; refusal: Member['refusal'] } {
+    const serving = [...this.members.values()].filter((member) => member.serving)
+    const lowest = serving.reduce<Member | undefined>((low, member) => (low === undefined || member.revision < low.revision ? member : low), undefined)
+    return {
+      revision: lowest?.revision ?? 0,
+      digest: lowest?.digest ?? '',
+      credentialVersion: serving.length === 0 ? 0 : Math.min(...serving.map((member) => member.credentialVersion)),
+      listening: serving.filter((member) => member.listening && !member.draining).length,
+      refusal: serving.find((member) => member.refusal !== undefined)?.refusal,
+    }
+  }
+
+  get addresses(): readonly string[] {
+    return [...this.members.values()].find((member) => member.addresses.length > 0)?.addresses ?? []
+  }
+
+  get pids(): number[] {
+    return [...this.members.values()].flatMap((member) => member.worker.process.pid ?? [])
+  }
+
+  async metrics(): Promise<(readonly MetricSnapshot[])[]> {
+    return Promise.all([...this.members.values()].map((member) => this.metricsOf(member)))
+  }
+
+  /** Replaces the workers one after another; each new one serves before the old one drains. */
+  async restartAll(): Promise<void> {
+    for (const member of [...this.members.values()]) await this.replace(member)
+  }
+
+  /** Drains all and resolves when the last one is gone; what is left at the deadline is killed. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.stopping = true
+    clearInterval(this.pinger)
+    const gone = [...this.members.values()].map((member) => new Promise<void>((resolve) => member.worker.once('exit', () => resolve())))
+    for (const member of this.members.values()) this.drain(member, true, deadlineMs)
+    const lastResort = setTimeout(() => this.killAll(), deadlineMs + lameDuckAllowanceMs)
+    await Promise.all(gone)
+    clearTimeout(lastResort)
+  }
+
+  killAll(): void {
+    this.stopping = true
+    for (const member of this.members.values()) member.worker.process.kill('SIGKILL')
+  }
+
+  private fork(): Member {
+    const worker = cluster.fork()
+    const { detach } = this.parts.attachBus(worker)
+    const member: Member = {
+      worker, startedAt: performance.now(), serving: false, listening: false, draining: false, revision: 0, digest: '',
+      credentialVersion: 0, refusal: undefined, addresses: [], lastPongAt: performance.now(), detachBus: detach,
+    }
+    this.members.set(worker.id, member)
+    worker.on('message', (raw: unknown) => {
+      const message = readMessage<FromWorker>(raw)
+      if (message !== undefined) this.onMessage(member, message)
+    })
+    worker.on('error', (error) => this.parts.logger.warn({ err: error, worker: worker.process.pid }, 'a worker could not be reached'))
+    worker.once('exit', (code, signal) => this.onExit(member, code, signal))
+    return member
+  }
+
+  private onMessage(member: Member, message: FromWorker): void {
+    const reply = (answer: ToWorker): void => sendMessage(member.worker, answer)
+    switch (message.kind) {
+      case 'started':
+        return this.boot(reply)
+      case 'prepared':
+        member.serving = true
+        return reply({ kind: 'listen' })
+      case 'listening':
+        member.listening = true
+        member.addresses = message.addresses
+        return this.parts.onChange()
+      case 'applied':
+        return this.onApplied(member, message)
+      case 'refused':
+        member.refusal = { ...message.refusal, revision: message.revision, digest: message.digest }
+        return this.parts.onChange()
+      case 'credentials':
+        member.credentialVersion = message.version
+        return this.parts.onChange()
+      case 'metrics':
+        return this.metricsWaiting.get(message.id)?.(message.snapshot)
+      case 'replace-me':
+        return void this.replace(member)
+      case 'pong':
+        member.lastPongAt = performance.now()
+        return
+      default:
+        return this.parts.onMessage(message, reply)
+    }
+  }
+
+  /** The newest of everything, before it is asked to listen; messages arrive in order. */
+  private boot(reply: (message: ToWorker) => void): void {
+    reply({ kind: 'boot', settings: this.parts.settings })
+    for (const message of this.endpoints.values()) reply(message)
+    if (this.document !== undefined) reply(this.document)
+    reply({ kind: 'prepare' })
+  }
+
+  private onApplied(member: Member, message: Extract<FromWorker, { kind: 'applied' }>): void {
+    member.revision = message.revision
+    member.digest = message.digest
+    member.refusal = undefined
+    if (message.addresses.length > 0) member.addresses = message.addresses
+    this.parts.onChange()
+  }
+
+  private onExit(member: Member, code: number | null, signal: string | null): void {
+    this.members.delete(member.worker.id)
+    member.detachBus()
+    this.parts.onChange()
+    if (this.stopping || member.draining) return
+    this.parts.logger.warn({ worker: member.worker.process.pid, code, signal }, 'a worker ended; another takes its place')
+    const soon = performance.now() - member.startedAt < crashLoopMs
+    setTimeout(() => {
+      if (!this.stopping) this.fork()
+    }, soon ? 1000 : 0)
+  }
+
+  private async replace(member: Member): Promise<void> {
+    if (this.stopping || member.draining) return
+    member.draining = true
+    const successor = this.fork()
+    await new Promise<void>((resolve) => {
+      const poll = setInterval(() => {
+        if (!successor.listening && this.members.has(successor.worker.id)) return
+        clearInterval(poll)
+        resolve()
+      }, 20)
+    })
+    if (!successor.listening) {
+      member.draining = false
+      return
+    }
+    if (!this.stopping) this.drain(member, false, replaceDeadlineMs)
+    await new Promise<void>((resolve) => {
+      if (member.worker.isDead()) resolve()
+      else member.worker.once('exit', () => resolve())
+    })
+  }
+
+  private drain(member: Member, lameDuck: boolean, deadlineMs: number): void {
+    member.draining = true
+    sendMessage(member.worker, { kind: 'drain', lameDuck, deadlineMs } satisfies ToWorker)
+  }
+
+  private metricsOf(member: Member): Promise<readonly MetricSnapshot[]> {
+    const id = this.nextMetricsId++
+    return new Promise((resolve) => {
+      const done = (snapshot: readonly MetricSnapshot[]): void => {
+        clearTimeout(timer)
+        this.metricsWaiting.delete(id)
+        resolve(snapshot)
+      }
+      const timer = setTimeout(() => done([]), metricsTimeoutMs)
+      this.metricsWaiting.set(id, done)
+      sendMessage(member.worker, { kind: 'gather-metrics', id } satisfies ToWorker)
+    })
+  }
+
+  private ping(): void {
+    for (const member of this.members.values()) {
+      if (performance.now() - member.lastPongAt > hangMs) {
+        this.parts.logger.error({ worker: member.worker.process.pid }, 'a worker hangs and is killed')
+        member.worker.process.kill('SIGKILL')
+      } else sendMessage(member.worker, { kind: 'ping' } satisfies ToWorker)
+    }
+  }
+
+  private tellAll(message: ToWorker): void {
+    for (const member of this.members.values()) sendMessage(member.worker, message)
+  }
+}
+
+const replaceDeadlineMs = 30_000
+/** The lame-duck wait comes before the deadline of a drain begins to run. */
+const lameDuckAllowanceMs = 11_000
