@@ -1,28 +1,27 @@
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { SluiceError } from '@sluice/errors'
 import { type ConnectionOptions, credsAuthenticator, type TlsOptions } from 'nats'
+import type { ServerAddress } from './greeting.ts'
 import type { NatsBusSettings, schema } from './schema.ts'
 
 type Settings = ReturnType<typeof schema.settings.parse>
 
 /**
  * What the client is told. A hung server is noticed after three ping intervals (measured: 6.0 s at 2 s); a refused
- * credential is tried again, since it may be renewed. `isClosing` ends an attempt that would go on for ever.
- * Throws `config.invalid` when a file that is named cannot be read.
+ * credential is tried again, since it may be renewed. Throws `config.invalid` when a file that is named cannot be read.
  */
-export function connectOptions(settings: Settings, isClosing: () => boolean): ConnectionOptions {
+export function connectOptions(settings: Settings): ConnectionOptions {
   const urls = settings.urls.map((url) => new URL(url))
   const tls = tlsOptions(settings, urls)
   return {
-    servers: urls.map((url) => `${url.hostname}:${url.port || '4222'}`),
+    servers: addressesOf(settings).map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)),
     name: settings.name,
     pingInterval: settings.pingIntervalMs,
     maxPingOut: 2,
     timeout: settings.connectTimeoutMs,
     reconnect: true,
     maxReconnectAttempts: -1,
-    reconnectDelayHandler: () => nextAttemptMs(settings.reconnectWaitMs, isClosing),
-    waitOnFirstConnect: true,
+    reconnectDelayHandler: () => settings.reconnectWaitMs * (1 + Math.random()),
     ignoreAuthErrorAbort: true,
     noEcho: false,
     noAsyncTraces: true,
@@ -31,10 +30,12 @@ export function connectOptions(settings: Settings, isClosing: () => boolean): Co
   }
 }
 
-/** The client offers no way to give up a first connection; an error thrown here ends its loop. */
-function nextAttemptMs(waitMs: number, isClosing: () => boolean): number {
-  if (isClosing()) throw new Error('the bus is closing')
-  return waitMs + Math.random() * waitMs
+/** Host and port of each server; the port is 4222 where none is named. */
+export function addressesOf({ urls }: Pick<Settings, 'urls'>): ServerAddress[] {
+  return urls.map((text) => {
+    const url = new URL(text)
+    return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 4222) }
+  })
 }
 
 function tlsOptions({ caFile, certFile, keyFile }: NatsBusSettings, urls: readonly URL[]): TlsOptions | undefined {

@@ -12,7 +12,8 @@ import { BusState } from '../bus-state.ts'
 import { HandlerRuns } from '../handler-runs.ts'
 import { readSettings } from '../settings.ts'
 import { isSubject } from '../subject-index.ts'
-import { connectOptions } from './connect-options.ts'
+import { addressesOf, connectOptions } from './connect-options.ts'
+import { awaitGreeting } from './greeting.ts'
 import { type NatsBusSettings, schema } from './schema.ts'
 import { SendWindow } from './send-window.ts'
 
@@ -45,11 +46,11 @@ class NatsBus implements Bus {
   #connection: NatsConnection | undefined
   #window = new SendWindow(() => Promise.resolve())
   #draining: Promise<void> | undefined
-  #isClosing = false
+  readonly #closing = new AbortController()
 
   constructor(settings: ReturnType<typeof schema.settings.parse>, hooks: BusHooks) {
     this.#settings = settings
-    this.#options = connectOptions(settings, () => this.#isClosing)
+    this.#options = connectOptions(settings)
     this.#hooks = hooks
     this.#runs = new HandlerRuns(this.#state.counts, hooks)
   }
@@ -60,6 +61,10 @@ class NatsBus implements Bus {
 
   get status(): BusStatus {
     return this.#state.status
+  }
+
+  get #isClosing(): boolean {
+    return this.#closing.signal.aborted
   }
 
   get counts() {
@@ -121,7 +126,7 @@ class NatsBus implements Bus {
     const drained = [...this.#wanted].map(({ live }) => (live === undefined || live.isClosed() ? undefined : live.drain()))
     if (this.status === 'connected') await within(left(), Promise.allSettled(drained))
     await this.#runs.idle(left())
-    this.#isClosing = true
+    this.#closing.abort()
     if (this.status === 'connected') await within(left(), this.flush().catch(() => {}))
     await within(1000, this.#connection?.close().catch(() => {}) ?? Promise.resolve())
     this.#lost('closed')
@@ -129,17 +134,19 @@ class NatsBus implements Bus {
 
   /** Ends only when the bus is drained: a connection that the client gave up is followed by a new one. */
   async #stayConnected(): Promise<void> {
+    const { connectTimeoutMs, reconnectWaitMs } = this.#settings
     while (!this.#isClosing) {
       try {
+        await awaitGreeting(addressesOf(this.#settings), connectTimeoutMs, this.#closing.signal)
         await this.#live(await connect(this.#options))
       } catch (error) {
         this.#tell(error)
       }
-      if (!this.#isClosing) await sleep(this.#settings.reconnectWaitMs * (1 + Math.random()), undefined, { ref: true })
+      await sleep(reconnectWaitMs * (1 + Math.random()), undefined, { signal: this.#closing.signal }).catch(() => {})
     }
   }
 
-  /** The life of one connection, its reconnects included; over when the client closes it or it cannot be revived. */
+  /** The life of one connection, its reconnects included; over when the client closes it. */
   async #live(connection: NatsConnection): Promise<void> {
     if (this.#isClosing) return connection.close()
     const statuses = connection.status()
@@ -148,17 +155,22 @@ class NatsBus implements Bus {
     for (const wanted of this.#wanted) this.#makeLive(wanted)
     this.#state.set('connected')
     try {
-      for await (const status of statuses) this.#follow(status)
+      for await (const status of statuses) this.#follow(status, connection)
     } finally {
       this.#connection = undefined
-      this.#lost('disconnected')
+      this.#lost(this.#isClosing ? 'closed' : 'disconnected')
     }
   }
 
-  #follow(status: Status): void {
-    if (status.type === 'disconnect' || status.type === 'staleConnection') this.#lost('disconnected')
-    else if (status.type === 'reconnect') this.#state.set('connected')
+  #follow(status: Status, connection: NatsConnection): void {
+    if (status.type === 'reconnect') this.#state.set('connected')
     else if (status.type === 'error') this.#tell(status.error)
+    else if (status.type === 'disconnect') this.#lost('disconnected')
+    else if (status.type === 'staleConnection') {
+      this.#lost('disconnected')
+      // Left to itself the client first waits for its last write, which a hung server with a full buffer never takes.
+      connection.close().catch((error: unknown) => this.#tell(error))
+    }
   }
 
   #lost(status: 'disconnected' | 'closed'): void {
