@@ -1,4 +1,4 @@
-import { version } from '@sluice/service-kit'
+import { version } from '@sluice/service-kit/version'
 import { Command, CommanderError } from 'commander'
 import { exitCodes, type AddCommand, type CommandContext } from './command.ts'
 import { addApply } from './commands/apply.ts'

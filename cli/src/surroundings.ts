@@ -1,5 +1,3 @@
-import { text } from 'node:stream/consumers'
-
 /** What a command sees of the world, so that tests can give it another. */
 export interface Surroundings {
   readonly out: (text: string) => void
@@ -15,8 +13,14 @@ export function processSurroundings(): Surroundings {
   return {
     out: (line) => void process.stdout.write(line),
     err: (line) => void process.stderr.write(line),
-    readInput: () => text(process.stdin),
+    readInput: readStdin,
     environment: process.env,
     directory: process.cwd(),
   }
+}
+
+async function readStdin(): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) chunks.push(chunk)
+  return Buffer.concat(chunks).toString('utf8')
 }

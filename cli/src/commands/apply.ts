@@ -1,0 +1,29 @@
+import { callAdmin } from '../admin-client.ts'
+import { addLocationOptions, locateAdmin, type LocationOptions } from '../admin-location.ts'
+import type { AddCommand, CommandContext } from '../command.ts'
+import { Failure } from '../failure.ts'
+import { answerReceipt, secondsOfWait, waitFor, type Receipt } from '../receipt.ts'
+
+interface Options extends LocationOptions {
+  readonly wait?: boolean | string
+  readonly owner?: string
+  readonly json?: true
+}
+
+/** `sluice apply`: makes a config file the configuration of the running gateway. */
+export const addApply: AddCommand = (program, context) => {
+  addLocationOptions(program.command('apply').description('make a config file, or a folder of them, the configuration of the gateway'), 'what to apply')
+    .option('--wait [seconds]', 'wait until every edge runs it [10]')
+    .option('--owner <name>', 'only what this owner has (not built yet)')
+    .action((options: Options) => applyConfig(context, options))
+}
+
+async function applyConfig(context: CommandContext, options: Options): Promise<void> {
+  if (options.owner !== undefined) throw new Failure('"sluice apply --owner" is not built yet')
+  const wait = waitFor(secondsOfWait(options.wait))
+  const { problemInFile, readConfig } = await import('../config-source.ts')
+  const file = await readConfig(context, options.config)
+  const location = await locateAdmin(context, options)
+  const { body } = await callAdmin<Receipt>(location, '/v1/config', { method: 'PUT', body: file.input, describeProblem: problemInFile(file), ...wait })
+  answerReceipt(context, options.json, body)
+}

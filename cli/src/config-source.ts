@@ -1,0 +1,32 @@
+import { isAbsolute } from 'node:path'
+import { formatProblem, loadConfigFile, type ConfigFile } from '@sluice/control/validation'
+import type { AdminProblem } from './admin-client.ts'
+import { pathOf, type CommandContext } from './command.ts'
+import { Failure } from './failure.ts'
+
+const defaultConfig = 'gateway.yaml'
+
+/** The config file or folder that `-c` names, read as `sluice run` would. Throws a `Failure` with every problem of its text. */
+export async function readConfig(context: CommandContext, named: string | undefined): Promise<ConfigFile> {
+  const file = await loadConfigFile(configPath(context, named))
+  if (file.problems.length === 0) return file
+  throw new Failure(`${file.path} cannot be read`, { problems: file.problems.map((problem) => formatProblem(problem, problem.position)) })
+}
+
+/** The config that `-c` names, as the user wrote it where that leads to it, else by its whole path: problems show it. */
+export function configPath(context: CommandContext, named: string = defaultConfig): string {
+  return isAbsolute(named) || context.surroundings.directory === process.cwd() ? named : pathOf(context, named)
+}
+
+/** Turns a problem that the admin API found in the sent file into a line with its place. */
+export function problemInFile(file: ConfigFile): (problem: AdminProblem) => string {
+  return ({ pointer = '', message }) => {
+    const { file: name, line, column } = file.locate(pathOfPointer(pointer))
+    return `${name}:${line}:${column}: ${message}`
+  }
+}
+
+/** The keys and indexes of a JSON Pointer (RFC 6901). */
+function pathOfPointer(pointer: string): string[] {
+  return pointer.split('/').slice(1).map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+}

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { runCommand } from '../test/run-command.ts'
+
+test('--version prints the version of the package and nothing else', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+  assert.deepEqual(await runCommand(['--version']), { code: 0, stdout: `${version}\n`, stderr: '' })
+})
+
+test('--help lists every command and is no failure', async () => {
+  const run = await runCommand(['--help'])
+  assert.equal(run.code, 0)
+  for (const name of ['run', 'service', 'check', 'diff', 'apply', 'export', 'status', 'revisions', 'rollback', 'keys', 'token']) {
+    assert.match(run.stdout, new RegExp(`^  ${name}\\b`, 'm'))
+  }
+})
+
+test('a misspelt command fails and names the nearest one', async () => {
+  const run = await runCommand(['aply'])
+  assert.equal(run.code, 1)
+  assert.match(run.stderr, /unknown command 'aply'\n\(Did you mean apply\?\)/)
+})
+
+for (const [line, name] of [
+  ['routes', 'routes'], ['explain GET /x', 'explain'], ['replay --from x', 'replay'], ['simulate --edges 4', 'simulate'], ['logs -f', 'logs'], ['top', 'top'],
+  ['backup x', 'backup'], ['restore x', 'restore'], ['import kong x.yaml', 'import'], ['doctor', 'doctor'], ['bus init --out x', 'bus init'],
+] as const) {
+  test(`sluice ${line} says that it is not built yet`, async () => {
+    assert.deepEqual(await runCommand(line.split(' ')), { code: 1, stdout: '', stderr: `sluice: "sluice ${name}" is not built yet\n` })
+  })
+}
+
+test('with --json a failure is one JSON object on stderr', async () => {
+  const run = await runCommand(['doctor', '--json'])
+  assert.equal(run.code, 1)
+  assert.deepEqual(JSON.parse(run.stderr), { error: { message: '"sluice doctor" is not built yet', reason: null, problems: [] } })
+})
+
+test('sluice service knows the six services and no other', async () => {
+  const run = await runCommand(['service', 'console'])
+  assert.equal(run.code, 1)
+  assert.match(run.stderr, /Allowed choices are edge, auth, ratelimit, discovery, analytics, control/)
+})
+
+test('apply --owner is not built yet and changes nothing', async () => {
+  const run = await runCommand(['apply', '-c', 'x.yaml', '--owner', 'team-a'])
+  assert.deepEqual(run, { code: 1, stdout: '', stderr: 'sluice: "sluice apply --owner" is not built yet\n' })
+})
