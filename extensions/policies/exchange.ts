@@ -11,7 +11,7 @@ export interface Exchange {
   readonly request: RequestFacts
   /** Set from the response hooks on. */
   response: ResponseFacts | undefined
-  /** The path parameters of the matched route. */
+  /** The path parameters of the matched route, spelled as in the normalised path: escapes are kept. */
   readonly parameters: Readonly<Record<string, string>>
   readonly route: RouteFacts
   /** Who the caller is known to be; set by an identity policy. */

@@ -19,8 +19,10 @@ export interface PolicySchema<S = unknown> {
   readonly early?: (settings: S) => boolean
   /** The policy answers by itself: a route with it needs no upstream. */
   readonly answers?: true
-  /** Policies inside the settings, to be checked and compiled like those of a route. */
-  readonly nested?: (settings: S) => readonly { path: readonly (string | number)[]; entry: Record<string, unknown> }[]
+  /** It stands on every route, with its defaults, unless it is set there or switched off. */
+  readonly always?: true
+  /** Policies inside the settings, to be checked and compiled like those of a route; with `mustIdentify` only identity policies may stand there. */
+  readonly nested?: (settings: S) => readonly { path: readonly (string | number)[]; entry: Record<string, unknown>; mustIdentify?: true }[]
   /** Problems that a schema cannot say, such as a wildcard beside credentials. Paths lead into the settings. */
   readonly problems?: (settings: S) => readonly { path: readonly (string | number)[]; message: string }[]
 }
@@ -41,7 +43,10 @@ export interface Refusal {
   readonly code: ErrorCode
   /** For the client: what to do next. No secrets. */
   readonly message?: string
+  /** Flat `[name, value, …]`. */
   readonly headers?: readonly string[]
+  /** From an identity policy: the request held no credential of its kind, so nothing was tried. */
+  readonly withoutCredential?: true
 }
 
 export function refuse(code: ErrorCode, message?: string, headers?: readonly string[]): Refusal {

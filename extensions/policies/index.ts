@@ -1,0 +1,59 @@
+/**
+ * Every policy, in running order, whatever the order in the file: identity of the request and its sizes, CORS (so that
+ * refusals carry its fields), limits that need no identity, identity, authorisation, limits, protection, validation,
+ * transforms, and what answers last.
+ */
+import type { PolicyEntry } from '@sluice/proto/config'
+import { schema as acl } from './acl/schema.ts'
+import { schema as any } from './any/schema.ts'
+import { schema as cors } from './cors/schema.ts'
+import { schema as fixedResponse } from './fixed-response/schema.ts'
+import { schema as jwt } from './jwt/schema.ts'
+import { schema as keyAuth } from './key-auth/schema.ts'
+import type { CatalogueEntry, PolicyModule, PolicySchema } from './policy.ts'
+import { schema as rateLimit } from './rate-limit/schema.ts'
+import { schema as requestId } from './request-id/schema.ts'
+import { schema as requestLimits } from './request-limits/schema.ts'
+import { schema as requestTransform } from './request-transform/schema.ts'
+
+/** A schema beside the implementation that takes its settings. */
+const entry = <S>(one: PolicySchema<S> & { load(): Promise<PolicyModule<S>> }): CatalogueEntry => one as unknown as CatalogueEntry
+
+export const catalogue: readonly CatalogueEntry[] = [
+  entry({ ...requestId, load: () => import('./request-id/request-id.ts') }),
+  entry({ ...requestLimits, load: () => import('./request-limits/request-limits.ts') }),
+  entry({ ...cors, load: () => import('./cors/cors.ts') }),
+  // A rate-limit whose key is only ip, route or header runs here.
+  entry({ ...jwt, load: () => import('./jwt/jwt.ts') }),
+  entry({ ...keyAuth, load: () => import('./key-auth/key-auth.ts') }),
+  entry({ ...any, load: () => import('./any/any.ts') }),
+  entry({ ...acl, load: () => import('./acl/acl.ts') }),
+  entry({ ...rateLimit, load: () => import('./rate-limit/rate-limit.ts') }),
+  entry({ ...requestTransform, load: () => import('./request-transform/request-transform.ts') }),
+  entry({ ...fixedResponse, load: () => import('./fixed-response/fixed-response.ts') }),
+]
+
+const byName = new Map(catalogue.map((one, index) => [one.name, { one, index }]))
+const firstIdentity = catalogue.findIndex((one) => one.identity === true)
+
+export function findPolicy(name: string): CatalogueEntry | undefined {
+  return byName.get(name)?.one
+}
+
+/** What stands on every route unless it is set there or switched off: the least specific level of all. */
+export const standingPolicies: readonly PolicyEntry[] = catalogue.filter((one) => one.always === true).map((one) => ({ [one.name]: {} }))
+
+/**
+ * The policies of a route in the order they run: that of the catalogue, those that need no identity before the first
+ * that asks for one, otherwise as given. `settings` are parsed. Throws RangeError for a type that is not in the catalogue.
+ */
+export function runningOrder<E extends { readonly type: string; readonly settings: unknown }>(entries: readonly E[]): E[] {
+  const placed = entries.map((one) => ({ one, place: placeOf(one) }))
+  return placed.sort((left, right) => left.place - right.place).map(({ one }) => one)
+}
+
+function placeOf({ type, settings }: { readonly type: string; readonly settings: unknown }): number {
+  const found = byName.get(type)
+  if (found === undefined) throw new RangeError(`there is no policy "${type}"`)
+  return found.one.early?.(settings as never) === true ? firstIdentity - 0.5 : found.index
+}

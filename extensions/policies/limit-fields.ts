@@ -1,0 +1,38 @@
+/**
+ * What a response says about the limits on its way: `RateLimit` and `RateLimit-Policy`
+ * (draft-ietf-httpapi-ratelimit-headers-11, structured fields of RFC 9651), and the older `X-RateLimit-*`, which can
+ * only speak of one limit: the one with least remaining.
+ */
+import type { LimitStatement } from './exchange.ts'
+
+/** The fields, flat; empty when there was no limit. Runs once a response of a limited route. */
+export function limitFields(limits: readonly LimitStatement[]): string[] {
+  const tightest = leastRemaining(limits)
+  if (tightest === undefined) return []
+  let policies = ''
+  let states = ''
+  for (const limit of limits) {
+    const separator = policies === '' ? '' : ', '
+    policies += `${separator}"${limit.name}";q=${limit.limit};w=${limit.windowSeconds}`
+    states += `${separator}"${limit.name}";r=${limit.remaining};t=${limit.resetSeconds}`
+  }
+  return [
+    'RateLimit-Policy', policies,
+    'RateLimit', states,
+    'X-RateLimit-Limit', String(tightest.burst),
+    'X-RateLimit-Remaining', String(tightest.remaining),
+    'X-RateLimit-Reset', String(tightest.resetSeconds),
+  ]
+}
+
+/** Of those with equally little, the first: it ran first. */
+function leastRemaining(limits: readonly LimitStatement[]): LimitStatement | undefined {
+  let least = limits[0]
+  for (const limit of limits) if (limit.remaining < least!.remaining) least = limit
+  return least
+}
+
+/** `Retry-After` for a wait: whole seconds, never shorter than the wait and at most one longer. */
+export function retryAfter(waitMs: number): string {
+  return String(Math.max(1, Math.ceil(waitMs / 1000)))
+}
