@@ -19,8 +19,13 @@ test('a document with its references resolved holds the values, and leaves the w
   const before = JSON.stringify(document)
   const resolved = withReferencesResolved(document, { 'env:USERS_URL': 'http://127.0.0.1:1', 'file:keys/jwks.json': '{"keys":[]}' })
   assert.equal(resolved.upstreams.users.endpoints[0]?.url, 'http://127.0.0.1:1')
-  assert.equal(resolved.routes[0]?.policies[0]?.jwt.jwksFile, 'keys/jwks.json')
+  assert.equal(resolved.routes[0]?.policies[0]?.jwt.jwksFile, '{"keys":[]}')
   assert.equal(resolved.routes[0]?.match.headers.name, 'env:VERSION')
-  assert.equal(resolved.routes, document.routes)
   assert.equal(JSON.stringify(document), before)
+})
+
+test('parts without a reference are shared, not copied', () => {
+  const resolved = withReferencesResolved(document, { 'env:USERS_URL': 'http://127.0.0.1:1' })
+  assert.equal(resolved.routes, document.routes)
+  assert.notEqual(resolved.upstreams, document.upstreams)
 })

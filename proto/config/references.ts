@@ -7,7 +7,7 @@ import { isReference } from './strings.ts'
 
 type Path = readonly (string | number)[]
 
-/** Settings that are a file's path themselves: they stay as written, the content stands in `secrets` under `file:PATH`. */
+/** Settings that are a file's path themselves: the content stands in `secrets` under `file:PATH`. */
 const fileSettings: ReadonlySet<unknown> = new Set(['jwksFile'])
 const resourceLists: ReadonlySet<unknown> = new Set(['upstreams', 'routes', 'groups', 'consumers'])
 const resourceMarks: ReadonlySet<unknown> = new Set(['name', 'labels', 'owner'])
@@ -30,13 +30,13 @@ export function referencesIn(document: unknown): FoundReference[] {
 }
 
 /**
- * The document with each reference that `secrets` holds replaced by its value; parts without one are shared with the
- * input. File settings stay paths: their content is `secrets['file:' + path]`.
+ * The document with each reference that `secrets` holds replaced by its value, and the path in a file setting by the
+ * file's content; parts without one are shared with the input.
  */
 export function withReferencesResolved<T>(document: T, secrets: Readonly<Record<string, string>>): T {
   const resolve = (text: string, path: Path) => {
-    const isKept = fileSettings.has(path.at(-1)) || !isReference(text) || !Object.hasOwn(secrets, text)
-    return isKept ? text : secrets[text]!
+    const reference = fileSettings.has(path.at(-1)) ? `file:${text}` : text
+    return isReference(reference) && Object.hasOwn(secrets, reference) ? secrets[reference]! : text
   }
   return mapTexts(document, [], resolve) as T
 }
