@@ -8,7 +8,10 @@ export interface ClaimRules {
   readonly audiences: readonly string[]
   /** How far the issuer's clock may be off. */
   readonly leewaySeconds: number
-  /** Names of claims that must be there, or names with the value each must have. A claim that is a list must contain the value. */
+  /**
+   * Names of claims that must be there, or names with the value each must have: a text, number or boolean, or a list
+   * of which one is enough. A claim that is a list itself must contain it.
+   */
   readonly requiredClaims: Readonly<Record<string, unknown>> | readonly string[]
 }
 
@@ -53,19 +56,9 @@ function checkRequired(claims: Claims, required: ClaimRules['requiredClaims']): 
 }
 
 function isOrContains(actual: unknown, expected: unknown): boolean {
-  if (Array.isArray(actual) && !Array.isArray(expected)) return actual.some((one) => isEqual(one, expected))
-  return isEqual(actual, expected)
-}
-
-function isEqual(actual: unknown, expected: unknown): boolean {
-  if (actual === expected) return true
-  if (typeof actual !== 'object' || typeof expected !== 'object' || actual === null || expected === null) return false
-  const [names, others] = [Object.keys(actual), Object.keys(expected)]
-  return (
-    Array.isArray(actual) === Array.isArray(expected) &&
-    names.length === others.length &&
-    names.every((name) => Object.hasOwn(expected, name) && isEqual((actual as Claims)[name], (expected as Claims)[name]))
-  )
+  const held: readonly unknown[] = Array.isArray(actual) ? actual : [actual]
+  const wanted: readonly unknown[] = Array.isArray(expected) ? expected : [expected]
+  return wanted.some((one) => held.includes(one))
 }
 
 /** Own members only: a claim named `constructor` is not there because objects have one. */

@@ -9,6 +9,8 @@ export interface PoolOptions {
   /** The module that each thread runs. */
   readonly file: URL
   readonly threads: number
+  /** Between two looks for tasks that hang [1000]. */
+  readonly watchMs?: number
 }
 
 interface Running {
@@ -17,9 +19,10 @@ interface Running {
   turns: number
 }
 
-const watchMs = 1000
 /** No task takes longer than tens of milliseconds: one that outlives this hangs. */
 const mostTurns = 5
+/** Checks hold next to nothing; a thread that grows beyond this ends alone, without taking the process's memory. */
+const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 16 }
 
 export class ThreadPool<T, R> {
   readonly #options: PoolOptions
@@ -38,7 +41,7 @@ export class ThreadPool<T, R> {
     return new Promise((resolve, reject) => {
       const running: Running = { reject, turns: 0 }
       this.#running.add(running)
-      this.#watch ??= setInterval(() => this.#look(), watchMs).unref()
+      this.#watch ??= setInterval(() => this.#look(), this.#options.watchMs ?? 1000).unref()
       const done = () => this.#forget(running)
       this.#open()
         .run(task)
@@ -57,7 +60,7 @@ export class ThreadPool<T, R> {
     if (this.#pool !== undefined) return this.#pool
     const { file, threads } = this.#options
     // No environment: what runs there needs none, and secrets stay where they are.
-    const pool = new Piscina<T, R>({ filename: file.href, minThreads: threads, maxThreads: threads, env: {} })
+    const pool = new Piscina<T, R>({ filename: file.href, minThreads: threads, maxThreads: threads, env: {}, resourceLimits })
     // Told only of threads that ended outside a task: the pool may be left with none, and would keep what waits.
     pool.on('error', (cause: unknown) => {
       if (this.#pool === pool) void this.#abandon(failed(cause))
