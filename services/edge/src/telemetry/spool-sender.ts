@@ -1,0 +1,157 @@
+import { readFile, rename, rmdir, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Bus } from '@sluice/buses/bus'
+import { call } from '@sluice/buses/rpc'
+import { codeOf } from '@sluice/errors'
+import { UsageBatchReplySchema, UsageBatchSchema, type UsageBatch } from '@sluice/proto/messages/analytics'
+import { subjects } from '@sluice/proto/subjects'
+import type { Logger } from '@sluice/service-kit'
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import type { SpoolEntry } from './spool-directory.ts'
+import { decodeFile } from './spool-file.ts'
+
+export interface SenderParts {
+  readonly bus: Bus
+  readonly scope: string
+  readonly edge: string
+  readonly logger: Logger
+  /** Logs at most once a minute. */
+  readonly onTrouble: (what: string) => void
+  readonly onSent: () => void
+}
+
+type Batch = UsageBatch | MessageInitShape<typeof UsageBatchSchema>
+
+const timeoutMs = 5000
+const firstRetryMs = 250
+const longestRetryMs = 10_000
+
+/**
+ * Sends complete files one after another, oldest first, each until analytics has stored it; then the file goes. A batch
+ * that is sent twice is stored once, so after any doubt it is sent again.
+ */
+export class SpoolSender {
+  readonly #parts: SenderParts
+  readonly #queue: SpoolEntry[] = []
+  #bytes = 0
+  #run: Promise<void> | undefined
+  #wake: (() => void) | undefined
+  #failures = 0
+  #isStopped = false
+  #idle: (() => void)[] = []
+
+  constructor(parts: SenderParts) {
+    this.#parts = parts
+  }
+
+  /** Of files that are not stored yet. */
+  get unsentBytes(): number {
+    return this.#bytes
+  }
+
+  get unsentBatches(): number {
+    return this.#queue.length
+  }
+
+  add(entry: SpoolEntry): void {
+    this.#queue.push(entry)
+    this.#bytes += entry.bytes
+    if (!this.#isStopped) this.#run ??= this.#sendAll()
+  }
+
+  /** Tries again at once, if it was waiting to. */
+  retryNow(): void {
+    this.#wake?.()
+  }
+
+  /** Resolves once everything is sent. */
+  async sent(): Promise<void> {
+    if (this.#queue.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
+  }
+
+  /** Begins no further call; what is not sent stays on disk. */
+  stop(): void {
+    this.#isStopped = true
+    this.retryNow()
+  }
+
+  async #sendAll(): Promise<void> {
+    while (this.#queue.length > 0 && !this.#isStopped) {
+      const entry = this.#queue[0]!
+      if (!(await this.#trySend(entry))) {
+        await this.#pause()
+        continue
+      }
+      this.#failures = 0
+      this.#queue.shift()
+      this.#bytes -= entry.bytes
+      await removeBootWhenEmpty(entry, this.#queue[0])
+    }
+    this.#run = undefined
+    if (this.#queue.length === 0) for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  async #trySend(entry: SpoolEntry): Promise<boolean> {
+    try {
+      await this.#send(entry, await this.#read(entry))
+      if (entry.path !== undefined) await unlink(entry.path).catch(ignoreMissing)
+      this.#parts.onSent()
+      return true
+    } catch (error) {
+      const code = codeOf(error)
+      // A bus or an analytics that is away is nothing to report: that is what the spool is for.
+      if (!code.startsWith('dependency.')) this.#parts.onTrouble(`usage batch cannot be delivered: ${error instanceof Error ? error.message : String(error)}`)
+      return false
+    }
+  }
+
+  async #send(entry: SpoolEntry, batch: Batch): Promise<void> {
+    const types = { request: UsageBatchSchema, reply: UsageBatchReplySchema }
+    const subject = subjects.usageBatch(this.#parts.scope)
+    try {
+      await call(this.#parts.bus, subject, types, batch, { timeoutMs })
+    } catch (error) {
+      if (codeOf(error) !== 'client.bad_request') throw error
+      // It will never be stored; kept aside for people, and its number is filled so that the others count as complete.
+      this.#parts.logger.error({ err: error, boot: entry.boot, sequence: entry.sequence }, 'analytics refused a usage batch; its file was put aside')
+      await call(this.#parts.bus, subject, types, this.#emptyBatch(entry), { timeoutMs })
+      if (entry.path !== undefined) await rename(entry.path, `${entry.path}.refused`)
+    }
+  }
+
+  async #read(entry: SpoolEntry): Promise<Batch> {
+    const content = entry.path === undefined ? undefined : await readFile(entry.path).catch(ignoreMissing)
+    const spooled = content === undefined ? undefined : decodeFile(content)
+    const facts = { boot: entry.boot, sequence: entry.sequence }
+    if (spooled === undefined) this.#parts.logger.error(facts, 'a usage batch was lost: its file is missing or cannot be read')
+    else if (spooled.isCut) this.#parts.logger.warn(facts, 'the end of a usage batch was lost: its file was cut short')
+    return spooled?.batch ?? this.#emptyBatch(entry)
+  }
+
+  #emptyBatch({ boot, sequence }: SpoolEntry): Batch {
+    return { scope: this.#parts.scope, edge: this.#parts.edge, boot, sequence }
+  }
+
+  /** Longer with each failure, and not for all edges at once. */
+  #pause(): Promise<void> {
+    const ms = Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(10, this.#failures++)) * (0.75 + Math.random() / 2)
+    if (this.#isStopped) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#wake?.(), ms).unref()
+      this.#wake = () => {
+        clearTimeout(timer)
+        this.#wake = undefined
+        resolve()
+      }
+    })
+  }
+}
+
+/** An earlier boot's folder goes with its last file. */
+async function removeBootWhenEmpty(entry: SpoolEntry, next: SpoolEntry | undefined): Promise<void> {
+  if (entry.path !== undefined && next !== undefined && next.boot !== entry.boot) await rmdir(dirname(entry.path)).catch(() => {})
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
+}
