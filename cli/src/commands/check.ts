@@ -18,7 +18,9 @@ export const addCheck: AddCommand = (program, context) => {
 async function checkConfig(context: CommandContext, options: Options): Promise<void> {
   const [{ checkConfigFile }, { configPath }] = await Promise.all([import('@sluice/control/validation'), import('../config-source.ts')])
   const path = configPath(context, options.config)
-  const { problems, warnings } = await checkConfigFile(path, { environment: context.surroundings.environment })
+  const found = await checkConfigFile(path, { environment: context.surroundings.environment })
+  // What an alias repeats is one problem, in one place.
+  const [problems, warnings] = [[...new Set(found.problems)], [...new Set(found.warnings)]]
   if (problems.length > 0) context.finish(exitCodes.problems)
   if (options.json === true) return answer(context, true, { valid: problems.length === 0, problems, warnings }, () => '')
   for (const problem of problems) context.surroundings.err(`${problem}\n`)

@@ -1,0 +1,17 @@
+import { hostname } from 'node:os'
+import { flag } from '@sluice/service-kit'
+import { z } from 'zod'
+
+/** What the embedded mode reads from its environment: it wins over the config file, and loses to the command line. */
+export const allInOneSettings = z.object({
+  adminAddress: z.string().optional().describe('Instead of `admin.address`.'),
+  adminToken: z.string().min(1).optional().describe('The admin token; none is made then.'),
+  metricsAddress: z.string().optional().describe('Instead of `telemetry.metrics.address`.'),
+  allowPlaintext: flag.default(false).describe('Whether the admin API may be plain off loopback.'),
+  edgeName: z.string().min(1).max(128).default(() => hostname()),
+  zone: z.string().default(''),
+  datacenter: z.string().default(''),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+})
+
+export type AllInOneSettings = z.output<typeof allInOneSettings>
