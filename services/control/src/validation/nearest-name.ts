@@ -1,12 +1,12 @@
 /**
  * The name that is written most like `wanted`, or undefined when none is near: at most one change for each three
- * letters (insertion, removal, replacement or a swap of neighbours; the "optimal string alignment" distance), case
+ * of its letters (insertion, removal, replacement or a swap of neighbours; the "optimal string alignment" distance), case
  * not counted. Costs names × length², so it is asked for problems only.
  */
 export function nearestName(wanted: string, names: Iterable<string>): string | undefined {
   if (wanted.length > maxLength) return undefined
   const target = wanted.toLowerCase()
-  let limit = Math.max(1, Math.floor(target.length / 3)) + 1
+  let limit = Math.floor(target.length / 3) + 1
   let nearest: string | undefined
   for (const name of names) {
     if (name === wanted || Math.abs(name.length - target.length) >= limit) continue

@@ -3,7 +3,7 @@ import type { PolicySchema } from '@sluice/policies/policy'
 import { notBuiltPolicies } from '@sluice/proto/config'
 import { isMap, type DocumentView, type Settings, textOf } from './document-view.ts'
 import { nearestName } from './nearest-name.ts'
-import { oneOf, type Path, type ProblemList } from './problem.ts'
+import { oneOf, type Path, pointerOf, type ProblemList } from './problem.ts'
 import { addShapeProblems, shapeErrorMap } from './shape.ts'
 
 /** The policies that there are, by type. */
@@ -11,6 +11,8 @@ export type PolicySchemas = ReadonlyMap<string, PolicySchema<never>>
 
 interface PolicyParts {
   readonly policies: PolicySchemas
+  /** Pointers to references that could not be read, which is a problem already. */
+  readonly unread: ReadonlySet<string>
   readonly notBuilt: (path: Path) => readonly string[]
   readonly problems: ProblemList
 }
@@ -33,11 +35,19 @@ export function checkPolicies(view: DocumentView, written: unknown, resolved: un
 function checkEntry(entry: unknown, path: Path, written: unknown, parts: PolicyParts, depth: number): void {
   if (!isMap(entry)) return
   const types = Object.keys(entry)
+  checkSingle(types, path, parts.problems)
   for (const type of types) {
     const schema = parts.policies.get(type)
     if (schema !== undefined) checkSettings(schema, entry[type], [...path, type], at(written, [type]), parts, depth)
     else if (types.length === 1) parts.problems.add(() => unknownPolicy(type, path, parts.policies))
   }
+}
+
+/** The usual cause: settings that stand as deep as the policy's name. */
+function checkSingle(types: readonly string[], path: Path, problems: ProblemList): void {
+  if (types.length === 1) return
+  const message = types.length === 0 ? 'an entry without a policy' : `${types.map((type) => JSON.stringify(type)).join(' and ')} stand in one entry`
+  problems.add({ path, message, expected: 'one policy an entry, its settings deeper than its name, such as "- cors: { origins: [ … ] }"', code: 'config.invalid' })
 }
 
 function unknownPolicy(type: string, path: Path, policies: PolicySchemas) {
@@ -51,24 +61,19 @@ function unknownPolicy(type: string, path: Path, policies: PolicySchemas) {
 function checkSettings(schema: PolicySchema<never>, settings: unknown, path: Path, written: unknown, parts: PolicyParts, depth: number): void {
   // `false` switches a policy off; anything else that is no map is a matter of the entry's shape.
   if (!isMap(settings)) return
-  const { problems, notBuilt } = parts
+  const { problems, notBuilt, unread } = parts
   const parsed = schema.settings.safeParse(settings, shapeErrorMap)
-  if (!parsed.success) return addShapeProblems(parsed.error.issues, { schema: schema.settings, base: path, written, notBuilt, problems })
+  const issues = parsed.error?.issues.filter((issue) => !unread.has(pointerOf([...path, ...(issue.path as Path)]))) ?? []
+  if (!parsed.success) return addShapeProblems(issues, { schema: schema.settings, base: path, written, notBuilt, problems })
   for (const problem of schema.problems?.(parsed.data) ?? []) {
     problems.add({ path: [...path, ...problem.path], message: problem.message, code: 'config.invalid' })
   }
   for (const nested of schema.nested?.(parsed.data) ?? []) {
     const inner = [...path, ...nested.path]
     if (nested.mustIdentify === true) checkIdentifies(nested.entry, inner, parts)
-    if (depth < maxDepth) checkNested(nested.entry, inner, at(written, nested.path), parts, depth + 1)
+    if (depth < maxDepth) checkEntry(nested.entry, inner, at(written, nested.path), parts, depth + 1)
     else problems.add({ path: inner, message: 'policies stand inside each other too deeply', expected: `at most ${maxDepth} levels`, code: 'config.invalid' })
   }
-}
-
-function checkNested(entry: Settings, path: Path, written: unknown, parts: PolicyParts, depth: number): void {
-  const count = Object.keys(entry).length
-  if (count !== 1) parts.problems.add({ path, message: `${count} policies in one entry`, expected: 'one, such as "- key-auth: {}"', code: 'config.invalid' })
-  checkEntry(entry, path, written, parts, depth)
 }
 
 function checkIdentifies(entry: Settings, path: Path, { policies, problems }: PolicyParts): void {

@@ -72,7 +72,7 @@ function wrongValue(issue: Issue, path: Path, parts: ShapeParts): Problem {
   const value = valueAt(parts.written, path)
   const wording = issue.message === unworded ? undefined : issue.message
   const label = labelOf(absolute(path, parts))
-  if (wording?.endsWith('is not built yet') === true) return { path: absolute(path, parts), message: `${label}: ${wording}`, code: 'config.not_built' }
+  if (wording?.endsWith('is not built yet') === true) return { path: absolute(path, parts), message: wording.startsWith('"') ? wording : `${label}: ${wording}`, code: 'config.not_built' }
   if (issue.code === 'invalid_key') return wrongKey(issue, path, parts)
   if (issue.code === 'custom' && typeof value !== 'string' && typeof value !== 'number') return wrong(path, parts, `${label}: ${wording ?? 'is not valid'}`)
   if (value === undefined) return wrong(path.slice(0, -1), parts, `${label} is missing`, wording ?? expectedBy(issue))

@@ -6,7 +6,7 @@ import { gatewayConfig, type GatewayConfigInput, type RevisionDocumentInput, ref
 import { viewDocument } from './document-view.ts'
 import { notBuiltAt } from './not-built-names.ts'
 import { checkPolicies, type PolicySchemas } from './policy-checks.ts'
-import { type Problem, ProblemList, type Warning } from './problem.ts'
+import { type Path, pointerOf, type Problem, ProblemList, type Warning } from './problem.ts'
 import { readReferences, type ReferenceParts } from './reference-values.ts'
 import { checkAddresses, checkAlternatives, checkNamesOnce, checkReferences } from './resource-checks.ts'
 import { checkRoutes, doubtfulSettings } from './route-checks.ts'
@@ -51,8 +51,9 @@ async function check(input: unknown, policies: PolicySchemas, parts: ValidationP
   const references = await readReferences(input, { environment, directories: [baseDirectory, ...otherDirectories], lastValues, readFile })
   const resolved = withReferencesResolved(input, references.values)
   const problems = new ProblemList()
-  for (const problem of references.problems) problems.add(problem)
-  addProblems(input, resolved, policies, problems)
+  for (const problem of [...references.problems, ...keySetProblems(input, references.values)]) problems.add(problem)
+  const unread = new Set(references.problems.map((problem) => pointerOf(problem.path)))
+  addProblems({ input, resolved, policies, unread, problems })
   const found = withoutValues(problems.all(), references.values)
   if (found.length > 0) return refused(found)
   const document = input as GatewayConfigInput
@@ -60,22 +61,41 @@ async function check(input: unknown, policies: PolicySchemas, parts: ValidationP
   return { problems: [], warnings, document, revision: revisionOf(document, references.values), consumers: document.consumers ?? [] }
 }
 
-function addProblems(input: unknown, resolved: unknown, policies: PolicySchemas, problems: ProblemList): void {
+/** A policy takes the text in `jwksFile` for a path until it looks like a key set. */
+function keySetProblems(input: unknown, values: Readonly<Record<string, string>>): Problem[] {
+  const files = referencesIn(input).filter(({ path }) => path.at(-1) === 'jwksFile')
+  const wrong = files.filter(({ reference }) => values[reference]?.trimStart().startsWith('{') === false)
+  return wrong.map(({ reference, path }) => ({ path, message: `the file "${reference.slice('file:'.length)}" is no key set`, expected: 'a JSON object with a list "keys"', code: 'config.invalid' }))
+}
+
+interface Checked {
+  readonly input: unknown
+  /** With the references' values in place. */
+  readonly resolved: unknown
+  readonly policies: PolicySchemas
+  /** Where references stand that could not be read: nothing more is said of those. */
+  readonly unread: ReadonlySet<string>
+  readonly problems: ProblemList
+}
+
+function addProblems({ input, resolved, policies, unread, problems }: Checked): void {
   const parsed = gatewayConfig.safeParse(resolved, shapeErrorMap)
-  if (!parsed.success) addShapeProblems(parsed.error.issues.filter(isNotSaidElsewhere), { schema: gatewayConfig, base: [], written: input, notBuilt: notBuiltAt, problems })
+  const issues = parsed.error?.issues.filter((issue) => isNotSaidElsewhere(issue) && !unread.has(pointerOf(issue.path as Path))) ?? []
+  addShapeProblems(issues, { schema: gatewayConfig, base: [], written: input, notBuilt: notBuiltAt, problems })
   addMisnamedUpstreams(input, resolved, problems)
   const view = viewDocument(resolved)
   checkAlternatives(view, problems)
-  checkPolicies(view, input, resolved, { policies, notBuilt: notBuiltAt, problems })
+  checkPolicies(view, input, resolved, { policies, unread, notBuilt: notBuiltAt, problems })
   checkNamesOnce(view, problems)
   checkReferences(view, problems)
   checkRoutes(view, resolved, policies, problems)
   checkAddresses(resolved, problems)
 }
 
-/** Zod leaves its refinements out where a type is wrong beside them: `checkRoutes` and `checkAlternatives` always look. */
+/** Zod leaves its refinements out where a type is wrong beside them: the checks below always look. */
 function isNotSaidElsewhere(issue: { code?: string; path: readonly PropertyKey[] }): boolean {
   if (issue.code !== 'custom') return true
+  if (issue.path.at(-2) === 'policies') return false
   const [kind, , part, ...rest] = issue.path
   if (kind === 'upstreams') return part !== undefined
   return !(kind === 'routes' && ((part === 'match' && (rest.length === 0 || rest[0] === 'path')) || (part === 'rewrite' && rest.length === 0)))

@@ -1,0 +1,97 @@
+/** The changes that there are: the whole configuration, one resource, a step back. */
+import { SluiceError } from '@sluice/errors'
+import type { Path, Problem } from '../validation/problem.ts'
+import type { Validation, ValidationParts } from '../validation/validate.ts'
+import { deleteResource, findResource, listResources, pathOfResource, putResource, type ResourceKind, resourceKinds, type WrittenDocument } from './resources.ts'
+import type { Change } from './revision-line.ts'
+import type { StoredRevision } from './stored-revisions.ts'
+
+export type Validate = (input: unknown, parts: ValidationParts) => Promise<Validation>
+
+/** How this control checks: against its environment, with relative paths from these folders. */
+export interface Checking {
+  readonly validate: Validate
+  readonly environment: ValidationParts['environment']
+  readonly baseDirectory: string
+  readonly otherDirectories: readonly string[]
+}
+
+interface Authorship {
+  readonly author: string
+  readonly note: string
+  readonly ifMatch?: number | undefined
+}
+
+interface WholeConfig extends Authorship {
+  readonly origin: 'file' | 'api'
+  readonly fileDigest?: string
+  readonly prepare?: (validation: Validation) => Promise<void>
+}
+
+/** The configuration in place of all that was. Every reference has to be readable. */
+export function replaceConfig(checking: Checking, input: unknown, about: WholeConfig): Change {
+  return { ...about, touches: 'everything', edit: () => input, validate: (edited) => check(checking, edited, undefined) }
+}
+
+interface ResourceWrite extends Authorship {
+  readonly kind: ResourceKind
+  readonly name: string
+}
+
+/**
+ * One resource put in place. With `create`, `config.exists` when there is one of that name. References elsewhere that
+ * cannot be read now keep their values: they are not this author's concern.
+ */
+export function putOne(checking: Checking, about: ResourceWrite & { body: Readonly<Record<string, unknown>>; create: boolean }): Change {
+  const { kind, name, body, create, ...authorship } = about
+  return {
+    ...authorship,
+    origin: 'api',
+    touches: [`${kind}/${name}`],
+    edit(head) {
+      if (create && findResource(head, kind, name) !== undefined) throw new SluiceError('config.exists', { detail: `${kind}/${name} exists; PUT replaces it` })
+      return putResource(head, kind, name, body)
+    },
+    validate: (edited, lastValues) => check(checking, edited, lastValues),
+    base: (edited) => pathOfResource(edited as WrittenDocument, kind, name),
+  }
+}
+
+/** One resource taken away: `config.not_found` when there is none, `config.reference_in_use` when another leads to it. */
+export function deleteOne(checking: Checking, about: ResourceWrite): Change {
+  const { kind, name, ...authorship } = about
+  return {
+    ...authorship,
+    origin: 'api',
+    touches: [`${kind}/${name}`],
+    edit(head) {
+      if (findResource(head, kind, name) === undefined) throw new SluiceError('config.not_found', { detail: `There is no ${kind}/${name}` })
+      return deleteResource(head, kind, name)
+    },
+    validate: (edited, lastValues) => check(checking, edited, lastValues),
+    refuse: (problems, edited) => inUse(`${kind}/${name}`, problems, edited as WrittenDocument),
+  }
+}
+
+/** Without this resource the rest does not hold together: that is a matter of what still refers to it. */
+function inUse(resource: string, problems: readonly Problem[], document: WrittenDocument): SluiceError {
+  const users = [...new Set(problems.map(({ path }) => nameOf(document, path)))]
+  return new SluiceError('config.reference_in_use', { detail: `${resource} is still needed by ${users.slice(0, 5).join(', ')}`, extra: { usedBy: users.slice(0, 100) } })
+}
+
+/** `routes/get-user` for a path into the third route. */
+function nameOf(document: WrittenDocument, [kind, place]: Path): string {
+  const known = resourceKinds.find((one) => one === kind)
+  if (known === undefined) return String(kind ?? 'the configuration')
+  return `${known}/${typeof place === 'number' ? listResources(document, known)[place]?.name : place}`
+}
+
+/** The content of an older revision as a new one. References are read anew; what cannot be read has the value of then. */
+export function rollBack(checking: Checking, to: StoredRevision, about: Authorship): Change {
+  return { ...about, origin: 'rollback', touches: 'everything', edit: () => to.document, validate: (edited) => check(checking, edited, to.secrets) }
+}
+
+function check(checking: Checking, input: unknown, lastValues: Readonly<Record<string, string>> | undefined): Promise<Validation> {
+  const { validate, environment, baseDirectory, otherDirectories } = checking
+  return validate(input, { environment, baseDirectory, otherDirectories, lastValues })
+}

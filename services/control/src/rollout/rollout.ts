@@ -1,0 +1,169 @@
+/**
+ * The way of a revision to the edges: announced when it is committed here or elsewhere, served to whoever asks, and
+ * followed by the reports of those who run it.
+ */
+import type { Bus, Subscription } from '@sluice/buses/bus'
+import { announceConfig, answerConfig, type ConfigDocument } from '@sluice/buses/config-feed'
+import { oncePerMinute } from '@sluice/buses/once-per-minute'
+import { announce, answer } from '@sluice/buses/rpc'
+import type { ConfigStore } from '@sluice/config-stores/config-store'
+import { EdgeReportReplySchema, EdgeReportSchema, RollCallSchema, type EdgeReport } from '@sluice/proto/messages/control'
+import { queues, subjects } from '@sluice/proto/subjects'
+import type { Clock, Logger } from '@sluice/service-kit'
+import type { StoredRevisions } from '../revisions/stored-revisions.ts'
+import { ConnectedTime } from './connected-time.ts'
+import { EdgeMemory } from './edge-memory.ts'
+import { type Edge, EdgeRegistry } from './edge-registry.ts'
+import { credentialGoal, type Receipt, Receipts, revisionGoal } from './receipts.ts'
+
+export interface RolloutParts {
+  readonly bus: Bus
+  readonly scope: string
+  readonly store: ConfigStore
+  readonly stored: StoredRevisions
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+const sweepMs = 1000
+
+export class Rollout {
+  readonly #parts: RolloutParts
+  readonly #time: ConnectedTime
+  readonly #registry: EdgeRegistry
+  readonly #receipts: Receipts
+  readonly #memory: EdgeMemory
+  readonly #running: (() => void)[] = []
+  #head: ConfigDocument | undefined
+  #isReading = false
+  #hasMoved = false
+
+  constructor(parts: RolloutParts) {
+    this.#parts = parts
+    this.#time = new ConnectedTime(parts.bus, parts.clock)
+    this.#registry = new EdgeRegistry(parts.clock, this.#time)
+    this.#receipts = new Receipts(this.#registry, parts.clock)
+    this.#memory = new EdgeMemory(parts, this.#registry)
+  }
+
+  /** Listens, recalls who was there and asks them to report. Throws `dependency.store_unreachable`. */
+  async start(): Promise<void> {
+    const { bus, scope, store } = this.#parts
+    await this.#memory.recall()
+    await this.#readHead()
+    const watching = store.watch(scope, () => void this.#followStore())
+    const subscriptions: Subscription[] = [
+      answerConfig(bus, scope, { head: () => this.#answerHead(), queue: queues.control, ...this.#logging('config') }),
+      answer(bus, subjects.edgeReports(scope), { request: EdgeReportSchema, reply: EdgeReportReplySchema }, (report) => this.#hear(report), this.#logging('edge report')),
+      bus.onStatus((status) => {
+        if (status === 'connected') void this.#reconnected()
+      }),
+    ]
+    const sweep = setInterval(() => this.#sweep(), sweepMs)
+    this.#running.push(() => clearInterval(sweep), () => watching.stop(), ...subscriptions.map((one) => () => one.unsubscribe()))
+    this.#speak()
+  }
+
+  stop(): void {
+    for (const end of this.#running.splice(0)) end()
+    this.#receipts.stop()
+    this.#time.stop()
+  }
+
+  /** The newest revision known here. */
+  head(): ConfigDocument | undefined {
+    return this.#head
+  }
+
+  edges(): (Edge & { readonly state: ReturnType<EdgeRegistry['stateOf']> })[] {
+    return this.#registry.all().map((edge) => ({ ...edge, state: this.#registry.stateOf(edge) }))
+  }
+
+  /** Tells everybody of a revision, unless a newer one has been told. */
+  announce(revision: ConfigDocument): void {
+    if (revision.revision <= (this.#head?.revision ?? 0)) return
+    this.#head = revision
+    announceConfig(this.#parts.bus, this.#parts.scope, revision)
+  }
+
+  /** Until every live edge runs `revision`; `since` is when it was committed, on the monotonic clock. */
+  waitForRevision(revision: number, timeoutMs: number, since: number): Promise<Receipt> {
+    return this.#receipts.wait(revisionGoal(revision), timeoutMs, since)
+  }
+
+  /** Until every live edge has forgotten what changed up to `version`. */
+  waitForCredentials(version: number, timeoutMs: number, since: number): Promise<Receipt> {
+    return this.#receipts.wait(credentialGoal(version), timeoutMs, since)
+  }
+
+  async #hear(report: EdgeReport) {
+    const { revision = 0, digest = '' } = this.#head ?? {}
+    const head = { headRevision: revision, headDigest: digest }
+    if (report.scope !== this.#parts.scope) return { accepted: false, reason: `this control serves the scope "${this.#parts.scope}"`, ...head }
+    const hearing = this.#registry.hear(report)
+    if (!hearing.accepted) {
+      this.#parts.logger.warn({ edge: report.edge, instance: report.instance, reason: hearing.reason }, 'edge refused')
+      return { accepted: false, reason: hearing.reason, ...head }
+    }
+    this.#receipts.check()
+    await this.#memory.note(hearing.edge, hearing.before)
+    return { accepted: true, ...head }
+  }
+
+  #sweep(): void {
+    this.#memory.sweep()
+    this.#receipts.check()
+  }
+
+  async #answerHead(): Promise<ConfigDocument | undefined> {
+    if (this.#head === undefined) await this.#readHead()
+    return this.#head
+  }
+
+  async #reconnected(): Promise<void> {
+    try {
+      // Others may have joined by another control while this one was cut off.
+      await this.#memory.recall()
+      await this.#readHead()
+    } catch (error) {
+      this.#parts.logger.warn({ err: error }, 'the store cannot be read after the bus came back')
+    }
+    this.#speak()
+  }
+
+  #speak(): void {
+    const { bus, scope } = this.#parts
+    if (this.#head !== undefined) announceConfig(bus, scope, this.#head)
+    announce(bus, subjects.rollCall(scope), RollCallSchema, { scope })
+  }
+
+  /** A revision of another control: one reading at a time, and once more when the head moved meanwhile. */
+  async #followStore(): Promise<void> {
+    this.#hasMoved = true
+    if (this.#isReading) return
+    this.#isReading = true
+    try {
+      while (this.#hasMoved) {
+        this.#hasMoved = false
+        await this.#readHead()
+      }
+    } catch (error) {
+      this.#parts.logger.warn({ err: error }, 'a new revision cannot be read')
+    } finally {
+      this.#isReading = false
+    }
+  }
+
+  async #readHead(): Promise<void> {
+    const found = await this.#parts.stored.head()
+    if (found === undefined) return
+    const { record, body } = found
+    this.announce({ revision: record.revision, digest: record.digest, document: body })
+  }
+
+  #logging(what: string) {
+    const { logger } = this.#parts
+    const malformed = oncePerMinute((subject: string, error: unknown, leftOut) => logger.warn({ subject, err: error, leftOut }, `malformed ${what}`))
+    return { onMalformed: malformed, onError: (subject: string, error: unknown) => logger.error({ subject, err: error }, `a ${what} could not be answered`) }
+  }
+}
