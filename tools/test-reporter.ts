@@ -23,23 +23,25 @@ const isOneProcess = process.execArgv.includes('--test-isolation=none')
 const summary: TestSummary = { passed: 0, failed: 0, skipped: [], durations: {}, finished: [] }
 const output = new Map<string, string>()
 const failing = new Set<string>()
+const halfOver = new Set<string>()
 
 export default async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   for await (const event of events) {
-    if (event.type === 'test:pass') notePass(event.data)
+    if (event.type === 'test:pass') yield notePass(event.data)
     else if (event.type === 'test:fail') yield noteFailure(event.data)
     else if (event.type === 'test:stdout' || event.type === 'test:stderr') keepOutput(event.data)
     else if (event.type === 'test:complete') yield noteTime(event.data)
-    else if (event.type === 'test:summary') noteEnd(event.data)
+    else if (event.type === 'test:summary') yield noteEnd(event.data)
   }
 }
 
-function notePass(data: Outcome): void {
-  if (isWholeFile(data)) return // a file without a test; whoever reads `finished` misses it there
-  if (data.details.type === 'suite' && !data.skip) return
+function notePass(data: Outcome): string {
+  if (isWholeFile(data)) return describeWhenOver(fileOf(data)) // no test in it; whoever reads `finished` misses it there
+  if (data.details.type === 'suite' && !data.skip) return ''
   const reason = reasonToSkip(data)
   if (reason === undefined) summary.passed++
   else summary.skipped.push({ file: fileOf(data), name: fullName(data), reason })
+  return ''
 }
 
 function noteFailure(data: Failure): string {
@@ -52,7 +54,8 @@ function noteFailure(data: Failure): string {
   summary.failed++
   failing.add(fileOf(data))
   const place = `${fileOf(data)}${data.line === undefined ? '' : `:${data.line}`}`
-  return `\n✗ ${fullName(data)}\n  ${place}\n${indent(describeError(error))}\n\n`
+  const told = `\n✗ ${fullName(data)}\n  ${place}\n${indent(describeError(error))}\n\n`
+  return isWholeFile(data) ? told + describeWhenOver(fileOf(data)) : told
 }
 
 /** The runner wraps what a test threw; assertion errors print with their diff and stack. */
@@ -76,7 +79,17 @@ function noteTime(data: Outcome): string {
   }
   if (!isWholeFile(data)) return ''
   summary.durations[file] = data.details.duration_ms
-  return describeFile(file)
+  return describeWhenOver(file)
+}
+
+/**
+ * The time of a file comes when its process ends, its outcomes when those of the files before it are through:
+ * whichever is second brings the line.
+ */
+function describeWhenOver(file: string): string {
+  if (halfOver.delete(file)) return describeFile(file)
+  halfOver.add(file)
+  return ''
 }
 
 /** One line for a file that has its own process, with all it printed when something failed in it. */
@@ -93,10 +106,14 @@ function keepOutput(data: { file?: string | undefined; message: string; entryFil
   output.set(file, (output.get(file) ?? '') + data.message)
 }
 
-function noteEnd(data: { file?: string | undefined; counts: { tests: number } }): void {
-  if (data.file !== undefined && data.counts.tests > 0) summary.finished.push(fileOf(data))
-  const path = process.env.SLUICE_TEST_SUMMARY
-  if (data.file === undefined && path) writeFileSync(path, JSON.stringify(summary))
+function noteEnd(data: { file?: string | undefined; counts: { tests: number } }): string {
+  if (data.file === undefined) {
+    const path = process.env.SLUICE_TEST_SUMMARY
+    if (path) writeFileSync(path, JSON.stringify(summary))
+    return ''
+  }
+  if (data.counts.tests > 0) summary.finished.push(fileOf(data))
+  return describeWhenOver(fileOf(data))
 }
 
 /** The runner's own entry for a file that it ran in a process. */

@@ -26,8 +26,7 @@ export interface RunPlan {
   signal?: AbortSignal
 }
 
-// Of one file that has its own process, or of one test among those that share one.
-const FILE_TIMEOUT_MS = 300_000
+const TEST_TIMEOUT_MS = 300_000
 
 export async function runTests(plan: RunPlan): Promise<RunResult> {
   const start = performance.now()
@@ -71,11 +70,12 @@ function runnerOptions(together: boolean): string[] {
   const url = (file: string) => pathToFileURL(join(import.meta.dirname, file)).href
   return [
     '--test',
-    `--test-timeout=${FILE_TIMEOUT_MS}`,
+    `--test-timeout=${TEST_TIMEOUT_MS}`,
     `--test-reporter=${url('test-reporter.ts')}`,
     '--test-reporter-destination=stdout',
     '--disable-warning=ExperimentalWarning',
-    ...(together ? ['--test-isolation=none', '--test-force-exit', `--import=${url('forbid-exit.ts')}`] : ['--test-concurrency=2']),
+    '--test-force-exit', // a file that leaves a timer or a connection behind would hold up all the others
+    ...(together ? ['--test-isolation=none', `--import=${url('forbid-exit.ts')}`] : ['--test-concurrency=2', `--import=${url('limit-file-time.ts')}`]),
   ]
 }
 

@@ -66,6 +66,16 @@ test('a run that takes too long is ended and fails', async (t) => {
   assert.match(output, /ended because the whole run took too long/)
 })
 
+test('a file that leaves something open holds up nothing, one that hangs is killed and says so', async (t) => {
+  const leaving = `import { test } from 'node:test'\ntest('leaves a timer', () => void setInterval(() => {}, 1000))\n`
+  const hanging = `import { test } from 'node:test'\ntest('hangs', () => new Promise(() => setInterval(() => {}, 1000)))\n`
+  const files = { 'e2e/a.test.ts': hanging, 'e2e/b.test.ts': leaving, 'e2e/c.test.ts': PASSING }
+  const { output, lastLine } = await runOver(t, files, { SLUICE_TEST_FILE_TIMEOUT_SECONDS: '2' })
+  assert.equal(lastLine, '2 passed, 1 failed, 0 skipped')
+  assert.match(output, /✗ e2e\/a\.test\.ts .*\n.*it printed:\n.*took longer than 2 s/)
+  assert.match(output, /✓ e2e\/b\.test\.ts[^]*✓ e2e\/c\.test\.ts/)
+})
+
 test('a server that cannot be started is named, and with CI set it fails the run when it is required', async (t) => {
   const broken = { SLUICE_TEST_REDIS_BIN: join(import.meta.dirname, 'no-such-redis') }
   const atHome = await runOver(t, { 'e2e/a.test.ts': PASSING }, broken)
