@@ -1,0 +1,102 @@
+import type { AnalyticsStore } from '@sluice/analytics-stores/analytics-store'
+import type { Bus, Subscription } from '@sluice/buses/bus'
+import { answer, type ListenOptions } from '@sluice/buses/rpc'
+import {
+  TopRoutesQuerySchema, TopRoutesReplySchema, UsageBatchReplySchema, UsageBatchSchema, UsageQueryReplySchema, UsageQuerySchema,
+} from '@sluice/proto/messages/analytics'
+import { queues, subjects } from '@sluice/proto/subjects'
+import { oncePerMinute, type Clock, type Health, type Logger, type MetricsRegistry, type Service } from '@sluice/service-kit'
+import { answerTopRoutes, answerUsageQuery } from './handlers/queries.ts'
+import { answerUsageBatch } from './handlers/usage-batch.ts'
+import { Intake } from './intake/intake.ts'
+
+export interface AnalyticsParts {
+  readonly bus: Bus
+  readonly scope: string
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly metrics: MetricsRegistry
+  /** Stays open: it belongs to the caller. */
+  readonly store: AnalyticsStore
+}
+
+/** Takes in usage and access records, keeps each batch once, and answers questions about them. */
+export function createAnalytics(parts: AnalyticsParts): Service {
+  return new Analytics(parts)
+}
+
+/** Between two looks at a store that did not answer. */
+const probeMs = 5000
+
+class Analytics implements Service {
+  readonly #parts: AnalyticsParts
+  readonly #intake: Intake
+  #subscriptions: Subscription[] = []
+  #probe: NodeJS.Timeout | undefined
+  #storeProblem: string | undefined = 'the store has not answered yet'
+
+  constructor(parts: AnalyticsParts) {
+    this.#parts = parts
+    this.#intake = new Intake(parts.store, parts.metrics, (error) => this.#noteStore(error))
+  }
+
+  async start(): Promise<void> {
+    const { bus, scope, store } = this.#parts
+    const options = this.#listenOptions()
+    const batch = { request: UsageBatchSchema, reply: UsageBatchReplySchema }
+    const usage = { request: UsageQuerySchema, reply: UsageQueryReplySchema }
+    const routes = { request: TopRoutesQuerySchema, reply: TopRoutesReplySchema }
+    this.#subscriptions = [
+      answer(bus, subjects.usageBatch(scope), batch, (message) => answerUsageBatch(this.#intake, store, scope, message), options),
+      answer(bus, subjects.usageQuery(scope), usage, (message) => answerUsageQuery(store, scope, message), options),
+      answer(bus, subjects.topRoutes(scope), routes, (message) => answerTopRoutes(store, scope, message), options),
+    ]
+    await this.#probeStore()
+    this.#probe = setInterval(() => void this.#probeStore(), probeMs).unref()
+  }
+
+  async stop({ deadlineMs }: { deadlineMs: number }): Promise<void> {
+    clearInterval(this.#probe)
+    for (const subscription of this.#subscriptions) subscription.unsubscribe()
+    const timeout = Promise.withResolvers<void>()
+    const timer = setTimeout(timeout.resolve, deadlineMs)
+    await Promise.race([this.#intake.flush(), timeout.promise])
+    clearTimeout(timer)
+  }
+
+  health(): Health {
+    const reasons: string[] = []
+    if (this.#subscriptions.length === 0) reasons.push('it has not started')
+    if (this.#parts.bus.status !== 'connected') reasons.push('the bus cannot be reached')
+    if (this.#storeProblem !== undefined) reasons.push(this.#storeProblem)
+    return { ready: reasons.length === 0, reasons }
+  }
+
+  /** A cheap question whose answer nobody needs: whether the store works. */
+  async #probeStore(): Promise<void> {
+    await this.#parts.store.storedSequence(this.#parts.scope, '-', '-').then(
+      () => this.#noteStore(undefined),
+      (error: unknown) => this.#noteStore(error),
+    )
+  }
+
+  #noteStore(error: unknown): void {
+    const problem = error === undefined ? undefined : error instanceof Error ? error.message : String(error)
+    if (problem !== undefined && problem !== this.#storeProblem) this.#parts.logger.error({ err: error }, 'the analytics store does not answer')
+    this.#storeProblem = problem
+  }
+
+  #listenOptions(): ListenOptions {
+    const { logger, metrics } = this.#parts
+    const malformed = metrics.counter('sluice_malformed_messages_total', 'Messages that could not be read.').with()
+    const warn = oncePerMinute((subject, times) => logger.warn({ subject, times }, 'a message could not be read'))
+    return {
+      queue: queues.analytics,
+      onMalformed(subject) {
+        malformed.add(1)
+        warn(subject)
+      },
+      onError: (subject, error) => logger.error({ subject, err: error }, 'a call failed unexpectedly'),
+    }
+  }
+}

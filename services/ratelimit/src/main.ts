@@ -1,0 +1,20 @@
+import { busNamed } from '@sluice/buses'
+import { openCounters } from '@sluice/counters'
+import { defaultScope } from '@sluice/proto/subjects'
+import { natsBusSettings, runServiceProcess } from '@sluice/service-kit'
+import { createRatelimit } from './service.ts'
+import { ratelimitSettings } from './settings.ts'
+
+/** The rate-limit service of the distributed mode: `sluice service ratelimit`. */
+export function main(): Promise<void> {
+  return runServiceProcess({
+    name: 'ratelimit',
+    settings: ratelimitSettings,
+    doors: ({ redisUrl }) => [{ setting: 'SLUICE_REDIS_URL', url: redisUrl }],
+    openBus: async (settings) => (await busNamed('nats').load()).createNatsBus(natsBusSettings(settings, 'ratelimit')),
+    async create({ redisUrl }, parts) {
+      const counters = await openCounters('redis', { url: redisUrl })
+      return { service: createRatelimit({ ...parts, scope: defaultScope, counters }), close: () => counters.close() }
+    },
+  })
+}
