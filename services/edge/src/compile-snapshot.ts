@@ -76,7 +76,7 @@ function compileRoute(route: Route, index: number, context: RouteContext): Compi
     if (route.upstream !== undefined && settings === undefined) throw new Error(`there is no upstream "${route.upstream}"`)
     if (settings !== undefined) levels.push({ level: `upstream:${route.upstream}`, entries: settings.policies })
     levels.push({ level: 'global', entries: document.policies })
-    const chain = compileChain(levels, context.groupLevel, parts.policies, { parts: parts.policyParts, secrets: document.secrets })
+    const chain = compileChain(levels, context.groupLevel, parts.policies, parts.policyParts)
     return {
       name: route.name,
       template: route.match.path ?? route.match.pathPrefix ?? route.match.pathRegex ?? '*',

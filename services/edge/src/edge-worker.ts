@@ -2,7 +2,7 @@
 import { balancers } from '@sluice/balancers'
 import type { Bus } from '@sluice/buses/bus'
 import { createRelayedBus, ipcChannel } from '@sluice/buses/relay'
-import { counters } from '@sluice/counters'
+import { countersNamed } from '@sluice/counters'
 import { catalogue as policyCatalogue } from '@sluice/policies'
 import type { Logger } from '@sluice/service-kit'
 import { MetricsRegistry, oncePerMinute, systemClock } from '@sluice/service-kit'
@@ -12,7 +12,7 @@ import { UpstreamRegistry } from './balancer/upstream-registry.ts'
 import { compileSnapshot, parseDocument, SnapshotRefused, type CompileParts } from './compile-snapshot.ts'
 import type { CompiledSnapshot } from './compiled-snapshot.ts'
 import { createFinishedRecord } from './finished-record.ts'
-import { createIdentity, type EdgeIdentity } from './identity/identity.ts'
+import { createIdentity, type EdgeIdentity } from './identity-temporary.ts'
 import { ListenerSet } from './listener/listener-set.ts'
 import { Pipeline } from './pipeline.ts'
 import { loadPolicies } from './policy-chain/compile-chain.ts'
@@ -140,11 +140,11 @@ export class EdgeWorker {
   }
 
   private async openQuota(settings: WorkerSettings) {
-    const { createMemoryCounters } = await counters.memory.load()
+    const { createMemoryCounters } = await countersNamed('memory').load()
     const own = createMemoryCounters()
     const degraded = this.metrics.counter('sluice_limit_degraded_total', 'Limits decided while the counters were away, by how.', ['decision'])
     const onDegraded = (decision: string): void => degraded.with(decision).add(1)
-    const shared = settings.redis === undefined ? this.countInParent() : (await counters.redis.load()).createRedisCounters(settings.redis as never)
+    const shared = settings.redis === undefined ? this.countInParent() : (await countersNamed('redis').load()).createRedisCounters(settings.redis as never)
     return createQuota({ shared, own, scope: settings.scope, workers: settings.workers, onDegraded })
   }
 

@@ -11,11 +11,7 @@ export interface PolicyLevel {
 
 export type LoadedPolicies = ReadonlyMap<string, { entry: CatalogueEntry; module: PolicyModule }>
 
-export interface ChainContext {
-  readonly parts: Omit<PolicyParts, 'place' | 'compile'>
-  /** Contents of the files that settings name, under `file:PATH`. */
-  readonly secrets: Readonly<Record<string, string>>
-}
+export type SharedParts = Omit<PolicyParts, 'place' | 'compile'>
 
 interface Chosen {
   readonly type: string
@@ -33,10 +29,10 @@ export function compileChain(
   levels: readonly PolicyLevel[],
   groupLevel: (group: string) => PolicyLevel | undefined,
   loaded: LoadedPolicies,
-  context: ChainContext,
+  parts: SharedParts,
 ): PolicyChain {
   const compiled = new Map<string, Policy>()
-  const stepsOf = (some: readonly PolicyLevel[]): Step[] => orderedSteps(choose(some), loaded, context, compiled)
+  const stepsOf = (some: readonly PolicyLevel[]): Step[] => orderedSteps(choose(some), loaded, parts, compiled)
   const steps = stepsOf(levels)
   const lastIdentity = steps.findLastIndex((step) => step.isIdentity)
   const variants = new Map<string, readonly Step[]>()
@@ -85,37 +81,31 @@ function choose(levels: readonly PolicyLevel[]): Chosen[] {
   return [...chosen.values()]
 }
 
-function orderedSteps(chosen: readonly Chosen[], loaded: LoadedPolicies, context: ChainContext, compiled: Map<string, Policy>): Step[] {
-  const parsed = chosen.map((one) => ({ ...one, settings: parseSettings(one.type, one.settings, loaded, context) }))
+function orderedSteps(chosen: readonly Chosen[], loaded: LoadedPolicies, parts: SharedParts, compiled: Map<string, Policy>): Step[] {
+  const parsed = chosen.map((one) => ({ ...one, settings: parseSettings(one.type, one.settings, loaded) }))
   return runningOrder(parsed).map((one) => {
     const key = `${one.level} ${one.type} ${one.name}`
-    const policy = compiled.get(key) ?? compilePolicy(one, loaded, context)
+    const policy = compiled.get(key) ?? compilePolicy(one, loaded, parts)
     compiled.set(key, policy)
     return { policy, type: one.type, name: one.name, isIdentity: loaded.get(one.type)!.entry.identity === true }
   })
 }
 
-function parseSettings(type: string, settings: Record<string, unknown> | undefined, loaded: LoadedPolicies, context: ChainContext): never {
+function parseSettings(type: string, settings: Record<string, unknown> | undefined, loaded: LoadedPolicies): never {
   const found = loaded.get(type)
   if (found === undefined) throw new Error(`there is no policy "${type}"`)
-  return found.entry.settings.parse(withFileContent(settings ?? {}, context.secrets)) as never
+  return found.entry.settings.parse(settings ?? {}) as never
 }
 
-/** A key set's file was read when the revision was made; the policy is given its text. */
-function withFileContent(settings: Record<string, unknown>, secrets: Readonly<Record<string, string>>): Record<string, unknown> {
-  const content = typeof settings['jwksFile'] === 'string' ? secrets[`file:${settings['jwksFile']}`] : undefined
-  return content === undefined ? settings : { ...settings, jwksFile: content }
-}
-
-function compilePolicy(one: { type: string; name: string; level: string; settings: never }, loaded: LoadedPolicies, context: ChainContext): Policy {
+function compilePolicy(one: { type: string; name: string; level: string; settings: never }, loaded: LoadedPolicies, parts: SharedParts): Policy {
   const place: PolicyPlace = { level: one.level, type: one.type, name: one.name }
   return loaded.get(one.type)!.module.compile(one.settings, {
-    ...context.parts,
+    ...parts,
     place,
     compile: (entry) => {
       const { type, settings } = readPolicyEntry(entry as PolicyEntry)
-      const nested = { type, name: `${one.name}.${type}`, level: one.level, settings: parseSettings(type, settings, loaded, context) }
-      return compilePolicy(nested, loaded, context)
+      const nested = { type, name: `${one.name}.${type}`, level: one.level, settings: parseSettings(type, settings, loaded) }
+      return compilePolicy(nested, loaded, parts)
     },
   })
 }

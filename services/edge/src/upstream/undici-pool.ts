@@ -134,5 +134,5 @@ function codeOfError(error: Error): ErrorCode {
   const code = (error as NodeJS.ErrnoException).code ?? ''
   const known = codes[code]
   if (known !== undefined) return known
-  return code.startsWith('HPE_') ? 'upstream.bad_response' : 'upstream.reset'
+  return code.startsWith('HPE_') || error.name === 'HTTPParserError' ? 'upstream.bad_response' : 'upstream.reset'
 }

@@ -1,0 +1,74 @@
+/** An edge with real workers on a local bus, given its configuration as control would. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { busNamed } from '@sluice/buses'
+import { announceConfig, answerConfig } from '@sluice/buses/config-feed'
+import { answer } from '@sluice/buses/rpc'
+import { countersNamed } from '@sluice/counters'
+import { canonicalJson, digestOf, type RevisionDocumentInput } from '@sluice/proto/config'
+import { UsageBatchReplySchema, UsageBatchSchema, type UsageBatch } from '@sluice/proto/messages/analytics'
+import { EdgeReportReplySchema, EdgeReportSchema, type EdgeReport } from '@sluice/proto/messages/control'
+import { subjects } from '@sluice/proto/subjects'
+import { createLogger, MetricsRegistry, systemClock } from '@sluice/service-kit'
+import { freePort, waitUntil, type Cleanup } from '@sluice/testkit'
+import { createEdge, type Edge } from '../src/service.ts'
+
+export interface EdgeUnderTest {
+  readonly edge: Edge
+  readonly url: string
+  readonly port: number
+  readonly directory: string
+  readonly reports: EdgeReport[]
+  readonly batches: UsageBatch[]
+  /** Publishes a document and resolves once the edge reports it in force (or refused). */
+  apply(document: Partial<RevisionDocumentInput>): Promise<EdgeReport>
+  readonly log: string[]
+}
+
+const scope = 'default'
+
+export async function startEdge(t: Cleanup, document: Partial<RevisionDocumentInput> | undefined, options: { workers?: number; directory?: string; port?: number } = {}): Promise<EdgeUnderTest> {
+  const { createLocalBus } = await busNamed('local').load()
+  const bus = createLocalBus()
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'sluice-edge-')))
+  const port = options.port ?? (await freePort())
+  const log: string[] = []
+  const logger = createLogger('edge', { level: 'debug', destination: { write: (line) => void log.push(line) } })
+  const reports: EdgeReport[] = []
+  let head: { revision: number; digest: string; document: Uint8Array } | undefined
+  answerConfig(bus, scope, { head: async () => head, queue: 'control' })
+  answer(bus, subjects.edgeReports(scope), { request: EdgeReportSchema, reply: EdgeReportReplySchema }, (report) => {
+    reports.push(report)
+    return { accepted: true, headRevision: head?.revision ?? 0, headDigest: head?.digest ?? '' }
+  })
+  const batches: UsageBatch[] = []
+  answer(bus, subjects.usageBatch(scope), { request: UsageBatchSchema, reply: UsageBatchReplySchema }, (batch) => {
+    batches.push(batch)
+    return { storedSequence: batch.sequence }
+  })
+  const { createMemoryCounters } = await countersNamed('memory').load()
+  const edge = createEdge({
+    bus, scope, logger, clock: systemClock, metrics: new MetricsRegistry(), name: 'edge-1', zone: '', datacenter: '',
+    workers: options.workers ?? 1, dataDirectory: directory, baseDirectory: directory, counting: { counters: createMemoryCounters() },
+  })
+  t.after(async () => {
+    await edge.stop({ deadlineMs: 500 })
+    await bus.drain(100)
+    if (options.directory === undefined) await rm(directory, { recursive: true, force: true })
+  })
+  const apply = async (next: Partial<RevisionDocumentInput>): Promise<EdgeReport> => {
+    const bytes = Buffer.from(canonicalJson({ version: 1, listeners: { http: { address: `127.0.0.1:${port}` } }, ...next }))
+    head = { revision: (head?.revision ?? 0) + 1, digest: digestOf(bytes), document: bytes }
+    const { revision } = head
+    await announceConfig(bus, scope, head)
+    return waitUntil(() => reports.findLast((report) => report.revision === revision || report.refusal?.revision === revision), { timeoutMs: 20_000, what: `a report on revision ${revision}` })
+  }
+  await edge.start()
+  if (document !== undefined) {
+    const report = await apply(document)
+    if (report.refusal !== undefined) throw new Error(`refused: ${report.refusal.detail}`)
+    await edge.serving()
+  }
+  return { edge, url: `http://127.0.0.1:${port}`, port, directory, reports, batches, apply, log }
+}

@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { Agent } from 'node:http'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { it, type TestContext } from 'node:test'
+import { answer, fetchOnce, freePort, startUpstream, waitUntil } from '@sluice/testkit'
+import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
+
+function documentFor(url: string, route: object = {}) {
+  return { upstreams: { main: { endpoints: [{ url }] } }, routes: [{ name: 'main', match: { pathPrefix: '/' }, upstream: 'main', ...route }] }
+}
+
+const fixed = (body: string) => ({ routes: [{ name: 'fixed', match: { pathPrefix: '/' }, policies: [{ 'fixed-response': { status: 200, body } }] }] })
+
+/** Requests one after another over kept-alive connections until told to stop; gathers what was not 200. */
+function startTraffic(url: string, lanes = 4) {
+  const agent = new Agent({ keepAlive: true, maxSockets: lanes })
+  const failures: string[] = []
+  let running = true
+  let count = 0
+  const lane = async (): Promise<void> => {
+    while (running) {
+      await fetchOnce(url, { agent }).then(
+        (response) => response.status !== 200 && failures.push(String(response.status)),
+        (error: unknown) => failures.push(String(error)),
+      )
+      count++
+    }
+  }
+  const lanesDone = Array.from({ length: lanes }, lane)
+  return {
+    failures,
+    count: () => count,
+    async stop() {
+      running = false
+      await Promise.all(lanesDone)
+      agent.destroy()
+    },
+  }
+}
+
+async function restartingDirectory(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'sluice-edge-'))
+  t.after(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
+
+async function snapshotsIn(under: EdgeUnderTest): Promise<string[]> {
+  return (await readdir(join(under.directory, 'snapshots')).catch(() => [])).filter((file) => file.endsWith('.json'))
+}
+
+it('once a revision is reported, no worker answers by an older one', async (t) => {
+  const under = await startEdge(t, fixed('v1'), { workers: 2 })
+  for (let version = 2; version <= 6; version++) {
+    const report = await under.apply(fixed(`v${version}`))
+    assert.equal(report.refusal, undefined)
+    for (let probe = 0; probe < 8; probe++) assert.equal((await fetchOnce(under.url)).body, `v${version}`)
+  }
+})
+
+it('a document that cannot be compiled is refused with its place, and the old one stays', async (t) => {
+  const under = await startEdge(t, fixed('good'))
+  const report = await under.apply({ routes: [{ name: 'lost', match: { path: '/' }, upstream: 'nowhere' }] })
+  assert.equal(report.refusal?.pointer, '/routes/0')
+  assert.match(report.refusal?.detail ?? '', /route "lost".*nowhere/)
+  assert.equal(report.revision, 1)
+  assert.equal((await fetchOnce(under.url)).body, 'good')
+  assert.equal((await under.apply(fixed('better'))).refusal, undefined)
+  assert.equal((await fetchOnce(under.url)).body, 'better')
+})
+
+it('a listener moves to another address; running connections are not cut', async (t) => {
+  const under = await startEdge(t, fixed('here'))
+  const agent = new Agent({ keepAlive: true })
+  assert.equal((await fetchOnce(under.url, { agent })).body, 'here')
+  const port = await freePort()
+  await under.apply({ ...fixed('moved'), listeners: { http: { address: `127.0.0.1:${port}` } } })
+  assert.equal((await fetchOnce(`http://127.0.0.1:${port}`)).body, 'moved')
+  await waitUntil(() => fetchOnce(under.url).then(() => false, () => true), { what: 'the old address to close' })
+  agent.destroy()
+})
+
+it('an address in use is one line naming it and its setting, and nothing changes', async (t) => {
+  const under = await startEdge(t, fixed('here'))
+  const blocker = createServer().listen(0, '127.0.0.1')
+  t.after(() => void blocker.close())
+  await waitUntil(() => blocker.listening)
+  const { port } = blocker.address() as { port: number }
+  const report = await under.apply({ ...fixed('moved'), listeners: { http: { address: `127.0.0.1:${port}` } } })
+  assert.match(report.refusal?.detail ?? '', new RegExp(`127\\.0\\.0\\.1:${port} is in use by another process; change listeners\\.http\\.address`))
+  assert.equal((await fetchOnce(under.url)).body, 'here')
+})
+
+it('a worker that is killed is replaced', async (t) => {
+  const under = await startEdge(t, fixed('alive'), { workers: 2 })
+  const [victim] = under.edge.workerPids
+  process.kill(victim!, 'SIGKILL')
+  await waitUntil(() => under.edge.workerPids.length === 2 && !under.edge.workerPids.includes(victim!), { timeoutMs: 10_000 })
+  for (let probe = 0; probe < 4; probe++) assert.equal((await fetchOnce(under.url)).body, 'alive')
+})
+
+it('each worker is restarted in turn under traffic and no request fails', async (t) => {
+  const upstream = await startUpstream(t, answer(200, 'ok'))
+  const under = await startEdge(t, documentFor(upstream.url), { workers: 2 })
+  const traffic = startTraffic(under.url)
+  const before = under.edge.workerPids
+  await under.edge.restartWorkers()
+  await waitUntil(() => under.edge.workerPids.length === 2)
+  assert.ok(before.every((pid) => !under.edge.workerPids.includes(pid)))
+  const [worker] = under.edge.workerPids
+  process.kill(worker!, 'SIGTERM')
+  await waitUntil(() => !under.edge.workerPids.includes(worker!) && under.edge.workerPids.length === 2, { timeoutMs: 15_000 })
+  await traffic.stop()
+  assert.deepEqual(traffic.failures, [])
+  assert.ok(traffic.count() > 20, `only ${traffic.count()} requests`)
+})
+
+it('a new revision under traffic fails no request', async (t) => {
+  const upstream = await startUpstream(t, answer(200, 'ok'))
+  const under = await startEdge(t, documentFor(upstream.url))
+  const traffic = startTraffic(under.url)
+  for (let change = 0; change < 10; change++) await under.apply(documentFor(upstream.url, { labels: { change: String(change) } }))
+  await traffic.stop()
+  assert.deepEqual(traffic.failures, [])
+})
+
+it('an edge starts from the last good revision on disk; a damaged one is passed over', async (t) => {
+  const directory = await restartingDirectory(t)
+  const port = await freePort()
+  const cleanups: (() => void | Promise<void>)[] = []
+  const first = await startEdge({ after: (clearUp) => void cleanups.push(clearUp) }, fixed('v1'), { directory, port })
+  await waitUntil(async () => (await snapshotsIn(first)).length === 1)
+  await first.apply(fixed('v2'))
+  await waitUntil(async () => (await snapshotsIn(first)).length === 2)
+  for (const clearUp of cleanups) await clearUp()
+
+  const restart = async () => {
+    const ends: (() => void | Promise<void>)[] = []
+    const under = await startEdge({ after: (clearUp) => void ends.push(clearUp) }, undefined, { directory, port })
+    await under.edge.serving()
+    const { body } = await fetchOnce(under.url)
+    for (const end of ends) await end()
+    return body
+  }
+  assert.equal(await restart(), 'v2')
+  const newest = (await snapshotsIn(first)).find((file) => file.startsWith('2-'))!
+  const file = join(directory, 'snapshots', newest)
+  const bytes = await readFile(file)
+  bytes[bytes.length >> 1]! ^= 1
+  await writeFile(file, bytes)
+  assert.equal(await restart(), 'v1')
+})
+
+it('healthPath answers before any policy and is not logged; draining, it says 503 while requests are still served', async (t) => {
+  const under = await startEdge(t, { ...fixed('on'), listeners: { http: { address: `127.0.0.1:${await freePort()}` } } })
+  const port = await freePort()
+  await under.apply({ ...fixed('on'), listeners: { http: { address: `127.0.0.1:${port}`, healthPath: '/lb', delaySeconds: 1 } } })
+  const url = `http://127.0.0.1:${port}`
+  assert.equal((await fetchOnce(`${url}/lb`)).status, 200)
+  const stopped = under.edge.stop({ deadlineMs: 2000 })
+  await waitUntil(async () => (await fetchOnce(`${url}/lb`)).status === 503)
+  assert.equal((await fetchOnce(`${url}/x`)).body, 'on')
+  assert.equal(under.edge.health().ready, false)
+  await stopped
+  await assert.rejects(fetchOnce(url))
+})
