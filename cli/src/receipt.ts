@@ -4,7 +4,12 @@ import { answer, exitCodes, type CommandContext } from './command.ts'
 /** What the admin API answers to a write of the configuration. */
 export interface Receipt {
   readonly revision: number
-  readonly edges?: { readonly acknowledged: number; readonly expected: number; readonly missing: readonly string[] }
+  readonly edges?: {
+    readonly acknowledged: number
+    readonly expected: number
+    readonly missing: readonly string[]
+    readonly refused?: readonly { readonly edge: string; readonly code: string; readonly detail: string }[]
+  }
   readonly propagationMs?: number
 }
 
@@ -22,9 +27,9 @@ export function answerReceipt(context: CommandContext, json: boolean | undefined
 
 function describeReceipt({ revision, edges, propagationMs }: Receipt): string {
   if (edges === undefined) return `revision ${revision}`
-  const { acknowledged, expected, missing } = edges
+  const { acknowledged, expected, missing, refused = [] } = edges
   const effective = `revision ${revision}: ${acknowledged}/${expected} edges effective`
-  if (missing.length > 0) return `${effective}; missing: ${missing.join(', ')}`
+  if (missing.length > 0) return [`${effective}; missing: ${missing.join(', ')}`, ...refused.map(({ edge, code, detail }) => `${edge} refused it: ${detail} (${code})`)].join('\n')
   return propagationMs === undefined ? effective : `${effective} in ${Math.round(propagationMs)} ms`
 }
 

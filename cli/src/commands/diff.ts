@@ -1,2 +1,29 @@
-import type { AddCommand } from '../command.ts'
-export const addDiff: AddCommand = () => {}
+import { callAdmin } from '../admin-client.ts'
+import { addLocationOptions, locateAdmin, type LocationOptions } from '../admin-location.ts'
+import { answer, exitCodes, type AddCommand, type CommandContext } from '../command.ts'
+import { describeDifferences, type Difference } from '../differences.ts'
+
+interface Options extends LocationOptions {
+  readonly json?: true
+}
+
+/** `sluice diff`: what `apply` would change. Exit code 2 when that is anything. */
+export const addDiff: AddCommand = (program, context) => {
+  addLocationOptions(program.command('diff').description('tell what apply would change; exit code 2 when that is anything'), 'what to compare with the running configuration').action((options: Options) =>
+    diffConfig(context, options),
+  )
+}
+
+async function diffConfig(context: CommandContext, options: Options): Promise<void> {
+  const { problemInFile, readConfig } = await import('../config-source.ts')
+  const file = await readConfig(context, options.config)
+  const location = await locateAdmin(context, options)
+  const { body } = await callAdmin<{ differences: readonly Difference[] }>(location, '/v1/config', {
+    method: 'PUT',
+    query: { dryRun: 'true' },
+    body: file.input,
+    describeProblem: problemInFile(file),
+  })
+  answer(context, options.json, body, ({ differences }) => (differences.length === 0 ? 'no differences' : describeDifferences(differences)))
+  context.finish(body.differences.length === 0 ? exitCodes.fine : exitCodes.differences)
+}
