@@ -7,7 +7,7 @@ export const everyPolicy = {
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'a name of letters, digits, ".", "_" and "-" (at most 128), beginning with a letter or digit')
     .optional()
-    .describe('Tells several policies of one type apart; a more specific one of the same name takes the place of a less specific one.'),
+    .describe('Tells several policies of one type apart; the type itself when left out.'),
   shadow: z
     .boolean()
     .refine((value) => !value, notBuilt('"shadow: true"'))

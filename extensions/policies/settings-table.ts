@@ -64,7 +64,8 @@ function numberType(schema: JsonSchema): string {
 
 function defaultOf(schema: JsonSchema, required: boolean): string {
   if (schema.default === undefined) return required ? 'required' : ''
-  return code(typeof schema.default === 'string' ? schema.default : JSON.stringify(schema.default))
+  const { default: value } = schema
+  return code(typeof value === 'string' && value !== '' ? value : JSON.stringify(value))
 }
 
 function code(text: string): string {

@@ -76,7 +76,7 @@ function afterBearer(value: string): string | undefined {
 
 function rulesOf(settings: JwtSettings): TokenRules {
   const { jwksFile } = settings
-  if (jwksFile !== undefined && !jwksFile.trimStart().startsWith('{')) throw new RangeError('the key set file was not read')
+  if (jwksFile !== undefined && !jwksFile.trimStart().startsWith('{')) throw new RangeError('"jwksFile" was not read, or holds no JSON object')
   return {
     issuer: settings.issuer,
     audiences: settings.audiences,

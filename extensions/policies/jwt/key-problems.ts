@@ -41,7 +41,7 @@ function isLoopback(hostname: string): boolean {
  */
 function algorithmProblems(settings: KeySettings): Problem[] {
   const { algorithms, jwksUri, jwksFile, keys } = settings
-  if (jwksFile?.startsWith('{') === true) {
+  if (jwksFile?.trimStart().startsWith('{') === true) {
     const named = algorithmsNamedBy(jwksFile)
     if (named === undefined) return [{ path: ['jwksFile'], message: 'the file is no key set: a JSON object with a list "keys" was expected' }]
     if (named || algorithms !== undefined) return []

@@ -4,13 +4,13 @@ import { everyPolicy, failsClosed } from '../every-policy.ts'
 import type { PolicySchema } from '../policy.ts'
 import { keyProblems } from './key-problems.ts'
 
-/** Accepted signature algorithms (RFC 7518 §3.1, RFC 8037); `none` is not among them and never will be. */
+/** Accepted signature algorithms (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864); `none` is not among them and never will be. */
 const algorithmNames = [
-  'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'HS256', 'HS384', 'HS512',
+  'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519',
+  'HS256', 'HS384', 'HS512',
 ] as const
 
 const algorithm = z.enum(algorithmNames)
-const claimValue = z.union([z.string(), z.number(), z.boolean()])
 
 const key = z
   .strictObject({
@@ -32,9 +32,9 @@ const settings = z.strictObject({
   algorithms: z.array(algorithm).min(1).optional().describe('Accepted signature algorithms. Required unless every key in `keys` or `jwksFile` names its `alg`.'),
   leewaySeconds: z.int().min(0).max(3600).default(30).describe('How far clocks may differ for `exp`, `nbf` and `iat`.'),
   requiredClaims: z
-    .union([z.array(z.string().min(1)), z.record(z.string().min(1), z.union([claimValue, z.array(claimValue)]))])
+    .union([z.array(z.string().min(1)), z.record(z.string().min(1), z.union([z.string(), z.number(), z.boolean()]))], 'a list of names, or a map of names and values')
     .default([])
-    .describe('Claims that must be there (a list of names), or have a value (a map; a list of values: one of them).'),
+    .describe('Claims that must be there (a list of names), or have a value (a map); a claim that is a list must contain it.'),
   scopes: z.array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'a scope without spaces, quotes and backslashes')).default([]).describe('Scopes that the token must all have; a missing one is 403.'),
   consumerClaim: z.string().min(1).default('sub').describe('The claim that names the consumer.'),
   from: z

@@ -75,7 +75,7 @@ function ipv6Groups(address: string): number[] | undefined {
   if (gap < 0) return groupsOf(plain)
   const head = groupsOf(plain.slice(0, gap))
   const tail = groupsOf(plain.slice(gap + 2))
-  return [...head, ...new Array<number>(8 - head.length - tail.length).fill(0), ...tail]
+  return [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => 0), ...tail]
 }
 
 function groupsOf(text: string): number[] {

@@ -1,0 +1,105 @@
+/** An exchange, and the parts of a policy, by hand: what the tests of policies stand on. Only tests import this file. */
+import assert from 'node:assert/strict'
+import { HeaderFields } from '@sluice/http'
+import type { ClientFacts, Exchange, Identity, RequestFacts, RouteFacts } from './exchange.ts'
+import type { HookResult, LimiterRules, LimitVerdict, PolicyParts, Refusal, TokenRules, Verdict } from './policy.ts'
+
+export interface ExchangeChanges {
+  readonly method?: string
+  readonly path?: string
+  readonly query?: string
+  /** Flat `[name, value, …]`. */
+  readonly headers?: readonly string[]
+  readonly target?: string
+  readonly declaredBytes?: number | undefined
+  readonly client?: Partial<ClientFacts>
+  readonly route?: Partial<RouteFacts>
+  readonly parameters?: Readonly<Record<string, string>>
+  readonly identity?: Identity
+}
+
+export function exchangeOf(changes: ExchangeChanges = {}): Exchange {
+  const path = changes.path ?? '/api/users/7'
+  const query = changes.query ?? ''
+  const request: RequestFacts = {
+    method: changes.method ?? 'GET',
+    path,
+    query,
+    host: 'api.example.com',
+    headers: new HeaderFields([...(changes.headers ?? [])]),
+    target: changes.target ?? (query === '' ? path : `${path}?${query}`),
+    declaredBytes: 'declaredBytes' in changes ? changes.declaredBytes : 0,
+  }
+  return {
+    requestId: 'made-by-the-edge',
+    client: { address: '192.0.2.7', trusted: false, scheme: 'http', ...changes.client },
+    request,
+    response: undefined,
+    parameters: changes.parameters ?? {},
+    route: { name: 'get-user', template: '/api/users/{user_id}', methods: undefined, ...changes.route },
+    identity: changes.identity,
+    limits: [],
+    responseFields: [],
+  }
+}
+
+export function identityOf(changes: Partial<Identity> = {}): Identity {
+  return { consumer: 'acme', groups: [], credential: 'k7f3', method: 'key-auth', claims: undefined, scopes: [], resolved: true, ...changes }
+}
+
+export interface AskedParts extends PolicyParts {
+  /** What the policy asked for when it was compiled. */
+  readonly asked: { tokens: TokenRules[]; keys: { cacheSeconds: number; staleSeconds: number }[]; limiters: LimiterRules[] }
+  /** Credentials that were checked, and keys that were counted. */
+  readonly seen: string[]
+}
+
+export interface PartsChanges {
+  /** What a check of a token or key answers. */
+  readonly verdict?: Verdict | ((credential: string) => Verdict | Promise<Verdict>)
+  readonly take?: (key: string, cost: number, rules: LimiterRules) => LimitVerdict | Promise<LimitVerdict>
+  readonly place?: Partial<PolicyParts['place']>
+  readonly compile?: PolicyParts['compile']
+}
+
+const admitted: LimitVerdict = { admitted: true, remaining: 1, resetMs: 1000, retryAfterMs: 0, decidedBy: 'counters' }
+
+export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
+  const asked: AskedParts['asked'] = { tokens: [], keys: [], limiters: [] }
+  const seen: string[] = []
+  const check = (credential: string): Verdict | Promise<Verdict> => {
+    seen.push(credential)
+    const { verdict = { outcome: 'invalid', reason: 'nobody knows it' } } = changes
+    return typeof verdict === 'function' ? verdict(credential) : verdict
+  }
+  return {
+    asked,
+    seen,
+    clock: { now: () => 0, monotonic: () => 0 },
+    logger: { warn: () => undefined, info: () => undefined },
+    identity: {
+      tokens: (rules) => (asked.tokens.push(rules), { check }),
+      keys: (rules) => (asked.keys.push(rules), { check }),
+    },
+    quota: {
+      limiter: (rules) => {
+        asked.limiters.push(rules)
+        return { take: (key, cost) => (seen.push(key), changes.take === undefined ? admitted : changes.take(key, cost, rules)) }
+      },
+    },
+    place: { level: 'route:get-user', type, name: type, ...changes.place },
+    compile: changes.compile ?? (() => ({ onRequest: () => undefined })),
+  }
+}
+
+/** Asserts that the walk ended with a refusal, and answers it. */
+export async function refusalOf(result: HookResult | Promise<HookResult> | undefined): Promise<Refusal> {
+  const decision = await result
+  assert.ok(decision?.kind === 'refusal', `no refusal, but ${JSON.stringify(decision)}`)
+  return decision
+}
+
+/** The values of a field in a flat list, whatever its spelling. */
+export function fieldValues(flat: readonly string[] | undefined, name: string): string[] {
+  return new HeaderFields([...(flat ?? [])]).getAll(name.toLowerCase())
+}
