@@ -6,7 +6,7 @@ import { busNamed } from '@sluice/buses'
 import type { Bus } from '@sluice/buses/bus'
 import { openConfigStore } from '@sluice/config-stores'
 import { createControl, loadConfigFile } from '@sluice/control'
-import { openCounters } from '@sluice/counters'
+import { countersNamed } from '@sluice/counters'
 import type { Counters } from '@sluice/counters/counter'
 import { openCredentialStore } from '@sluice/credential-stores'
 import { createDiscovery } from '@sluice/discovery'
@@ -160,7 +160,8 @@ class Gateway implements AllInOne {
 
   /** The counters are this process's: the edge's workers count on them through their parent. */
   private async openRatelimit(bus: Bus): Promise<Counters> {
-    const counters = await openCounters('memory', {})
+    const { createMemoryCounters } = await countersNamed('memory').load()
+    const counters = createMemoryCounters()
     this.teardown.add('counters', () => counters.close())
     await this.run('ratelimit', createRatelimit({ ...this.common('ratelimit', bus), counters }))
     return counters
