@@ -7,7 +7,7 @@ export default function endOrCheck(batch: SignatureBatch): SignatureOutcome[] | 
   if (inputs.includes('hang')) return new Promise(() => {})
   if (inputs.includes('memory')) {
     const held: unknown[] = []
-    for (;;) held.push(new Array(1_000_000).fill(held.length))
+    for (;;) held.push(Array.from({ length: 1_000_000 }, () => held.length))
   }
   return checkSignatures(batch)
 }

@@ -7,7 +7,7 @@ import { fromBinary } from '@bufbuild/protobuf'
 import type { Bus } from '@sluice/buses/bus'
 import { call } from '@sluice/buses/rpc'
 import { type SequencedSubscription, subscribeSequenced } from '@sluice/buses/sequenced'
-import { CredentialChangesReplySchema, CredentialChangesRequestSchema, CredentialChangeSchema, type CredentialChangesReply } from '@sluice/proto/messages/auth'
+import { CredentialChangesReplySchema, CredentialChangesRequestSchema, CredentialChangeSchema, type CredentialChange, type CredentialChangesReply } from '@sluice/proto/messages/auth'
 import { subjects } from '@sluice/proto/subjects'
 import type { Clock } from '@sluice/service-kit'
 import type { KnownChanges } from './known-changes.ts'
@@ -89,8 +89,9 @@ export class ChangeFeed {
     clearTimeout(this.#again)
     while (this.#isBehind && !this.#stopped) {
       this.#isBehind = false
+      const afterVersion = this.#version
       try {
-        this.#take(await call(bus, subjects.authChanges(scope), types, { scope, afterVersion: this.#version }, { timeoutMs }))
+        this.#take(await call(bus, subjects.authChanges(scope), types, { scope, afterVersion }, { timeoutMs }), afterVersion)
       } catch {
         this.#isBehind = true
         if (!this.#stopped) this.#again = setTimeout(() => this.catchUp(), askAgainMs).unref()
@@ -100,9 +101,9 @@ export class ChangeFeed {
     this.#behindSince = undefined
   }
 
-  #take({ changes, headVersion, incomplete }: CredentialChangesReply): void {
-    // A head behind ours is another history, such as a store that was restored.
-    if (incomplete || headVersion < this.#version) {
+  #take({ changes, headVersion, incomplete }: CredentialChangesReply, afterVersion: number): void {
+    // A head behind what we had when we asked is another history, such as a store that was restored.
+    if (incomplete || headVersion < afterVersion) {
       this.#parts.changes.forgetEverything(headVersion)
       this.#ahead.clear()
       this.#version = headVersion
@@ -113,13 +114,24 @@ export class ChangeFeed {
   }
 
   #hear(body: Uint8Array): void {
-    const change = fromBinary(CredentialChangeSchema, body)
+    const change = this.#decode(body)
+    if (change === undefined) return this.catchUp()
     this.#parts.changes.hear(change)
     if (change.version <= this.#version) return
     this.#ahead.add(change.version)
     if (change.version > this.#version + 1) this.catchUp()
     this.#advance(this.#version)
     if (this.#ahead.size > maxAhead) this.#ahead.clear()
+  }
+
+  #decode(body: Uint8Array): CredentialChange | undefined {
+    try {
+      return fromBinary(CredentialChangeSchema, body)
+    } catch (error) {
+      this.#parts.bus.counts.malformed++
+      this.#parts.onMalformed(subjects.authChanged(this.#parts.scope), error)
+      return undefined
+    }
   }
 
   /** To `version` at least, and on over what was heard ahead of it. */

@@ -40,6 +40,8 @@ export interface RememberedAnswersParts<Q, V> {
   readonly ask: (question: Q) => Promise<Answer<V>>
   readonly changes: KnownChanges
   readonly clock: { monotonic(): number }
+  /** How long a question is waited for while auth is known to be away: enough to notice that it is back. */
+  readonly graceMs: number
   readonly capacity?: number
 }
 
@@ -49,7 +51,6 @@ const refusalCapacity = 10_000
 const askAgainMs = 1000
 /** Asked again this far into the time it is fresh, so that nobody has to wait when that is over. */
 const renewAt = 0.8
-const graceWhileAwayMs = 20
 const maxPending = 1000
 /** A change may overtake a question once or twice; more often is an auth that reads behind. */
 const maxTries = 3
@@ -107,7 +108,7 @@ export class RememberedAnswers<Q, V> {
     if (failure !== undefined) return failure
     if (!this.#isAway) return this.#ask(key, question)
     const grace = Promise.withResolvers<Away>()
-    const timer = setTimeout(() => grace.resolve({ away: 'dependency.auth_unreachable' }), graceWhileAwayMs)
+    const timer = setTimeout(() => grace.resolve({ away: 'dependency.auth_unreachable' }), this.#parts.graceMs)
     return Promise.race([this.#ask(key, question), grace.promise]).finally(() => clearTimeout(timer))
   }
 
@@ -142,9 +143,10 @@ export class RememberedAnswers<Q, V> {
         if (turn === maxTries) return answer.names === undefined ? remembered : this.#fail(key, 'dependency.auth_unreachable')
       }
     } catch (error) {
+      // An auth that has too much to do is there.
+      if (codeOf(error) === 'dependency.verifier_overloaded') return this.#fail(key, 'dependency.verifier_overloaded')
       this.#isAway = true
-      const code = codeOf(error)
-      return this.#fail(key, code === 'dependency.verifier_overloaded' ? code : 'dependency.auth_unreachable')
+      return this.#fail(key, 'dependency.auth_unreachable')
     }
   }
 

@@ -1,0 +1,102 @@
+/**
+ * Who is calling: signed tokens are verified here, API keys are asked of auth, and what was found out is used until a
+ * change is heard. Nothing here waits for auth when it can do without.
+ */
+import type { Bus } from '@sluice/buses/bus'
+import { oncePerMinute } from '@sluice/buses/once-per-minute'
+import { SluiceError } from '@sluice/errors'
+import type { IdentityPart, TokenRules } from '@sluice/policies/policy'
+import { canonicalJson, digestOf } from '@sluice/proto/config'
+import type { Clock } from '@sluice/service-kit'
+import { fixedKeys, type KeySource, parseConfiguredKeys, parseKeySet, RecentMap, TokenMemory, type Verifier } from '@sluice/verifier'
+import { ApiKeys } from './api-keys.ts'
+import { ChangeFeed } from './change-feed.ts'
+import { ConsumersBySubject } from './consumers-by-subject.ts'
+import { FetchedKeySets, type KeySetAddress } from './fetched-key-sets.ts'
+import { KnownChanges } from './known-changes.ts'
+import { Tokens, type TokensPart } from './tokens.ts'
+
+export interface IdentityParts {
+  readonly bus: Bus
+  readonly scope: string
+  readonly verifier: Verifier
+  readonly clock: Clock
+  readonly logger: { warn(facts: object, message: string): void; info(facts: object, message: string): void }
+  /** Where copies of key sets lie. */
+  readonly keySetDirectory: string
+  /** For each question to auth [2000]. */
+  readonly timeoutMs?: number
+}
+
+export interface EdgeIdentity {
+  /** What policies are given. `tokens` throws `config.invalid` for keys that cannot be used. */
+  readonly part: IdentityPart
+  start(): Promise<void>
+  stop(): Promise<void>
+  /** The version up to which every change was heard, and what it changes forgotten. */
+  credentialVersion(): number
+  onCredentialVersion(listener: (version: number) => void): void
+  /** Gets key sets before the first token needs them; never rejects, and takes no longer than a question to auth may. */
+  warm(addresses: readonly KeySetAddress[]): Promise<void>
+  /** Since when, on the clock's monotonic scale, a revocation may have gone unheard; undefined when none can have. */
+  blindSince(): number | undefined
+}
+
+const maxRules = 1000
+
+export function createIdentity(parts: IdentityParts): EdgeIdentity {
+  const { bus, scope, clock, logger, verifier, timeoutMs = 2000 } = parts
+  const listeners: ((version: number) => void)[] = []
+  const changes = new KnownChanges()
+  const warn = oncePerMinute<unknown>((subject, error, leftOut) => logger.warn({ subject, reason: String(error), leftOut }, 'a message could not be read'), clock)
+  const feed = new ChangeFeed({
+    bus, scope, clock, changes, timeoutMs,
+    onVersion: (version) => listeners.forEach((listener) => listener(version)),
+    onMalformed: warn,
+  })
+  const keySets = new FetchedKeySets({ bus, scope, clock, logger, timeoutMs, directory: parts.keySetDirectory })
+  const consumers = new ConsumersBySubject({ bus, scope, changes, clock, timeoutMs })
+  const apiKeys = new ApiKeys({ bus, scope, changes, clock, timeoutMs })
+  const memory = new TokenMemory()
+  const tokensFor = sharedByRules((rules) => new Tokens(rules, { keys: keysFor(rules, keySets), verifier, clock, memory }, consumers))
+  return {
+    part: { tokens: tokensFor, keys: (rules) => keysUnder(apiKeys, rules) },
+    async start() {
+      feed.start()
+      keySets.start()
+      await verifier.warm()
+    },
+    async stop() {
+      feed.stop()
+      keySets.stop()
+    },
+    credentialVersion: () => feed.version,
+    onCredentialVersion: (listener) => void listeners.push(listener),
+    warm: (addresses) => keySets.warm(addresses),
+    blindSince: () => feed.blindSince(),
+  }
+}
+
+/** One checker for equal rules: each snapshot compiles its policies anew, and tokens seen before must stay so. */
+function sharedByRules(make: (rules: TokenRules) => Tokens): (rules: TokenRules) => TokensPart {
+  const made = new RecentMap<Tokens>(maxRules)
+  return (rules) => {
+    const key = digestOf(canonicalJson(rules))
+    const known = made.get(key) ?? make(rules)
+    made.set(key, known)
+    return known
+  }
+}
+
+function keysFor(rules: TokenRules, keySets: FetchedKeySets): KeySource {
+  const { algorithms, jwksUri, jwks, keys, insecure } = rules
+  if (keys !== undefined) return fixedKeys(parseConfiguredKeys(keys, algorithms))
+  if (jwks !== undefined) return fixedKeys(parseKeySet(jwks, { algorithms, origin: 'local' }))
+  if (jwksUri !== undefined) return keySets.source({ uri: jwksUri, insecure }, algorithms)
+  throw new SluiceError('config.invalid', { detail: 'the rules name no keys' })
+}
+
+function keysUnder(apiKeys: ApiKeys, rules: { cacheSeconds: number; staleSeconds: number }): ReturnType<IdentityPart['keys']> {
+  const limits = { freshMs: rules.cacheSeconds * 1000, staleMs: rules.staleSeconds * 1000 }
+  return { check: (key) => apiKeys.check(key, limits) }
+}
