@@ -10,7 +10,7 @@ policyContract({ schema, module, from: import.meta.url, examples: [{}] })
 
 function after(settings: Record<string, unknown>, changes: ExchangeChanges): Exchange {
   const exchange = exchangeOf(changes)
-  module.compile(settingsOf(schema, settings)).onRequest!(exchange)
+  void module.compile(settingsOf(schema, settings)).onRequest!(exchange)
   return exchange
 }
 
