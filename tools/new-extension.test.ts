@@ -7,9 +7,10 @@ import { makePolicy } from './new-extension.ts'
 import { makeTree } from './test/make-tree.ts'
 
 const LIST = `import { schema as cors } from './cors/schema.ts'
+import type { CatalogueEntry } from './policy.ts'
 
-export const policies = [
-  { ...cors, load: () => import('./cors/cors.ts') },
+export const catalogue: readonly CatalogueEntry[] = [
+  entry({ ...cors, load: () => import('./cors/cors.ts') }),
 ]
 `
 
@@ -28,12 +29,13 @@ test('a new policy has its four files and a line in the list', (t) => {
   assert.deepEqual(checkExtensions(root), [])
   assert.equal(
     readFileSync(join(root, 'extensions/policies/index.ts'), 'utf8'),
-    `import { schema as cors } from './cors/schema.ts'
-import { schema as addField } from './add-field/schema.ts'
+    `import { schema as addField } from './add-field/schema.ts'
+import { schema as cors } from './cors/schema.ts'
+import type { CatalogueEntry } from './policy.ts'
 
-export const policies = [
-  { ...cors, load: () => import('./cors/cors.ts') },
-  { ...addField, load: () => import('./add-field/add-field.ts') },
+export const catalogue: readonly CatalogueEntry[] = [
+  entry({ ...cors, load: () => import('./cors/cors.ts') }),
+  entry({ ...addField, load: () => import('./add-field/add-field.ts') }),
 ]
 `,
   )

@@ -1,5 +1,6 @@
 // `npm run new -- policy NAME`: makes the four files of a policy and adds it to the list, at its end. The template
 // type-checks, passes its test and `npm run check` as it is.
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { policyFiles } from './policy-template.ts'
@@ -18,18 +19,29 @@ export function makePolicy(root: string, name: string): string[] {
   return [...files.map(({ path }) => path), list]
 }
 
-/** The list with one import after the last one, and one entry before the end of the array. */
+/** The list with an import among the others, by name, and an entry at the end, though before what answers last. */
 function addToList(text: string, name: string): string {
   const variable = name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase())
   const lines = text.split('\n')
-  const lastImport = lines.findLastIndex((line) => /^import \{ schema as \w+ \} from '\.\/[^']+\/schema\.ts'/.test(line))
-  const lastEntry = lines.findLastIndex((line) => /load: \(\) => import\('\.\/[^']+'\)/.test(line))
-  if (lastImport === -1 || lastEntry === -1) throw new Error('extensions/policies/index.ts has no list of the form: { ...schema, load: () => import(…) }')
-  const entry = `  { ...${variable}, load: () => import('./${name}/${name}.ts') },`
+  const imports = findLines(lines, /^import \{ schema as \w+ \} from '\.\/([^/]+)\/schema\.ts'/)
+  const entries = findLines(lines, /^\s.*load: \(\) => import\('\.\/([^/]+)\/[^']+'\)/)
+  const [lastImport, lastEntry] = [imports.at(-1), entries.at(-1)]
+  if (!lastImport || !lastEntry) throw new Error('extensions/policies/index.ts has no list with entries of the form: { ...schema, load: () => import(…) }')
+  const importAt = imports.find((line) => line.name > name)?.index ?? lastImport.index + 1
+  const entryAt = lastEntry.name === 'fixed-response' ? lastEntry.index : lastEntry.index + 1
+  const entry = (lines[lastEntry.index] ?? '').replace(/\.\.\.\w+/, `...${variable}`).replace(/'\.\/[^']+'/, `'./${name}/${name}.ts'`)
   return lines
-    .toSpliced(lastEntry + 1, 0, entry)
-    .toSpliced(lastImport + 1, 0, `import { schema as ${variable} } from './${name}/schema.ts'`)
+    .toSpliced(entryAt, 0, entry)
+    .toSpliced(importAt, 0, `import { schema as ${variable} } from './${name}/schema.ts'`)
     .join('\n')
+}
+
+/** Lines that match, each with what the pattern's group holds. */
+function findLines(lines: readonly string[], pattern: RegExp): { index: number; name: string }[] {
+  return lines.flatMap((line, index) => {
+    const match = pattern.exec(line)
+    return match ? [{ index, name: match[1] ?? '' }] : []
+  })
 }
 
 function main([kind, name]: readonly string[]): number {
@@ -44,7 +56,15 @@ function main([kind, name]: readonly string[]): number {
     return 1
   }
   console.log(`\nPolicies run in the order of extensions/policies/index.ts: move the line to its place, and name ${name} in the README beside it.`)
-  return 0
+  return writeSettingsTable(name)
+}
+
+/** The policy's own test writes the table of settings into its README, and shows that the template is well. */
+function writeSettingsTable(name: string): number {
+  const test = `extensions/policies/${name}/${name}.test.ts`
+  const { status, stdout } = spawnSync(process.execPath, ['--test', test], { cwd: REPOSITORY, env: { ...process.env, UPDATE_DOCS: '1' }, encoding: 'utf8' })
+  if (status !== 0) console.error(`${stdout}\n${test} does not pass`)
+  return status ?? 1
 }
 
 if (import.meta.main) process.exitCode = main(process.argv.slice(2))

@@ -3,34 +3,36 @@
 
 /** Contents by path, relative to the policy's folder. */
 export function policyFiles(name: string): Record<string, string> {
-  return { 'schema.ts': schema(name), [`${name}.ts`]: implementation(), [`${name}.test.ts`]: unitTest(name), 'README.md': readme(name) }
+  return { 'schema.ts': schema(name), [`${name}.ts`]: implementation(name), [`${name}.test.ts`]: unitTest(name), 'README.md': readme(name) }
 }
 
 function schema(name: string): string {
+  const type = `${pascalCase(name)}Settings`
   return `import { z } from 'zod'
+import { everyPolicy } from '../every-policy.ts'
 import type { PolicySchema } from '../policy.ts'
 
 const settings = z.strictObject({
-  /** What the response field says. */
-  value: z.string().min(1).max(200).default('on'),
+  ...everyPolicy,
+  value: z.string().min(1).max(200).default('on').describe('What the response field \`X-Example\` says.'),
 })
 
-export type Settings = z.output<typeof settings>
+export type ${type} = z.output<typeof settings>
 
-export const schema = { name: '${name}', settings, hooks: ['onResponse'] } as const satisfies PolicySchema<Settings>
+export const schema: PolicySchema<${type}> = { name: '${name}', settings, hooks: ['onResponse'] }
 `
 }
 
-function implementation(): string {
+function implementation(name: string): string {
+  const type = `${pascalCase(name)}Settings`
   return `import type { Policy } from '../policy.ts'
-import type { Settings } from './schema.ts'
+import type { ${type} } from './schema.ts'
 
-/** Once per snapshot and route: whatever does not depend on the request is prepared here, not in the hooks. */
-export function compile(settings: Settings): Policy {
-  const { value } = settings
+/** Once per snapshot and place: whatever does not depend on the request is prepared here, not in the hooks. */
+export function compile({ value }: ${type}): Policy {
   return {
     onResponse(exchange) {
-      exchange.responseFields.push('x-example', value)
+      exchange.responseFields.push('X-Example', value)
     },
   }
 }
@@ -39,22 +41,18 @@ export function compile(settings: Settings): Policy {
 
 function unitTest(name: string): string {
   return `import assert from 'node:assert/strict'
-import { suite, test } from 'node:test'
-import type { Exchange } from '../exchange.ts'
-import { compile } from './${name}.ts'
+import { test } from 'node:test'
+import { exchangeOf } from '../exchange.contract.ts'
+import { policyContract, settingsOf } from '../policy.contract.ts'
+import * as module from './${name}.ts'
 import { schema } from './schema.ts'
 
-suite('policy ${name}', () => {
-  test('the response says what the settings say', () => {
-    const exchange: Pick<Exchange, 'responseFields'> = { responseFields: [] }
-    compile({ value: 'yes' }).onResponse?.(exchange as Exchange)
-    assert.deepEqual(exchange.responseFields, ['x-example', 'yes'])
-  })
+policyContract({ schema, module, from: import.meta.url, examples: [{}] })
 
-  test('settings have defaults, and a misspelled one is refused', () => {
-    assert.deepEqual(schema.settings.parse({}), { value: 'on' })
-    assert.equal(schema.settings.safeParse({ valeu: 'on' }).success, false)
-  })
+test('the response says what the settings say', async () => {
+  const exchange = exchangeOf()
+  await module.compile(settingsOf(schema, { value: 'yes' })).onResponse?.(exchange)
+  assert.deepEqual(exchange.responseFields, ['X-Example', 'yes'])
 })
 `
 }
@@ -66,15 +64,18 @@ What it is for, in a sentence or two.
 
 \`\`\`yaml
 policies:
-  - ${name}: { value: "on" }
+  - ${name}: { value: "yes" }
 \`\`\`
 
-| setting | default | meaning |
-|---|---|---|
-| \`value\` | \`on\` | what the response field \`X-Example\` says |
+## Settings
 
-- **When something it needs is away**: it needs nothing; say here whether it fails open or closed once it does.
-- **Cost**: one field a response.
-- **Metrics**: none of its own. **Maturity**: new.
+<!-- settings -->
+<!-- /settings -->
+
+**When something is away**: it asks nobody. **Metrics**: none. **Maturity**: new.
 `
+}
+
+function pascalCase(name: string): string {
+  return name.replaceAll(/(?:^|-)(.)/g, (_, letter: string) => letter.toUpperCase())
 }
