@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises'
-import { parse } from 'yaml'
+import { loadConfigFile } from '@sluice/control/validation'
 import { sampleNames, type SampleName } from './upstreams.ts'
 
 interface WithUpstreams {
@@ -11,7 +10,7 @@ const usual: Readonly<Record<SampleName, number>> = { users: 9001, orders: 9002,
 
 /** Where the config expects the sample services. What is wrong in it is the gateway's to say: the usual ports serve then. */
 export async function endpointsOf(configFile: string): Promise<Readonly<Record<SampleName, { host: string; port: number }>>> {
-  const config = await readFile(configFile, 'utf8').then((text) => parse(text) as WithUpstreams | null, () => null)
+  const config = (await loadConfigFile(configFile)).input as WithUpstreams | null | undefined
   const found = sampleNames.map((name) => [name, addressOf(config?.upstreams?.[name]?.endpoints?.[0]?.url) ?? { host: '127.0.0.1', port: usual[name] }] as const)
   return Object.fromEntries(found) as Record<SampleName, { host: string; port: number }>
 }

@@ -19,7 +19,7 @@ const [{ runAllInOne }, { listenProblem }, { prepareDevelopmentKey }, { endpoint
 
 const { values } = parseArgs({ options: { config: { type: 'string', short: 'c', default: join(import.meta.dirname, 'gateway.yaml') } } })
 const configFile = resolve(values.config)
-const key = await prepareDevelopmentKey(join(dirname(configFile), '.sluice'))
+const key = prepareDevelopmentKey(join(dirname(configFile), '.sluice'))
 const upstreams = await startUpstreams()
 
 await runAllInOne({

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePorts, startProcess, type Cleanup, type ProcessOptions, type RunningProcess } from '@sluice/testkit'
-import { stringify } from 'yaml'
 
 export const sluice = join(import.meta.dirname, '../../../node_modules/.bin/sluice')
 
@@ -30,7 +29,7 @@ export async function makeWorkplace(t: Cleanup, config: Record<string, unknown> 
   t.after(() => rmSync(directory, { recursive: true, force: true }))
   const [http = 0, admin = 0, metrics = 0] = await freePorts(3)
   const configFile = join(directory, 'gateway.yaml')
-  const write = (parts: Record<string, unknown>) => writeFileSync(configFile, stringify({ version: 1, ...listening({ http, admin, metrics }), ...parts }))
+  const write = (parts: Record<string, unknown>) => writeFileSync(configFile, JSON.stringify({ version: 1, ...listening({ http, admin, metrics }), ...parts }, undefined, 2))
   write(config)
   return { directory, configFile, ports: { http, admin, metrics }, traffic: url(http), admin: url(admin), metrics: url(metrics), write }
 }

@@ -2,11 +2,10 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { variableName } from '@sluice/service-kit'
+import { readSettings, variableName } from '@sluice/service-kit'
 import { Ajv } from 'ajv'
 import { parse } from 'yaml'
-import { z } from 'zod'
-import { composeSchema } from './compose/compose-schema.ts'
+import { composeSchema } from '../../infra/compose/compose-schema.ts'
 
 interface ComposeService {
   readonly command?: readonly string[]
@@ -18,7 +17,7 @@ interface ComposeService {
   readonly image: string
 }
 
-const root = join(import.meta.dirname, '..')
+const root = join(import.meta.dirname, '../..')
 const compose = parse(readFileSync(join(root, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
   readonly services: Readonly<Record<string, ComposeService>>
   readonly volumes: Readonly<Record<string, null>>
@@ -52,7 +51,6 @@ for (const [name, { environment = {} }] of ours) {
 
   test(`the settings of ${name} in docker-compose.yml are accepted`, async () => {
     const values = Object.entries(environment).map(([variable, value]) => [variable, value.startsWith('${') ? 'a-token' : value])
-    const { readSettings } = await import('@sluice/service-kit')
     const settings = readSettings(await shapeOf(name), Object.fromEntries(values) as NodeJS.ProcessEnv)
     assert.equal((settings as { natsUrl?: unknown }).natsUrl?.toString(), 'nats://nats:4222')
   })
@@ -88,11 +86,13 @@ test('no port is published beyond this machine, and none twice', () => {
   assert.equal(new Set(ports.map((port) => port.split(':').at(-2))).size, ports.length)
 })
 
-async function shapeOf(service: string): Promise<z.ZodObject> {
+type Settings = Parameters<typeof readSettings>[0]
+
+async function shapeOf(service: string): Promise<Settings> {
   const module = (await import(join(root, 'services', service, 'src/settings.ts'))) as Record<string, unknown>
-  const shape = Object.values(module).find((value) => value instanceof z.ZodObject)
-  assert.ok(shape instanceof z.ZodObject, `services/${service}/src/settings.ts exports its shape`)
-  return shape
+  const found = Object.values(module).find((value) => typeof value === 'object' && value !== null && 'shape' in value)
+  assert.ok(found !== undefined, `services/${service}/src/settings.ts exports its shape`)
+  return found as Settings
 }
 
 async function settingsOf(service: string): Promise<string[]> {
