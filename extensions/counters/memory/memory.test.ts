@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { createFakeClock } from '@sluice/testkit'
 import fc from 'fast-check'
 import { hourly, testCounters } from '../counter.contract.ts'
 import type { LimitRule } from '../counter.ts'
 import { createMemoryCounters } from './memory.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 const contractClock = createFakeClock()
 const shared = createMemoryCounters({}, { clock: contractClock })
@@ -101,6 +106,18 @@ test('a million keys in and out of a full map take seconds, not hours', () => {
   for (let key = 0; key < 1_000_000; key++) counters.take(String(key), hourly(1), 1)
   assert.equal(counters.size, 200_000)
   assert.ok(performance.now() - began < 10_000)
+})
+
+test('a few keys used for long cost no more memory than at the beginning', () => {
+  const counters = createMemoryCounters({}, { clock: createFakeClock() })
+  const use = (rounds: number) => {
+    for (let round = 0; round < rounds; round++) counters.take(`key ${round % 1000}`, hourly(1e9), 1)
+    collectGarbage()
+    return process.memoryUsage().heapUsed
+  }
+  const before = use(20_000)
+  const after = use(400_000)
+  assert.ok(after - before < 2e6, `${after - before} bytes more`)
 })
 
 test('settings that do not fit are named', () => {

@@ -1,12 +1,13 @@
 /**
- * Counters in this process: a map from key to the instant its bucket is full again, least recently used first. Full
- * buckets are as good as none and are swept, two looks for each new key; so the map is at most about twice as large as
- * what is alive, and never larger than `maxKeys`.
+ * Counters in this process: a map from key to bucket, and the order in which they were used. Full buckets are as good
+ * as none and are swept, two looks for each new key; so there are never many more than are alive, and never more than
+ * `maxKeys`.
  */
 import type { Counters, LimitRule, Take } from '../counter.ts'
 import { checkRule } from '../rule-check.ts'
 import { readSettings } from '../settings.ts'
 import { refund, spend } from './gcra.ts'
+import { type Bucket, RecencyList } from './recency-list.ts'
 import { type MemoryCountersSettings, schema } from './schema.ts'
 
 /** Counters that answer synchronously. */
@@ -33,39 +34,39 @@ export function createMemoryCounters(settings: MemoryCountersSettings = {}, part
 
 class MapCounters implements MemoryCounters {
   readonly healthy = true
-  readonly #fullAt = new Map<string, number>()
+  readonly #buckets = new Map<string, Bucket>()
+  readonly #recency = new RecencyList()
   readonly #maxKeys: number
   readonly #clock: { monotonic(): number }
-  // Iterators that live on: one made anew would first walk over all that was deleted at the front of the map.
-  #oldest: MapIterator<string>
-  #sweeper: MapIterator<string>
 
   constructor(maxKeys: number, clock: { monotonic(): number }) {
     this.#maxKeys = maxKeys
     this.#clock = clock
-    this.#oldest = this.#fullAt.keys()
-    this.#sweeper = this.#fullAt.keys()
   }
 
   get size(): number {
-    return this.#fullAt.size
+    return this.#buckets.size
   }
 
   take(key: string, rule: LimitRule, cost: number): Take {
     checkRule(rule, cost)
     const now = this.#clock.monotonic()
-    const before = this.#fullAt.get(key)
-    const { take, fullAt } = spend(before ?? now, now, rule, cost)
-    if (before !== undefined) this.#fullAt.delete(key) // the last in the map is the one used last
-    if (fullAt > now) this.#fullAt.set(key, fullAt)
-    if (before === undefined && fullAt > now) this.#makeRoom(now)
+    const bucket = this.#buckets.get(key)
+    const { take, fullAt } = spend(bucket?.fullAt ?? now, now, rule, cost)
+    if (bucket !== undefined) {
+      bucket.fullAt = fullAt
+      this.#recency.touch(bucket)
+    } else if (fullAt > now) {
+      this.#buckets.set(key, this.#recency.add(key, fullAt))
+      this.#makeRoom(now)
+    }
     return take
   }
 
   peek(key: string, rule: LimitRule): Take {
     checkRule(rule, 1)
     const now = this.#clock.monotonic()
-    const fullAt = this.#fullAt.get(key) ?? now
+    const fullAt = this.#buckets.get(key)?.fullAt ?? now
     const { admitted, retryAfterMs } = spend(fullAt, now, rule, 1).take
     const { remaining, resetMs } = spend(fullAt, now, rule, 0).take
     return { admitted, remaining, resetMs, retryAfterMs }
@@ -73,35 +74,33 @@ class MapCounters implements MemoryCounters {
 
   giveBack(key: string, rule: LimitRule, cost: number): void {
     checkRule(rule, cost)
-    const before = this.#fullAt.get(key)
-    if (before === undefined) return
-    const fullAt = refund(before, rule, cost)
-    if (fullAt > this.#clock.monotonic()) this.#fullAt.set(key, fullAt)
-    else this.#fullAt.delete(key)
+    const bucket = this.#buckets.get(key)
+    if (bucket !== undefined) bucket.fullAt = refund(bucket.fullAt, rule, cost)
   }
 
   reset(key: string): boolean {
-    const existed = (this.#fullAt.get(key) ?? 0) > this.#clock.monotonic()
-    this.#fullAt.delete(key)
-    return existed
+    const bucket = this.#buckets.get(key)
+    if (bucket === undefined) return false
+    this.#forget(bucket)
+    return bucket.fullAt > this.#clock.monotonic()
   }
 
   async close(): Promise<void> {
-    this.#fullAt.clear()
+    this.#buckets.clear()
+    this.#recency.clear()
   }
 
   #makeRoom(now: number): void {
     for (let looks = 0; looks < looksPerNewKey; looks++) {
-      const { value: key } = this.#sweeper.next()
-      if (key === undefined) this.#sweeper = this.#fullAt.keys()
-      else if ((this.#fullAt.get(key) ?? 0) <= now) this.#fullAt.delete(key)
+      const bucket = this.#recency.look()
+      if (bucket !== undefined && bucket.fullAt <= now) this.#forget(bucket)
     }
-    while (this.#fullAt.size > this.#maxKeys) this.#forgetOldest()
+    const { oldest } = this.#recency
+    if (this.#buckets.size > this.#maxKeys && oldest !== undefined) this.#forget(oldest)
   }
 
-  #forgetOldest(): void {
-    const { value: key } = this.#oldest.next()
-    if (key === undefined) this.#oldest = this.#fullAt.keys()
-    else this.#fullAt.delete(key)
+  #forget(bucket: Bucket): void {
+    this.#buckets.delete(bucket.key)
+    this.#recency.remove(bucket)
   }
 }

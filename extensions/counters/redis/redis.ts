@@ -116,7 +116,6 @@ class RedisCounters implements Counters {
 function clientOptions({ url, caFile }: Settings) {
   return {
     connectionName: 'sluice',
-    enableAutoPipelining: true,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
