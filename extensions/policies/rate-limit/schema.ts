@@ -7,7 +7,8 @@ import type { PolicySchema } from '../policy.ts'
 export const defaultConsumerLimit = 1000
 export const defaultAnonymousLimit = 100
 
-const keyNames = '"consumer", "ip", "route", "header:NAME", "claim:NAME" or a list of them'
+const keyNames = '"consumer", "ip", "route", "header:NAME" or "claim:NAME"'
+const keyList = `${keyNames}, or a list of them`
 const keyPart = z.string().regex(/^(consumer|ip|route|header:[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}|claim:.{1,128})$/, keyNames)
 
 const settings = z.strictObject({
@@ -19,7 +20,7 @@ const settings = z.strictObject({
   windowSeconds: z.int().min(1).max(31_536_000).default(60).describe('Length of the window.'),
   burst: z.int().min(1).max(1_000_000_000).optional().describe('Requests that may come at once; left out: `limit`.'),
   key: z
-    .union([keyPart, z.array(keyPart).min(1, keyNames).max(8)], keyNames)
+    .union([keyPart, z.array(keyPart).min(1, keyList).max(8)], keyList)
     .optional()
     .describe('What is counted apart: `consumer` (the address where there is none), `ip` (IPv6 by /64), `route`, `header:NAME`, `claim:NAME`, or a list of them together; left out: `consumer`.'),
   cost: z.int().min(1).max(1_000_000).default(1).describe('What one request takes; at most `burst`.'),

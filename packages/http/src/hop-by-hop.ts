@@ -5,8 +5,13 @@ const hopByHop = new Set([
   'connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'proxy-authenticate', 'proxy-authorization',
 ])
 
-const hopByHopLengths = new Uint8Array(32)
-for (const name of hopByHop) hopByHopLengths[name.length] = 1
+/** By length, a bit for each first letter that such a name can have: tells the other fields apart without copying their names. */
+const firstLetters = new Int32Array(32)
+for (const name of hopByHop) firstLetters[name.length]! |= letterBit(name)
+
+function letterBit(name: string): number {
+  return 1 << (name.charCodeAt(0) & 31)
+}
 
 /**
  * Fields that `Connection` must not take away: naming one there is an old way to make a gateway drop what the
@@ -26,25 +31,26 @@ const reliedPrefixes = ['x-forwarded-', 'x-consumer', 'access-control-', 'x-rate
  */
 export function removeHopByHop(fields: HeaderFields): void {
   const { flat } = fields
-  const listed = fields.has('connection') ? listedNames(fields.getAll('connection')) : undefined
+  const listed = listedNames(fields)
   let kept = 0
   for (let at = 0; at < flat.length; at += 2) {
     const name = flat[at]!
+    let value = flat[at + 1]!
     if (isDropped(name, listed)) {
-      if (acceptsTrailers(name, flat[at + 1]!)) {
-        flat[kept++] = name
-        flat[kept++] = 'trailers'
-      }
-      continue
+      if (!acceptsTrailers(name, value)) continue
+      value = 'trailers'
     }
-    flat[kept++] = name
-    flat[kept++] = flat[at + 1]!
+    if (kept !== at || value === 'trailers') {
+      flat[kept] = name
+      flat[kept + 1] = value
+    }
+    kept += 2
   }
-  flat.length = kept
+  if (kept < flat.length) flat.length = kept
 }
 
 function isDropped(name: string, listed: ReadonlySet<string> | undefined): boolean {
-  if (listed === undefined && hopByHopLengths[name.length] !== 1) return false
+  if (listed === undefined && ((firstLetters[name.length] ?? 0) & letterBit(name)) === 0) return false
   const lower = name.toLowerCase()
   return hopByHop.has(lower) || (listed !== undefined && listed.has(lower))
 }
@@ -53,9 +59,10 @@ function acceptsTrailers(name: string, value: string): boolean {
   return name.length === 2 && name.toLowerCase() === 'te' && value.toLowerCase().split(',').some((coding) => coding.trim() === 'trailers')
 }
 
-function listedNames(values: readonly string[]): ReadonlySet<string> | undefined {
+function listedNames(fields: HeaderFields): ReadonlySet<string> | undefined {
   let names: Set<string> | undefined
-  for (const value of values) {
+  for (let at = fields.indexOf('connection', 0); at >= 0; at = fields.indexOf('connection', at + 2)) {
+    const value = fields.flat[at + 1]!
     if (isOrdinary(value)) continue
     for (const part of value.split(',')) {
       const name = part.trim().toLowerCase()

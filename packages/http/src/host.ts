@@ -72,6 +72,8 @@ function isLabelCode(code: number): boolean {
 
 /** A name whose last label is a number is meant as an IPv4 address; `127.1` and `0x7f.1` are read by some as one. */
 function endsNumeric(name: string): boolean {
-  const label = name.slice(name.lastIndexOf('.') + 1)
-  return /^(\d+|0x[0-9a-f]*)$/i.test(label)
+  const start = name.lastIndexOf('.') + 1
+  const first = name.charCodeAt(start)
+  if (first < 0x30 || first > 0x39) return false
+  return /^(\d+|0x[0-9a-f]*)$/i.test(name.slice(start))
 }
