@@ -1,6 +1,6 @@
 // The key that signs the quickstart's tokens. Made at the first start and kept in the data directory, which git
 // ignores: no two checkouts trust each other's tokens.
-import { createHash, createPublicKey, generateKeyPairSync, type JsonWebKey } from 'node:crypto'
+import { createHash, createPublicKey, generateKeyPairSync, type webcrypto } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -28,7 +28,7 @@ function makePrivateKey(): string {
 }
 
 /** The thumbprint of an EC key (RFC 7638 §3.2): `sluice token` names the key by it. */
-function thumbprintOf({ crv, kty, x, y }: JsonWebKey): string {
+function thumbprintOf({ crv, kty, x, y }: webcrypto.JsonWebKey): string {
   return createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url')
 }
 
