@@ -7,7 +7,8 @@ import { after, before, describe, test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { waitUntil } from '@sluice/testkit'
 import type { Bus, BusStatus } from './bus.ts'
-import { bytes, testBus, text } from './bus.contract.ts'
+import { testBus } from './bus.contract.ts'
+import { bytes, text } from './bus-network.contract.ts'
 import { attachRelay, createRelayedBus, ipcChannel, type RelayChannel, type RelayMessage } from './relay.ts'
 
 /** The two ends of a channel in this process; messages are copied and arrive later, as over IPC. */

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { SluiceError } from '@sluice/errors'
 import { RpcErrorSchema, RpcReplySchema } from '@sluice/proto/messages/rpc'
-import { bytes } from './bus.contract.ts'
+import { bytes } from './bus-network.contract.ts'
 import { createLocalBus } from './local/local.ts'
 import { announce, answer, call, listen } from './rpc.ts'
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { bytes, testBus } from '../bus.contract.ts'
+import { testBus } from '../bus.contract.ts'
+import { bytes } from '../bus-network.contract.ts'
 import { testRelay } from '../relay.contract.ts'
 import { createLocalBus } from './local.ts'
 

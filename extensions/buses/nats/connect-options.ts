@@ -4,7 +4,7 @@ import { type ConnectionOptions, credsAuthenticator, type TlsOptions } from 'nat
 import type { ServerAddress } from './greeting.ts'
 import type { NatsBusSettings, schema } from './schema.ts'
 
-type Settings = ReturnType<typeof schema.settings.parse>
+export type Settings = ReturnType<typeof schema.settings.parse>
 
 /**
  * What the client is told. A hung server is noticed after three ping intervals (measured: 6.0 s at 2 s); a refused

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { missingServer, type NatsOptions, type NatsServer, sharedServers, startNats, waitUntil } from '@sluice/testkit'
+import { nkeys } from 'nats'
 import type { Bus, BusStatus } from '../bus.ts'
-import { bytes, testBus, text } from '../bus.contract.ts'
+import { testBus } from '../bus.contract.ts'
+import { bytes, text } from '../bus-network.contract.ts'
 import { testRelay } from '../relay.contract.ts'
 import { createNatsBus } from './nats.ts'
 import type { NatsBusSettings } from './schema.ts'
@@ -170,6 +174,20 @@ describe('a NATS server that wants to know who comes', { skip }, () => {
     await waitUntil(() => bus.status === 'connected')
   })
 
+  test('a creds file is used, and read again when it was renewed', async (t) => {
+    const fleet = createFleet()
+    const server = await ownServer(t, { config: fleet.serverConfig })
+    const credsFile = join(server.directory, 'edge.creds')
+    writeFileSync(credsFile, fleet.credsFor('stranger', createFleet()))
+    const { bus, errors } = openBus(t, { urls: [server.url], credsFile, reconnectWaitMs: 10 })
+    await waitUntil(() => errors.length > 0)
+    assert.equal(bus.status, 'disconnected')
+    writeFileSync(credsFile, fleet.credsFor('edge'))
+    await waitUntil(() => bus.status === 'connected')
+    answersEcho(bus, 'a.b')
+    assert.ok(await echoes(bus, 'a.b'))
+  })
+
   test('TLS is demanded for tls:// addresses: a plain server is never spoken to', async (t) => {
     const server = await ownServer(t)
     const { bus, errors } = openBus(t, { urls: [server.url.replace('nats:', 'tls:')], reconnectWaitMs: 10 })
@@ -178,6 +196,30 @@ describe('a NATS server that wants to know who comes', { skip }, () => {
     assert.equal(bus.status, 'disconnected')
   })
 })
+
+/** An operator and an account of the decentralised kind (JWTs signed with nkeys), as `nsc` would make them. */
+function createFleet() {
+  const [operator, account] = [nkeys.createOperator(), nkeys.createAccount()]
+  const limits = { subs: -1, data: -1, payload: -1, imports: -1, exports: -1, wildcards: true, conn: -1, leaf: -1 }
+  const operatorJwt = signJwt(operator, operator.getPublicKey(), { type: 'operator' })
+  const accountJwt = signJwt(operator, account.getPublicKey(), { type: 'account', limits })
+  const serverConfig = `operator: ${operatorJwt}\nresolver: MEMORY\nresolver_preload: { ${account.getPublicKey()}: ${accountJwt} }`
+  return { account, serverConfig, credsFor: (name: string, fleet = { account }) => credsOf(name, fleet.account) }
+}
+
+function credsOf(name: string, account: nkeys.KeyPair): string {
+  const user = nkeys.createUser()
+  const jwt = signJwt(account, user.getPublicKey(), { type: 'user', name, subs: -1, data: -1, payload: -1 })
+  const seed = new TextDecoder().decode(user.getSeed())
+  return `-----BEGIN NATS USER JWT-----\n${jwt}\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n${seed}\n------END USER NKEY SEED------\n`
+}
+
+function signJwt(issuer: nkeys.KeyPair, subject: string, claims: object): string {
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const payload = { jti: randomUUID(), iat: Math.floor(Date.now() / 1000), iss: issuer.getPublicKey(), sub: subject, name: subject, nats: { version: 2, ...claims } }
+  const signed = `${encode({ typ: 'JWT', alg: 'ed25519-nkey' })}.${encode(payload)}`
+  return `${signed}.${Buffer.from(issuer.sign(Buffer.from(signed))).toString('base64url')}`
+}
 
 test('settings that do not fit are named, without the password that stands in an address', () => {
   assert.throws(() => createNatsBus({ urls: ['http://user:hunter2@host'] }), (error: Error) => /urls\.0: must look like nats:/.test(error.message) && !/hunter2/.test(error.message))

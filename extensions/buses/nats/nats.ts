@@ -5,15 +5,15 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SluiceError } from '@sluice/errors'
-import { connect, type Msg, type NatsConnection, NoRespondersError, RequestError, type Status, type Subscription as NatsSubscription, TimeoutError } from 'nats'
+import { type Msg, type NatsConnection, NoRespondersError, RequestError, type Subscription as NatsSubscription, TimeoutError } from 'nats'
 import { type Bus, type BusHooks, type BusMessage, type BusStatus, maxMessageBytes, type MessageHandler, type SubscribeOptions, type Subscription } from '../bus.ts'
 import { checkPattern, noResponder, requestFault, timedOut, unreachable } from '../bus-errors.ts'
 import { BusState } from '../bus-state.ts'
 import { HandlerRuns } from '../handler-runs.ts'
 import { readSettings } from '../settings.ts'
 import { isSubject } from '../subject-index.ts'
-import { addressesOf, connectOptions } from './connect-options.ts'
-import { awaitGreeting } from './greeting.ts'
+import type { Settings } from './connect-options.ts'
+import { LastingConnection } from './lasting-connection.ts'
 import { type NatsBusSettings, schema } from './schema.ts'
 import { SendWindow } from './send-window.ts'
 
@@ -26,45 +26,36 @@ interface Wanted {
 
 /**
  * A bus over the NATS servers of `settings.urls`. Returns at once and connects in the background, for as long as it
- * takes; `status` tells. Throws `config.invalid` when a named file cannot be read.
+ * takes; `status` tells. Throws `config.invalid` when the settings do not fit or a named file cannot be read.
  */
 export function createNatsBus(settings: NatsBusSettings, hooks: BusHooks = {}): Bus {
-  const bus = new NatsBus(readSettings(schema, settings), hooks)
-  bus.start()
-  return bus
+  return new NatsBus(readSettings(schema, settings), hooks)
 }
 
 class NatsBus implements Bus {
-  readonly #settings: ReturnType<typeof schema.settings.parse>
-  readonly #options: ReturnType<typeof connectOptions>
   readonly #hooks: BusHooks
   readonly #state = new BusState('disconnected')
   readonly #runs: HandlerRuns
   readonly #wanted = new Set<Wanted>()
   /** Fails a request or flush under way when the connection is lost. */
   readonly #underWay = new Set<() => void>()
-  #connection: NatsConnection | undefined
+  readonly #connection: LastingConnection
   #window = new SendWindow(() => Promise.resolve())
   #draining: Promise<void> | undefined
-  readonly #closing = new AbortController()
 
-  constructor(settings: ReturnType<typeof schema.settings.parse>, hooks: BusHooks) {
-    this.#settings = settings
-    this.#options = connectOptions(settings)
+  constructor(settings: Settings, hooks: BusHooks) {
     this.#hooks = hooks
     this.#runs = new HandlerRuns(this.#state.counts, hooks)
-  }
-
-  start(): void {
-    void this.#stayConnected()
+    this.#connection = new LastingConnection(settings, {
+      onOpen: (connection) => this.#begin(connection),
+      onBack: () => this.#state.set('connected'),
+      onLost: () => this.#lost('disconnected'),
+      onError: (error) => this.#tell(error),
+    })
   }
 
   get status(): BusStatus {
     return this.#state.status
-  }
-
-  get #isClosing(): boolean {
-    return this.#closing.signal.aborted
   }
 
   get counts() {
@@ -96,8 +87,8 @@ class NatsBus implements Bus {
   async request(subject: string, data: Uint8Array, options: { timeoutMs: number }): Promise<Uint8Array> {
     const fault = requestFault(subject, data)
     if (fault !== undefined) throw fault
-    const connection = this.#connection
-    if (connection === undefined || this.status !== 'connected' || !this.#window.admit(data.length)) throw unreachable()
+    const connection = this.#usable()
+    if (connection === undefined || !this.#window.admit(data.length)) throw unreachable()
     this.counts.published++
     try {
       const reply = await this.#unlessLost(connection.request(subject, data, { timeout: Math.max(1, options.timeoutMs) }))
@@ -108,9 +99,10 @@ class NatsBus implements Bus {
   }
 
   async flush(): Promise<void> {
-    if (this.#connection === undefined || this.status !== 'connected') throw unreachable()
+    const connection = this.#usable()
+    if (connection === undefined) throw unreachable()
     try {
-      await this.#unlessLost(this.#connection.flush())
+      await this.#unlessLost(connection.flush())
     } catch (cause) {
       throw cause instanceof SluiceError ? cause : unreachable(cause)
     }
@@ -126,51 +118,15 @@ class NatsBus implements Bus {
     const drained = [...this.#wanted].map(({ live }) => (live === undefined || live.isClosed() ? undefined : live.drain()))
     if (this.status === 'connected') await within(left(), Promise.allSettled(drained))
     await this.#runs.idle(left())
-    this.#closing.abort()
     if (this.status === 'connected') await within(left(), this.flush().catch(() => {}))
-    await within(1000, this.#connection?.close().catch(() => {}) ?? Promise.resolve())
     this.#lost('closed')
+    await within(1000, this.#connection.close())
   }
 
-  /** Ends only when the bus is drained: a connection that the client gave up is followed by a new one. */
-  async #stayConnected(): Promise<void> {
-    const { connectTimeoutMs, reconnectWaitMs } = this.#settings
-    while (!this.#isClosing) {
-      try {
-        await awaitGreeting(addressesOf(this.#settings), connectTimeoutMs, this.#closing.signal)
-        await this.#live(await connect(this.#options))
-      } catch (error) {
-        this.#tell(error)
-      }
-      await sleep(reconnectWaitMs * (1 + Math.random()), undefined, { signal: this.#closing.signal }).catch(() => {})
-    }
-  }
-
-  /** The life of one connection, its reconnects included; over when the client closes it. */
-  async #live(connection: NatsConnection): Promise<void> {
-    if (this.#isClosing) return connection.close()
-    const statuses = connection.status()
-    this.#connection = connection
+  #begin(connection: NatsConnection): void {
     this.#window = new SendWindow(() => connection.flush())
     for (const wanted of this.#wanted) this.#makeLive(wanted)
     this.#state.set('connected')
-    try {
-      for await (const status of statuses) this.#follow(status, connection)
-    } finally {
-      this.#connection = undefined
-      this.#lost(this.#isClosing ? 'closed' : 'disconnected')
-    }
-  }
-
-  #follow(status: Status, connection: NatsConnection): void {
-    if (status.type === 'reconnect') this.#state.set('connected')
-    else if (status.type === 'error') this.#tell(status.error)
-    else if (status.type === 'disconnect') this.#lost('disconnected')
-    else if (status.type === 'staleConnection') {
-      this.#lost('disconnected')
-      // Left to itself the client first waits for its last write, which a hung server with a full buffer never takes.
-      connection.close().catch((error: unknown) => this.#tell(error))
-    }
   }
 
   #lost(status: 'disconnected' | 'closed'): void {
@@ -178,14 +134,19 @@ class NatsBus implements Bus {
     for (const fail of [...this.#underWay]) fail()
   }
 
+  #usable(): NatsConnection | undefined {
+    return this.status === 'connected' ? this.#connection.current : undefined
+  }
+
   /** While the client seeks a server it keeps the subscription and makes it on connect. */
   #makeLive(wanted: Wanted): void {
-    if (this.#connection === undefined || this.#connection.isClosed()) return
+    const connection = this.#connection.current
+    if (connection === undefined || connection.isClosed()) return
     const callback = (error: Error | null, message: Msg) => {
       if (error !== null) this.#tell(error)
       else this.#runs.start(wanted.handler, this.#received(message))
     }
-    wanted.live = this.#connection.subscribe(wanted.subject, { callback, ...(wanted.queue === undefined ? {} : { queue: wanted.queue }) })
+    wanted.live = connection.subscribe(wanted.subject, { callback, ...(wanted.queue === undefined ? {} : { queue: wanted.queue }) })
   }
 
   #received(message: Msg): BusMessage {
@@ -199,10 +160,10 @@ class NatsBus implements Bus {
 
   /** False when the bytes could not be handed to a live connection. */
   #send(data: Uint8Array, send: (connection: NatsConnection) => unknown): boolean {
-    if (this.#connection === undefined || this.status !== 'connected' || data.length > maxMessageBytes) return false
-    if (!this.#window.admit(data.length)) return false
+    const connection = this.#usable()
+    if (connection === undefined || data.length > maxMessageBytes || !this.#window.admit(data.length)) return false
     try {
-      send(this.#connection)
+      send(connection)
       return true
     } catch (error) {
       this.#tell(error) // the server's own limit may be lower than ours
@@ -220,7 +181,7 @@ class NatsBus implements Bus {
 
   #tell(error: unknown): void {
     try {
-      if (!this.#isClosing) this.#hooks.onTransportError?.(error)
+      this.#hooks.onTransportError?.(error)
     } catch {
       // A logger that throws must not end the reconnecting.
     }
@@ -228,8 +189,8 @@ class NatsBus implements Bus {
 }
 
 function requestError(error: unknown, subject: string, timeoutMs: number): SluiceError {
-  const cause = error instanceof RequestError ? error.cause : error
   if (error instanceof SluiceError) return error
+  const cause = error instanceof RequestError ? error.cause : error
   if (cause instanceof NoRespondersError) return noResponder(subject)
   if (cause instanceof TimeoutError) return timedOut(subject, timeoutMs)
   return unreachable(error)
