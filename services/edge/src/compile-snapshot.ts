@@ -4,6 +4,7 @@
  */
 import { CidrSet } from '@sluice/http'
 import { revisionDocument, withReferencesResolved, type Route, type RevisionDocument } from '@sluice/proto/config'
+import { standingPolicies } from '@sluice/policies'
 import type { PolicyParts } from '@sluice/policies/policy'
 import type { UpstreamRegistry } from './balancer/upstream-registry.ts'
 import type { CompiledRoute, CompiledSnapshot } from './compiled-snapshot.ts'
@@ -68,6 +69,9 @@ interface RouteContext {
   readonly groupLevel: (group: string) => PolicyLevel | undefined
 }
 
+/** What stands on every route unless a level says otherwise or switches it off. */
+const alwaysOn: PolicyLevel = { level: 'default', entries: standingPolicies }
+
 function compileRoute(route: Route, index: number, context: RouteContext): CompiledRoute {
   const { document, states, parts } = context
   try {
@@ -75,7 +79,7 @@ function compileRoute(route: Route, index: number, context: RouteContext): Compi
     const settings = route.upstream === undefined ? undefined : document.upstreams[route.upstream]
     if (route.upstream !== undefined && settings === undefined) throw new Error(`there is no upstream "${route.upstream}"`)
     if (settings !== undefined) levels.push({ level: `upstream:${route.upstream}`, entries: settings.policies })
-    levels.push({ level: 'global', entries: document.policies })
+    levels.push({ level: 'global', entries: document.policies }, alwaysOn)
     const chain = compileChain(levels, context.groupLevel, parts.policies, parts.policyParts)
     return {
       name: route.name,

@@ -1,6 +1,5 @@
 /** One worker: takes documents in, compiles and adopts them, listens, and carries exchanges through the pipeline. */
 import { balancers } from '@sluice/balancers'
-import type { Bus } from '@sluice/buses/bus'
 import { createRelayedBus, ipcChannel } from '@sluice/buses/relay'
 import { countersNamed } from '@sluice/counters'
 import { catalogue as policyCatalogue } from '@sluice/policies'
@@ -12,7 +11,7 @@ import { UpstreamRegistry } from './balancer/upstream-registry.ts'
 import { compileSnapshot, parseDocument, SnapshotRefused, type CompileParts } from './compile-snapshot.ts'
 import type { CompiledSnapshot } from './compiled-snapshot.ts'
 import { createFinishedRecord } from './finished-record.ts'
-import { createIdentity, type EdgeIdentity } from './identity-temporary.ts'
+import { createIdentity, type EdgeIdentity } from './identity/identity.ts'
 import { ListenerSet } from './listener/listener-set.ts'
 import { Pipeline } from './pipeline.ts'
 import { loadPolicies } from './policy-chain/compile-chain.ts'
@@ -40,15 +39,13 @@ interface Running {
   readonly compile: CompileParts
   readonly identity: EdgeIdentity
   readonly telemetry: Telemetry
-  readonly pipeline: Pipeline
   readonly listeners: ListenerSet
-  readonly bus: Bus
+  readonly pools: PoolSet
 }
 
 export class EdgeWorker {
   private readonly parts: EdgeWorkerParts
   private readonly metrics = new MetricsRegistry()
-  private readonly pools = new PoolSet()
   private readonly deadlines = new Deadlines(() => systemClock.monotonic())
   private upstreams: UpstreamRegistry | undefined
   private parentCounters: ParentCounters | undefined
@@ -115,22 +112,23 @@ export class EdgeWorker {
     const quota = await this.openQuota(settings)
     const policies = await loadPolicies(policyCatalogue.map((entry) => entry.name))
     const compile = { policies, upstreams: this.upstreams, policyParts: { clock: systemClock, logger, identity: identity.part, quota } }
-    const pipeline = this.createPipeline(telemetry)
+    const pools = new PoolSet(settings.engine)
+    const pipeline = this.createPipeline(telemetry, pools)
     const listeners = new ListenerSet({
       isServing: () => !this.draining && this.snapshot !== undefined,
       onExchange: (client) => pipeline.begin(client),
       onConnections: (change) => telemetry.connectionsActive.add(change),
       requestId: newRequestId,
-    })
+    }, settings.engine)
     this.deadlines.start()
-    return { settings, compile, identity, telemetry, pipeline, listeners, bus }
+    return { settings, compile, identity, telemetry, listeners, pools }
   }
 
-  private createPipeline(telemetry: Telemetry): Pipeline {
+  private createPipeline(telemetry: Telemetry, pools: PoolSet): Pipeline {
     const finished = createFinishedRecord()
     return new Pipeline({
       snapshot: () => this.snapshot,
-      pools: this.pools,
+      pools,
       deadlines: this.deadlines,
       clock: systemClock,
       logger: this.parts.logger,
@@ -166,7 +164,7 @@ export class EdgeWorker {
   }
 
   private async adopt({ revision, digest, document }: DocumentMessage): Promise<void> {
-    const { compile, listeners, telemetry, identity } = this.running!
+    const { compile, listeners, telemetry, identity, pools } = this.running!
     const parsed = parseDocument(document)
     const snapshot = compileSnapshot({ revision, digest }, parsed, compile)
     if (this.mayListen) await listeners.open(snapshot.listeners)
@@ -176,7 +174,7 @@ export class EdgeWorker {
     this.snapshot = snapshot
     telemetry.configRevision.set(revision)
     if (this.mayListen) listeners.keepOnly(snapshot.listeners)
-    this.pools.keepOnly(this.upstreams!.origins())
+    pools.keepOnly(this.upstreams!.origins())
   }
 
   private async useAccessLog(settings: Parameters<typeof openAccessLog>[0]): Promise<void> {
@@ -199,7 +197,7 @@ export class EdgeWorker {
     await this.running?.listeners.drain(deadlineMs)
     await this.running?.telemetry.stop()
     this.deadlines.stop()
-    this.pools.destroy()
+    this.running?.pools.destroy()
     this.parts.onDrained()
   }
 }

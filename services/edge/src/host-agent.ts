@@ -6,7 +6,6 @@ import type { Bus } from '@sluice/buses/bus'
 import { followConfig, type ConfigFeed } from '@sluice/buses/config-feed'
 import { attachRelay, ipcChannel } from '@sluice/buses/relay'
 import { call, listen } from '@sluice/buses/rpc'
-import { subscribeSequenced } from '@sluice/buses/sequenced'
 import type { Counters } from '@sluice/counters/counter'
 import { EdgeReportReplySchema, EdgeReportSchema, RollCallSchema } from '@sluice/proto/messages/control'
 import { subjects } from '@sluice/proto/subjects'
@@ -37,6 +36,8 @@ export interface EdgeParts {
   readonly baseDirectory: string
   /** Counted in this process for all workers, or by each worker in Redis. */
   readonly counting: { readonly counters: Counters } | { readonly redis: Readonly<Record<string, unknown>> }
+  /** Who speaks HTTP/1.1 [own]. */
+  readonly engine?: 'node' | 'own'
   /** The head document when the bus is away. */
   readonly fetchFallback?: Parameters<typeof followConfig>[1]['fetchFallback']
 }
@@ -162,8 +163,8 @@ class HostAgent implements Edge {
   }
 
   private workerSettings(): WorkerSettings {
-    const { scope, workers, dataDirectory, baseDirectory, logger, counting } = this.parts
-    return { scope, workers, dataDirectory, baseDirectory, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined }
+    const { scope, workers, dataDirectory, baseDirectory, logger, counting, engine = 'own' } = this.parts
+    return { engine, scope, workers, dataDirectory, baseDirectory, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined }
   }
 
   private follow(stored: { revision: number; digest: string } | undefined): ConfigFeed {

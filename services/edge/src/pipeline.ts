@@ -304,6 +304,13 @@ class Walk implements ClientWatcher, AttemptHandler, Expiring {
     this.finish()
   }
 
+  onBadBody(): void {
+    if (isFinished(this.exchange)) return
+    this.abandonAttempt()
+    if (this.exchange.headSent) this.cut('client.bad_request')
+    else this.refuse('client.bad_request')
+  }
+
   /** An error of the catalogue, before anything was sent. */
   private refuse(code: ErrorCode, headers?: readonly string[]): void {
     const { exchange } = this

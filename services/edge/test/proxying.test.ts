@@ -8,10 +8,9 @@ import { after, before, describe, it } from 'node:test'
 import { afterPromise, answer, closeConnection, echo, fetchOnce, freePort, neverAnswer, rawBytes, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 
-const cleanups: (() => void | Promise<void>)[] = []
-const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
-
-describe('an edge carries requests', { concurrency: false }, () => {
+for (const engine of ['node', 'own'] as const) describe(`an edge carries requests, engine ${engine}`, { concurrency: false }, () => {
+  const cleanups: (() => void | Promise<void>)[] = []
+  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
   let upstream: ScriptedUpstream
   let other: ScriptedUpstream
   let under: EdgeUnderTest
@@ -42,7 +41,7 @@ describe('an edge carries requests', { concurrency: false }, () => {
         { name: 'impatient', match: { path: '/impatient' }, upstream: 'impatient' },
         { name: 'goes-on', match: { path: '/goes-on' }, upstream: 'main', onClientAbort: 'continue' },
       ],
-    })
+    }, { engine })
   })
   after(async () => {
     for (const clearUp of cleanups.reverse()) await clearUp()

@@ -34,7 +34,7 @@ export class ChangeFeed {
   #version = 0
   #subscription: SequencedSubscription | undefined
   #again: NodeJS.Timeout | undefined
-  #asking: Promise<void> | undefined
+  #isAsking = false
   #isBehind = false
   /** Since when something may have been missed; undefined once auth said what there was. */
   #behindSince: number | undefined
@@ -77,9 +77,10 @@ export class ChangeFeed {
   catchUp(): void {
     this.#isBehind = true
     this.#behindSince ??= this.#parts.clock.monotonic()
-    if (this.#stopped) return
-    this.#asking ??= this.#askWhileBehind().finally(() => {
-      this.#asking = undefined
+    if (this.#stopped || this.#isAsking) return
+    this.#isAsking = true
+    void this.#askWhileBehind().finally(() => {
+      this.#isAsking = false
     })
   }
 

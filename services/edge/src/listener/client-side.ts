@@ -41,4 +41,6 @@ export interface ClientWatcher {
   /** The connection is gone before the response was complete. */
   onClientGone(): void
   onClientDrain(): void
+  /** The request's body turned out malformed; the connection ends after the answer. */
+  onBadBody(): void
 }

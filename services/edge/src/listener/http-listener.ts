@@ -22,7 +22,20 @@ export interface HttpListenerParts {
 /** Idle connections are closed this much later than the listening socket: a request may be on its way already. */
 const idleGraceMs = 500
 
-export class HttpListener {
+/** What a listening socket is to a worker, whichever engine reads from it. */
+export interface Listener {
+  readonly address: string
+  healthPath: string | undefined
+  /** Resolves with the port. Rejects with one line that names the address and the setting. */
+  listen(): Promise<number>
+  /**
+   * Stops accepting, answers what was accepted with `Connection: close`, closes idle connections half a second
+   * later (a request may be on its way already), and everything that is left at the deadline.
+   */
+  drain(deadlineMs: number): Promise<void>
+}
+
+export class HttpListener implements Listener {
   readonly address: string
   healthPath: string | undefined
   private readonly parts: HttpListenerParts
@@ -33,7 +46,7 @@ export class HttpListener {
     this.parts = parts
     this.address = parts.address
     this.healthPath = parts.healthPath
-    this.server = createServer({ keepAliveTimeout: 75_000, headersTimeout: 30_000, requestTimeout: 300_000, requireHostHeader: false }, this.onRequest)
+    this.server = createServer({ keepAliveTimeout: 75_000, headersTimeout: 30_000, requestTimeout: 300_000, requireHostHeader: false, maxHeaderSize: 64 * 1024 }, this.onRequest)
     this.server.maxHeadersCount = 0
     this.server.on('clientError', this.onClientError)
     this.server.on('connect', refuseConnect)
@@ -43,7 +56,6 @@ export class HttpListener {
     })
   }
 
-  /** Resolves with the port. Rejects with one line that names the address and the setting. */
   listen(): Promise<number> {
     return new Promise((resolve, reject) => {
       const onError = (error: Error): void => reject(new Error(listenProblem(error, this.address, 'listeners.http.address'), { cause: error }))
@@ -56,10 +68,6 @@ export class HttpListener {
     })
   }
 
-  /**
-   * Stops accepting, answers what was accepted with `Connection: close`, closes idle connections half a second
-   * later, and everything that is left at the deadline.
-   */
   async drain(deadlineMs: number): Promise<void> {
     this.draining = true
     const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(this.server, () => resolve()))

@@ -1,7 +1,11 @@
 import type { Listeners } from '@sluice/proto/config'
-import { HttpListener, type HttpListenerParts } from './http-listener.ts'
+import { EngineListener } from './engine-listener.ts'
+import { HttpListener, type HttpListenerParts, type Listener } from './http-listener.ts'
 
 type SharedParts = Omit<HttpListenerParts, 'address' | 'healthPath'>
+
+/** Who speaks HTTP/1.1: `node:http` with undici, or the gateway's own engine. */
+export type HttpEngine = 'node' | 'own'
 
 /** How long connections of an address that is not configured any more may finish. */
 const retireMs = 30_000
@@ -9,10 +13,12 @@ const retireMs = 30_000
 /** The sockets of a worker, by address. A change opens the new ones first and drains the old ones after. */
 export class ListenerSet {
   private readonly parts: SharedParts
-  private readonly listeners = new Map<string, { listener: HttpListener; url: string }>()
+  private readonly engine: HttpEngine
+  private readonly listeners = new Map<string, { listener: Listener; url: string }>()
 
-  constructor(parts: SharedParts) {
+  constructor(parts: SharedParts, engine: HttpEngine) {
     this.parts = parts
+    this.engine = engine
   }
 
   /** `http://host:port` of each. */
@@ -30,7 +36,8 @@ export class ListenerSet {
       known.listener.healthPath = healthPath
       return
     }
-    const listener = new HttpListener({ ...this.parts, address, healthPath })
+    const Chosen = this.engine === 'own' ? EngineListener : HttpListener
+    const listener = new Chosen({ ...this.parts, address, healthPath })
     const port = await listener.listen()
     this.listeners.set(address, { listener, url: urlAt(address, port) })
   }

@@ -1,3 +1,4 @@
+import { EnginePool } from './engine-pool.ts'
 import { UndiciPool } from './undici-pool.ts'
 import type { EndpointPool } from './upstream-client.ts'
 
@@ -5,11 +6,17 @@ import type { EndpointPool } from './upstream-client.ts'
 export class PoolSet {
   private readonly pools = new Map<string, { pool: EndpointPool; origin: string }>()
 
+  private readonly Pool: typeof EnginePool | typeof UndiciPool
+
+  constructor(engine: 'node' | 'own') {
+    this.Pool = engine === 'own' ? EnginePool : UndiciPool
+  }
+
   poolFor(origin: string, connectMs: number): EndpointPool {
     const key = `${connectMs} ${origin}`
     const known = this.pools.get(key)
     if (known !== undefined) return known.pool
-    const pool = new UndiciPool({ origin, connectMs })
+    const pool = new this.Pool({ origin, connectMs })
     this.pools.set(key, { pool, origin })
     return pool
   }

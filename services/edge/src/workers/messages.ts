@@ -11,6 +11,7 @@ export interface WorkerSettings {
   /** Relative paths of access logs start here. */
   readonly baseDirectory: string
   readonly logLevel: string
+  readonly engine: 'node' | 'own'
   /** Undefined: the parent counts. */
   readonly redis: Readonly<Record<string, unknown>> | undefined
 }
