@@ -47,9 +47,12 @@ export function discoverySourceContract(name: string, open: (ids: readonly strin
       assert.equal(new Set(endpoints!.map(({ url }) => url)).size, 2)
     })
 
-    test('it tells each change until it is stopped, and leaves earlier lists alone', (t) => {
+    // Of a source whose endpoints never change there is nothing more to ask.
+    if (open([]).change === undefined) return
+
+    test('it tells each change until it is stopped, and leaves earlier lists alone', () => {
       const { source, change } = open(['a'])
-      if (change === undefined) return void t.diagnostic('its endpoints do not change')
+      assert.ok(change)
       const told: (readonly SourceEndpoint[])[] = []
       const following = source.follow((endpoints) => told.push(endpoints))
       change(['a', 'b'])

@@ -1,0 +1,108 @@
+import { isDeepStrictEqual } from 'node:util'
+import { discoverySources } from '@sluice/discovery-sources'
+import type { DiscoverySource, DiscoverySourceModule, InstanceDirectory } from '@sluice/discovery-sources/discovery-source'
+import type { Upstream } from '@sluice/proto/config'
+import type { Logger, MetricsRegistry } from '@sluice/service-kit'
+import type { Prober } from '../health/prober.ts'
+import { TrackedUpstream, type RememberedHealth } from './tracked-upstream.ts'
+import type { PlainUpstreamState } from './upstream-state.ts'
+
+/** Endpoints of all upstreams; an upstream that would pass it is not taken, and that is logged. */
+const maxEndpoints = 100_000
+
+export interface UpstreamSetParts {
+  readonly scope: string
+  readonly prober: Prober
+  readonly instances: InstanceDirectory
+  readonly logger: Logger
+  readonly now: () => number
+  readonly onChange: (upstream: string) => void
+}
+
+/** All upstreams of the configuration. */
+export class UpstreamSet {
+  readonly #parts: UpstreamSetParts
+  readonly #upstreams = new Map<string, { settings: Upstream; tracked: TrackedUpstream; version: number }>()
+  readonly #modules = new Map<string, DiscoverySourceModule>()
+  #lastVersion = 0
+  /** New at each start and later than before, even when the wall clock was set back. */
+  epochMs = 0
+
+  constructor(parts: UpstreamSetParts) {
+    this.#parts = parts
+  }
+
+  /** Goes over to the upstreams of a configuration; one that is unchanged is left alone. */
+  async apply(upstreams: Readonly<Record<string, Upstream>>, remembered: Readonly<Record<string, RememberedHealth>> = {}): Promise<void> {
+    for (const { name, load } of discoverySources) if (!this.#modules.has(name)) this.#modules.set(name, await load())
+    for (const [name, { tracked }] of this.#upstreams) if (!Object.hasOwn(upstreams, name)) this.#remove(name, tracked)
+    for (const [name, settings] of Object.entries(upstreams)) this.#configure(name, settings, remembered[name] ?? {})
+  }
+
+  /** The state of an upstream; undefined when there is none of that name. */
+  state(name: string): PlainUpstreamState | undefined {
+    const found = this.#upstreams.get(name)
+    if (found === undefined) return undefined
+    return { scope: this.#parts.scope, upstream: name, version: found.version, epochMs: this.epochMs, endpoints: found.tracked.endpoints() }
+  }
+
+  names(): string[] {
+    return [...this.#upstreams.keys()].sort()
+  }
+
+  unhealthy(): Record<string, RememberedHealth> {
+    const all = [...this.#upstreams].map(([name, { tracked }]) => [name, tracked.unhealthy()] as const)
+    return Object.fromEntries(all.filter(([, endpoints]) => Object.keys(endpoints).length > 0))
+  }
+
+  /** `sluice_endpoint_healthy`, filled at each scrape. */
+  showHealth(metrics: MetricsRegistry): void {
+    const gauge = metrics.gauge('sluice_endpoint_healthy', '1 while an endpoint takes requests, 0 while it is out.', ['upstream', 'endpoint'])
+    metrics.onCollect(() => {
+      gauge.clear()
+      for (const [name, { tracked }] of this.#upstreams) for (const { id, reason } of tracked.endpoints()) gauge.with(name, id).set(reason === '' ? 1 : 0)
+    })
+  }
+
+  stop(): void {
+    for (const { tracked } of this.#upstreams.values()) tracked.stop()
+    this.#upstreams.clear()
+  }
+
+  #configure(name: string, settings: Upstream, remembered: RememberedHealth): void {
+    const known = this.#upstreams.get(name)
+    if (known !== undefined && isDeepStrictEqual(known.settings, settings)) return
+    const source = this.#sourceOf(name, settings)
+    if (source === undefined) return
+    const found = known ?? { settings, tracked: this.#track(name, settings, remembered), version: 0 }
+    found.settings = settings
+    this.#upstreams.set(name, found)
+    found.tracked.configure(settings, source)
+  }
+
+  #track(name: string, settings: Upstream, remembered: RememberedHealth): TrackedUpstream {
+    const { prober, now, onChange } = this.#parts
+    const noteChange = () => {
+      const found = this.#upstreams.get(name)
+      if (found !== undefined) found.version = ++this.#lastVersion
+      onChange(name)
+    }
+    return new TrackedUpstream(name, settings, remembered, { prober, now, onChange: noteChange })
+  }
+
+  #sourceOf(name: string, { endpoints, discovery }: Upstream): DiscoverySource | undefined {
+    const others = [...this.#upstreams].reduce((sum, [other, { tracked }]) => (other === name ? sum : sum + tracked.size), 0)
+    if (others + (endpoints?.length ?? 0) > maxEndpoints) {
+      this.#parts.logger.error({ upstream: name }, `the endpoints of an upstream are not watched: there are ${others} already, and room for ${maxEndpoints}`)
+      return undefined
+    }
+    const [kind, settings] = endpoints === undefined ? [discovery?.source ?? '', discovery] : ['static', { endpoints }]
+    const entry = discoverySources.find((candidate) => candidate.name === kind)
+    return this.#modules.get(kind)?.createSource(entry?.settings.parse(settings) as never, { instances: this.#parts.instances })
+  }
+
+  #remove(name: string, tracked: TrackedUpstream): void {
+    tracked.stop()
+    this.#upstreams.delete(name)
+  }
+}

@@ -1,0 +1,160 @@
+import type { Bus, Subscription } from '@sluice/buses/bus'
+import { followConfig, type ConfigFeed } from '@sluice/buses/config-feed'
+import { answer, listen, type ListenOptions } from '@sluice/buses/rpc'
+import {
+  DeregisterReplySchema, DeregisterRequestSchema, RegisterReplySchema, RegisterRequestSchema, RegistrationChangeSchema, UpstreamStatesReplySchema, UpstreamStatesRequestSchema,
+} from '@sluice/proto/messages/discovery'
+import type { Upstream } from '@sluice/proto/config'
+import { queues, subjects } from '@sluice/proto/subjects'
+import { oncePerMinute, type Clock, type Health, type Logger, type MetricsRegistry, type Service } from '@sluice/service-kit'
+import { upstreamsOf } from './endpoints/config-upstreams.ts'
+import { DiskState } from './endpoints/disk-state.ts'
+import { Registry } from './endpoints/registry.ts'
+import { StateBroadcast } from './endpoints/state-broadcast.ts'
+import { Saver } from './endpoints/state-file.ts'
+import { UpstreamSet } from './endpoints/upstream-set.ts'
+import { RegistrationHandlers } from './handlers/registrations.ts'
+import { answerUpstreamStates } from './handlers/upstream-states.ts'
+import { Prober } from './health/prober.ts'
+
+export interface DiscoveryParts {
+  readonly bus: Bus
+  readonly scope: string
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly metrics: MetricsRegistry
+  /** Of this service alone. */
+  readonly dataDirectory: string
+}
+
+const expireEveryMs = 1000
+
+/** Keeps the list of endpoints of every upstream and their health, and tells the edges. */
+export function createDiscovery(parts: DiscoveryParts): Service {
+  return new Discovery(parts)
+}
+
+class Discovery implements Service {
+  readonly #parts: DiscoveryParts
+  readonly #disk: DiskState
+  readonly #prober: Prober
+  readonly #registry: Registry
+  readonly #upstreams: UpstreamSet
+  readonly #saveUpstreams: Saver
+  readonly #saveRegistrations: Saver
+  #applied: Readonly<Record<string, Upstream>> = {}
+  #broadcast: StateBroadcast | undefined
+  #feed: ConfigFeed | undefined
+  #subscriptions: Subscription[] = []
+  #expiry: NodeJS.Timeout | undefined
+
+  constructor(parts: DiscoveryParts) {
+    const { scope, logger, clock, metrics, dataDirectory } = parts
+    this.#parts = parts
+    this.#disk = new DiskState(dataDirectory, logger)
+    this.#prober = new Prober(metrics)
+    this.#registry = new Registry(clock, () => this.#saveRegistrations.mark())
+    this.#upstreams = new UpstreamSet({ scope, prober: this.#prober, instances: this.#registry, logger, now: () => clock.now(), onChange: (name) => this.#noteChange(name) })
+    const onError = (error: unknown) => logger.error({ err: error }, 'the state of discovery could not be kept on disk')
+    this.#saveUpstreams = new Saver(() => this.#disk.writeUpstreams({ epochMs: this.#upstreams.epochMs, upstreams: { ...this.#applied }, unhealthy: this.#upstreams.unhealthy() }), onError)
+    this.#saveRegistrations = new Saver(() => this.#disk.writeRegistrations(this.#registry.save()), onError)
+    this.#showNumbers(metrics)
+  }
+
+  async start(): Promise<void> {
+    const { bus, scope, logger } = this.#parts
+    await this.#restore()
+    this.#broadcast = new StateBroadcast(bus, scope, this.#upstreams, logger)
+    this.#subscribe()
+    this.#expiry = setInterval(() => {
+      if (bus.status === 'connected') this.#registry.expire()
+    }, expireEveryMs).unref()
+    this.#feed = followConfig(bus, {
+      scope,
+      onDocument: ({ revision, document }) => this.#applyDocument(revision, document),
+      onError: (error) => logger.error({ err: error }, 'a revision cannot be followed'),
+    })
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#expiry)
+    this.#feed?.stop()
+    for (const subscription of this.#subscriptions) subscription.unsubscribe()
+    this.#broadcast?.stop()
+    await Promise.all([this.#saveUpstreams.flush(), this.#saveRegistrations.flush()])
+    this.#prober.stop()
+    this.#upstreams.stop()
+  }
+
+  health(): Health {
+    const reasons: string[] = []
+    if (this.#feed === undefined) reasons.push('it has not started')
+    if (this.#parts.bus.status !== 'connected') reasons.push('the bus cannot be reached')
+    return { ready: reasons.length === 0, reasons }
+  }
+
+  async #restore(): Promise<void> {
+    const saved = await this.#disk.readUpstreams()
+    this.#upstreams.epochMs = Math.max(this.#parts.clock.now(), saved.epochMs + 1)
+    for (const instance of await this.#disk.readRegistrations()) this.#registry.register(instance)
+    this.#applied = saved.upstreams
+    await this.#upstreams.apply(saved.upstreams, saved.unhealthy)
+    // The new epoch is kept before it is used: a clock that was set back must not repeat it.
+    this.#saveUpstreams.mark()
+    await this.#saveUpstreams.flush()
+  }
+
+  async #applyDocument(revision: number, document: Uint8Array): Promise<void> {
+    let upstreams: Record<string, Upstream>
+    try {
+      upstreams = upstreamsOf(document)
+    } catch (error) {
+      this.#parts.logger.error({ err: error, revision }, 'the upstreams of a revision cannot be read; those of the one before stay')
+      return
+    }
+    this.#applied = upstreams
+    await this.#upstreams.apply(upstreams)
+    this.#saveUpstreams.mark()
+  }
+
+  #noteChange(upstream: string): void {
+    this.#broadcast?.mark(upstream)
+    this.#saveUpstreams.mark()
+  }
+
+  #subscribe(): void {
+    const { bus, scope } = this.#parts
+    const handlers = new RegistrationHandlers(bus, scope, this.#registry)
+    const options = this.#listenOptions()
+    const queued = { ...options, queue: queues.discovery }
+    const states = { request: UpstreamStatesRequestSchema, reply: UpstreamStatesReplySchema }
+    this.#subscriptions = [
+      answer(bus, subjects.register(scope), { request: RegisterRequestSchema, reply: RegisterReplySchema }, (request) => handlers.register(request), queued),
+      answer(bus, subjects.deregister(scope), { request: DeregisterRequestSchema, reply: DeregisterReplySchema }, (request) => handlers.deregister(request), queued),
+      answer(bus, subjects.upstreamStates(scope), states, (request) => answerUpstreamStates(this.#upstreams, scope, request), queued),
+      listen(bus, subjects.registrationChanged(scope), RegistrationChangeSchema, (change) => handlers.hear(change), options),
+      bus.onStatus((status) => {
+        if (status === 'connected') this.#registry.suspendJudgement()
+      }),
+    ]
+  }
+
+  #listenOptions(): ListenOptions {
+    const { logger, metrics } = this.#parts
+    const malformed = metrics.counter('sluice_malformed_messages_total', 'Messages that could not be read.').with()
+    const warn = oncePerMinute((subject, times) => logger.warn({ subject, times }, 'a message could not be read'))
+    return {
+      onMalformed(subject) {
+        malformed.add(1)
+        warn(subject)
+      },
+      onError: (subject, error) => logger.error({ subject, err: error }, 'a message could not be handled'),
+    }
+  }
+
+  #showNumbers(metrics: MetricsRegistry): void {
+    this.#upstreams.showHealth(metrics)
+    const registrations = metrics.gauge('sluice_registrations', 'Instances that have registered themselves.').with()
+    metrics.onCollect(() => registrations.set(this.#registry.size))
+  }
+}
