@@ -1,5 +1,6 @@
 import { SluiceError } from '@sluice/errors'
 import type { ConfigStore, StoreParts } from './config-store.ts'
+import { schema as cassandra } from './cassandra/schema.ts'
 import { schema as embedded } from './embedded/schema.ts'
 
 export type { AuditEntry, Commit, CommitOutcome, ConfigStore, KnownEdge, Revision, RevisionRecord, StoreParts } from './config-store.ts'
@@ -12,6 +13,7 @@ interface ConfigStoreDriver {
 
 export const configStores = [
   { ...embedded, load: () => import('./embedded/embedded.ts') },
+  { ...cassandra, load: () => import('./cassandra/cassandra.ts') },
 ] as const
 
 /**

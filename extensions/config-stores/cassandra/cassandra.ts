@@ -9,6 +9,7 @@ import { EPOCH_SIZE, RevisionLog } from './revision-log.ts'
 import { schema, type CassandraSettings } from './schema.ts'
 
 const DAY_SECONDS = 86_400
+const MIGRATIONS = { store: 'config', folder: new URL('./migrations/', import.meta.url) }
 
 export interface CassandraParts extends StoreParts {
   /** Revisions of one partition, for tests; one keyspace never sees two values. */
@@ -22,7 +23,7 @@ export interface CassandraParts extends StoreParts {
  */
 export async function createCassandraConfigStore(settings: CassandraSettings, parts: CassandraParts = {}): Promise<ConfigStore> {
   const { auditRetentionDays, edgeRetentionDays, ...connectionSettings } = readSettings(schema, settings)
-  const connection = new Connection(connectionSettings, parts.onWarning ?? (() => {}))
+  const connection = new Connection(connectionSettings, MIGRATIONS, parts.onWarning ?? (() => {}))
   await connection.started()
   const ttl = { auditSeconds: auditRetentionDays * DAY_SECONDS, edgeSeconds: edgeRetentionDays * DAY_SECONDS }
   return new CassandraConfigStore(connection, new RevisionLog(connection, parts.epochSize ?? EPOCH_SIZE), ttl)
@@ -110,7 +111,7 @@ class CassandraConfigStore implements ConfigStore {
   }
 
   ping(): Promise<void> {
-    return answer(() => this.#connection.write('SELECT version FROM schema_version WHERE store = ? LIMIT 1', ['config']))
+    return answer(() => this.#connection.write('SELECT version FROM schema_version WHERE store = ? LIMIT 1', [MIGRATIONS.store]))
   }
 
   async close(): Promise<void> {

@@ -4,10 +4,10 @@
  */
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Client, policies, types, type ClientOptions, type QueryOptions } from 'cassandra-driver'
+import { Client, policies, types, type ClientOptions, type Host, type QueryOptions } from 'cassandra-driver'
 import { SluiceError } from '@sluice/errors'
 import type { z } from 'zod'
-import { makeKeyspace, migrate } from './migrate.ts'
+import { makeKeyspace, migrate, type Migrations } from './migrate.ts'
 import type { schema } from './schema.ts'
 
 /** No call of a store takes longer. */
@@ -25,6 +25,7 @@ export type ConnectionSettings = Pick<z.output<typeof schema.settings>, 'contact
 export class Connection {
   readonly #settings: ConnectionSettings
   readonly #options: ClientOptions
+  readonly #migrations: Migrations
   readonly #onWarning: (message: string) => void
   readonly #closing = new AbortController()
   readonly #running: Promise<void>
@@ -33,8 +34,9 @@ export class Connection {
   #problem: unknown
 
   /** Throws `config.invalid` when the file of `ca` cannot be read. */
-  constructor(settings: ConnectionSettings, onWarning: (message: string) => void) {
+  constructor(settings: ConnectionSettings, migrations: Migrations, onWarning: (message: string) => void) {
     this.#settings = settings
+    this.#migrations = migrations
     this.#options = clientOptions(settings)
     this.#onWarning = onWarning
     this.#running = this.#connectForEver()
@@ -124,7 +126,7 @@ export class Connection {
       return connectTo({ keyspace })
     })
     try {
-      await migrate(client, this.#closing.signal)
+      await migrate(client, this.#migrations, this.#closing.signal)
       return client
     } catch (error) {
       await client.shutdown()
@@ -149,6 +151,9 @@ export async function answer<T>(work: () => Promise<T>): Promise<T> {
 }
 
 async function connected(client: Client): Promise<Client> {
+  // After an outage of all nodes driver 4.10 replaces what it knows of a node and forgets to close the old pool, which
+  // then reconnects for ever, even when the client is shut down. `shutdown` is not among its documented methods.
+  client.on('hostRemove', (host: Host & { shutdown?(waitForPending: boolean): Promise<void> }) => void host.shutdown?.(false)?.catch(() => {}))
   try {
     await client.connect()
     return client

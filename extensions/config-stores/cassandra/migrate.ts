@@ -1,5 +1,5 @@
 /**
- * Makes the keyspace and brings its tables up to date, from the files in `migrations/`. Any number of processes may
+ * Makes the keyspace and brings its tables up to date, from its files. Any number of processes may
  * start at once: one at a time changes tables, under a lock that is a row with a time to live, so that the lock of a
  * process that died goes by itself. Every statement may be repeated, so a half-done file is simply done again.
  */
@@ -8,14 +8,19 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { types, type Client } from 'cassandra-driver'
 
-/** Names this store's migrations among those of others in the same keyspace. */
-const STORE = 'config'
 const LOCK_SECONDS = 30
 const LOCK_POLL_MS = 250
 const LOCK_WAIT_MS = 120_000
 const STATEMENT_TIMEOUT_MS = 30_000
 
 const { localQuorum, quorum, serial } = types.consistencies
+
+export interface Migrations {
+  /** Names them among those of other stores in the same keyspace. */
+  readonly store: string
+  /** Holds `001-….cql` and so on, applied in the order of their names. */
+  readonly folder: URL
+}
 
 export interface KeyspaceOptions {
   readonly keyspace: string
@@ -37,28 +42,28 @@ export async function makeKeyspace(client: Client, { keyspace, localDatacenter, 
 }
 
 /** `client` is connected to the keyspace. */
-export async function migrate(client: Client, signal: AbortSignal): Promise<void> {
-  const migrations = readMigrations()
+export async function migrate(client: Client, { store, folder }: Migrations, signal: AbortSignal): Promise<void> {
+  const migrations = readMigrations(folder)
   const latest = migrations.length
-  if (await isCurrent(client, latest)) return
+  if (await isCurrent(client, store, latest)) return
   await change(client, lockTable(client.keyspace))
   const owner = randomUUID()
   const deadline = performance.now() + LOCK_WAIT_MS
   while (!(await takeLock(client, owner))) {
     if (performance.now() > deadline) throw new Error(`waited ${LOCK_WAIT_MS} ms for another process that changes the tables`)
     await sleep(LOCK_POLL_MS, undefined, { signal })
-    if (await isCurrent(client, latest)) return
+    if (await isCurrent(client, store, latest)) return
   }
   try {
     await change(client, 'CREATE TABLE IF NOT EXISTS schema_version (store text, version int, applied_at timestamp, PRIMARY KEY ((store), version))')
-    const applied = await appliedVersion(client)
+    const applied = await appliedVersion(client, store)
     for (const [index, statements] of migrations.entries()) {
       if (index < applied) continue
       for (const statement of statements) {
         await keepLock(client, owner)
         await change(client, statement)
       }
-      const params = [STORE, index + 1, new Date()]
+      const params = [store, index + 1, new Date()]
       await client.execute('INSERT INTO schema_version (store, version, applied_at) VALUES (?, ?, ?)', params, { prepare: true, consistency: quorum })
     }
   } finally {
@@ -66,8 +71,7 @@ export async function migrate(client: Client, signal: AbortSignal): Promise<void
   }
 }
 
-function readMigrations(): string[][] {
-  const folder = new URL('./migrations/', import.meta.url)
+function readMigrations(folder: URL): string[][] {
   const files = readdirSync(folder).filter((file) => file.endsWith('.cql')).toSorted()
   return files.map((file) => {
     const text = readFileSync(new URL(file, folder), 'utf8').replaceAll(/--.*$/gm, '')
@@ -75,15 +79,15 @@ function readMigrations(): string[][] {
   })
 }
 
-async function isCurrent(client: Client, latest: number): Promise<boolean> {
-  const version = await appliedVersion(client)
+async function isCurrent(client: Client, store: string, latest: number): Promise<boolean> {
+  const version = await appliedVersion(client, store)
   if (version > latest) throw new Error(`its tables have version ${version}, this program knows ${latest}: a newer version of the program made them`)
   return version === latest
 }
 
-async function appliedVersion(client: Client): Promise<number> {
+async function appliedVersion(client: Client, store: string): Promise<number> {
   try {
-    const result = await client.execute('SELECT max(version) AS version FROM schema_version WHERE store = ?', [STORE], { prepare: true, consistency: localQuorum })
+    const result = await client.execute('SELECT max(version) AS version FROM schema_version WHERE store = ?', [store], { prepare: true, consistency: localQuorum })
     return Number(result.first()?.version ?? 0)
   } catch (error) {
     if (/table .*does not exist|unconfigured table/i.test(String(error))) return 0
