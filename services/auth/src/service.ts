@@ -1,0 +1,111 @@
+/** Consumers, credentials, key sets and revocations: kept here, looked up from here, and every change told to the edges. */
+import { availableParallelism } from 'node:os'
+import type { Subscription } from '@sluice/buses/bus'
+import { announce, listen } from '@sluice/buses/rpc'
+import * as messages from '@sluice/proto/messages/auth'
+import { subjects } from '@sluice/proto/subjects'
+import type { Health, Service } from '@sluice/service-kit'
+import { createVerifier, type Verifier } from '@sluice/verifier'
+import { ApiKeyChecks } from './credentials/api-key-checks.ts'
+import { ConsumerWrites } from './credentials/consumer-writes.ts'
+import { Answering } from './handlers/answering.ts'
+import { answerApiKey } from './handlers/api-key.ts'
+import { answerChanges } from './handlers/changes.ts'
+import { answerApiKeyCreate, answerConsumerDelete, answerConsumersPut, answerCredentialDelete } from './handlers/consumer-writes.ts'
+import { answerConsumerGet, answerConsumersList } from './handlers/consumers.ts'
+import { answerKeySet, keySetMessage } from './handlers/key-set.ts'
+import { answerSubject } from './handlers/subject.ts'
+import { KeySets } from './keysets/key-sets.ts'
+import { countKeySets } from './keysets/key-set-metrics.ts'
+import type { AuthParts } from './parts.ts'
+import { ChangeAnnouncer } from './revocations/change-announcer.ts'
+import { StoreWatch } from './store-watch.ts'
+
+export type { AuthParts } from './parts.ts'
+
+export function createAuth(parts: AuthParts): Service {
+  return new Auth(parts)
+}
+
+class Auth implements Service {
+  readonly #parts: AuthParts
+  readonly #verifier: Verifier
+  readonly #answering: Answering
+  readonly #announcer: ChangeAnnouncer
+  readonly #keySets: KeySets
+  readonly #checks: ApiKeyChecks
+  readonly #writes: ConsumerWrites
+  readonly #watch: StoreWatch
+  #keySetsHeard: Subscription | undefined
+  #isStarted = false
+
+  constructor(parts: AuthParts) {
+    const { bus, scope, metrics, store, clock } = parts
+    this.#parts = parts
+    this.#verifier = parts.verifier ?? createVerifier({ passwordThreads: Math.min(4, Math.max(1, availableParallelism() - 1)) })
+    this.#answering = new Answering(parts)
+    const announced = metrics.counter('sluice_auth_changes_announced_total', 'Changes to consumers and credentials told to the edges.').with()
+    this.#announcer = new ChangeAnnouncer({ bus, scope, store, onAnnounced: () => announced.add(1), onMalformed: this.#answering.onMalformed })
+    this.#keySets = new KeySets({ clock, ...countKeySets(parts, () => this.#keySets.size, (record) => announce(bus, subjects.authKeySetChanged(scope), messages.KeySetSchema, keySetMessage(scope, record))) })
+    this.#checks = new ApiKeyChecks({ store, scope, clock, verifier: this.#verifier })
+    this.#writes = new ConsumerWrites({ store, scope, clock, verifier: this.#verifier, announcer: this.#announcer })
+    this.#watch = new StoreWatch(store, parts.logger)
+    const waiting = metrics.gauge('sluice_auth_password_queue', 'Argon2id checks that wait or run.').with()
+    metrics.onCollect(() => waiting.set(this.#verifier.load().passwords))
+  }
+
+  async start(): Promise<void> {
+    const { bus, scope } = this.#parts
+    await this.#watch.start()
+    this.#keySetsHeard = listen(bus, subjects.authKeySetChanged(scope), messages.KeySetSchema, (message) => this.#adopt(message), { onMalformed: this.#answering.onMalformed })
+    this.#answerEdges()
+    this.#answerControl()
+    this.#keySets.start()
+    await this.#announcer.start()
+    this.#isStarted = true
+  }
+
+  async stop({ deadlineMs }: { deadlineMs: number }): Promise<void> {
+    this.#isStarted = false
+    await this.#answering.stop(deadlineMs)
+    this.#keySetsHeard?.unsubscribe()
+    this.#keySets.stop()
+    this.#announcer.stop()
+    this.#watch.stop()
+    if (this.#parts.verifier === undefined) await this.#verifier.close()
+  }
+
+  health(): Health {
+    const reasons: string[] = []
+    if (!this.#isStarted) reasons.push('it is not started')
+    if (this.#parts.bus.status !== 'connected') reasons.push('the bus cannot be reached')
+    if (this.#watch.problem !== undefined) reasons.push(this.#watch.problem)
+    return { ready: reasons.length === 0, reasons }
+  }
+
+  #answerEdges(): void {
+    const { scope, store, metrics } = this.#parts
+    const keyChecks = metrics.counter('sluice_auth_key_checks_total', 'API keys that edges asked about, by outcome.', ['outcome'])
+    const on = this.#answering
+    on.on(subjects.authKey, { request: messages.ApiKeyRequestSchema, reply: messages.ApiKeyReplySchema }, (message) => answerApiKey(this.#checks, keyChecks, message))
+    on.on(subjects.authSubject, { request: messages.SubjectRequestSchema, reply: messages.SubjectReplySchema }, (message) => answerSubject(store, scope, message))
+    on.on(subjects.authKeySet, { request: messages.KeySetRequestSchema, reply: messages.KeySetSchema }, (message) => answerKeySet(this.#keySets, scope, message))
+    on.on(subjects.authChanges, { request: messages.CredentialChangesRequestSchema, reply: messages.CredentialChangesReplySchema }, (message) => answerChanges(store, scope, message))
+  }
+
+  #answerControl(): void {
+    const { scope, store } = this.#parts
+    const on = this.#answering
+    const reply = messages.CredentialWriteReplySchema
+    on.on(subjects.consumersList, { request: messages.ConsumersListRequestSchema, reply: messages.ConsumersListReplySchema }, (message) => answerConsumersList(store, scope, message))
+    on.on(subjects.consumerGet, { request: messages.ConsumerGetRequestSchema, reply: messages.ConsumerGetReplySchema }, (message) => answerConsumerGet(store, scope, message))
+    on.on(subjects.consumersPut, { request: messages.ConsumersPutRequestSchema, reply }, (message) => answerConsumersPut(this.#writes, message))
+    on.on(subjects.consumerDelete, { request: messages.ConsumerDeleteRequestSchema, reply }, (message) => answerConsumerDelete(this.#writes, message))
+    on.on(subjects.apiKeyCreate, { request: messages.ApiKeyCreateRequestSchema, reply: messages.ApiKeyCreateReplySchema }, (message) => answerApiKeyCreate(this.#writes, message))
+    on.on(subjects.credentialDelete, { request: messages.CredentialDeleteRequestSchema, reply }, (message) => answerCredentialDelete(this.#writes, message))
+  }
+
+  #adopt({ uri, jwks, digest, fetchedAtMs }: messages.KeySet): void {
+    this.#keySets.adopt({ uri, jwks: Buffer.from(jwks).toString('utf8'), digest, fetchedAtMs })
+  }
+}
