@@ -64,6 +64,7 @@ export function testRelay(name: string, openParent: () => Promise<Bus>): void {
     after(() => bus.drain())
     testWorkerInProcess(() => bus)
     testForkedWorker(() => bus)
+    testStoppedWorker(() => bus)
   })
 }
 
@@ -115,6 +116,20 @@ function testForkedWorker(bus: () => Bus): void {
   })
 }
 
+function testStoppedWorker(bus: () => Bus): void {
+  test('a worker that has stopped reading does not fill the memory of its parent', async (t) => {
+    const scope = `t.${randomUUID()}`
+    const worker = await startWorker(t, bus(), scope)
+    const before = bus().counts.dropped
+    worker.kill('SIGSTOP')
+    for (let megabytes = 0; megabytes < 60; megabytes++) bus().publish(`${scope}.note.large`, new Uint8Array(1_000_000))
+    await waitUntil(() => bus().counts.dropped > before + 10)
+    worker.kill('SIGCONT')
+    const hears = () => bus().request(`${scope}.echo`, bytes('again'), { timeoutMs: 500 }).then((reply) => text(reply) === 'again', () => false)
+    await waitUntil(hears, { timeoutMs: 15_000 })
+  })
+}
+
 async function startWorker(t: TestContext, bus: Bus, scope: string) {
   const env = { ...process.env, NODE_TEST_CONTEXT: undefined }
   const worker = fork(fileURLToPath(import.meta.url), [scope], { serialization: 'advanced', execArgv: [], env })
@@ -130,7 +145,7 @@ async function runWorker(scope: string): Promise<void> {
   const notes: string[] = []
   bus.subscribe(`${scope}.echo`, (message) => message.respond(message.data))
   bus.subscribe(`${scope}.ask`, async (message) => message.respond(await bus.request(`${scope}.parent`, message.data, { timeoutMs: 5000 })))
-  bus.subscribe(`${scope}.note.*`, (message) => void notes.push(text(message.data)))
+  bus.subscribe(`${scope}.note.*`, (message) => void notes.push(text(message.data.subarray(0, 100))))
   bus.subscribe(`${scope}.notes`, (message) => message.respond(bytes(notes.join(','))))
   await bus.flush()
 }

@@ -8,7 +8,8 @@ import { nkeys } from 'nats'
 import type { Bus, BusStatus } from '../bus.ts'
 import { testBus } from '../bus.contract.ts'
 import { bytes, text } from '../bus-network.contract.ts'
-import { testRelay } from '../relay.contract.ts'
+import { channelPair, testRelay } from '../relay.contract.ts'
+import { attachRelay, createRelayedBus } from '../relay.ts'
 import { createNatsBus } from './nats.ts'
 import type { NatsBusSettings } from './schema.ts'
 
@@ -72,6 +73,30 @@ describe('a NATS server that goes and comes back', { skip }, () => {
     }
     assert.deepEqual(statuses, ['connected', 'disconnected', 'connected', 'disconnected', 'connected'])
     assert.equal(bus.counts.reconnects, 2)
+  })
+
+  test('killed and started again: a worker behind the relay is told, and fares as its parent does', async (t) => {
+    const server = await ownServer(t)
+    const { bus } = openBus(t, { urls: [server.url] })
+    await waitUntil(() => bus.status === 'connected')
+    const channel = channelPair()
+    attachRelay(bus, channel.parent)
+    const worker = createRelayedBus(channel.worker)
+    t.after(() => worker.drain(100))
+    const subject = `t.${randomUUID()}`
+    answersEcho(worker, subject)
+    await waitUntil(() => echoes(worker, subject))
+    const began = performance.now()
+    const underWay = worker.request(subject, bytes(''), { timeoutMs: 60_000 }).catch((error: { code: string }) => error.code)
+    await server.kill()
+    await waitUntil(() => worker.status === 'disconnected')
+    await assert.rejects(worker.request(subject, bytes(''), { timeoutMs: 60_000 }), { code: 'dependency.bus_unreachable' })
+    await underWay
+    assert.ok(performance.now() - began < 5000)
+    await server.restart()
+    await waitUntil(() => worker.status === 'connected', { timeoutMs: 10_000 })
+    await waitUntil(() => echoes(worker, subject))
+    assert.equal(worker.counts.reconnects, 1)
   })
 
   test('not there at the start: the bus is made all the same, and works once the server is', async (t) => {
