@@ -38,18 +38,27 @@ interface ResourceWrite extends Authorship {
   readonly name: string
 }
 
+interface ResourcePut extends ResourceWrite {
+  readonly body: Readonly<Record<string, unknown>>
+  readonly create: boolean
+  /** Told whether there was one of that name; again when the change is made on a newer head. */
+  readonly onEdit?: (exists: boolean) => void
+}
+
 /**
  * One resource put in place. With `create`, `config.exists` when there is one of that name. References elsewhere that
  * cannot be read now keep their values: they are not this author's concern.
  */
-export function putOne(checking: Checking, about: ResourceWrite & { body: Readonly<Record<string, unknown>>; create: boolean }): Change {
-  const { kind, name, body, create, ...authorship } = about
+export function putOne(checking: Checking, about: ResourcePut): Change {
+  const { kind, name, body, create, onEdit, ...authorship } = about
   return {
     ...authorship,
     origin: 'api',
     touches: [`${kind}/${name}`],
     edit(head) {
-      if (create && findResource(head, kind, name) !== undefined) throw new SluiceError('config.exists', { detail: `${kind}/${name} exists; PUT replaces it` })
+      const exists = findResource(head, kind, name) !== undefined
+      onEdit?.(exists)
+      if (create && exists) throw new SluiceError('config.exists', { detail: `${kind}/${name} exists; PUT replaces it` })
       return putResource(head, kind, name, body)
     },
     validate: (edited, lastValues) => check(checking, edited, lastValues),

@@ -43,6 +43,8 @@ export interface Committed {
   readonly body: Uint8Array
   /** False: it was so already, and `revision` is the head that says so. */
   readonly isNew: boolean
+  /** When it was committed, or found to be so already; on the monotonic clock. */
+  readonly at: number
   readonly warnings: readonly Warning[]
 }
 
@@ -115,12 +117,12 @@ export class RevisionLine {
     const body = new TextEncoder().encode(canonicalJson(validation.revision satisfies RevisionDocumentInput | undefined))
     const digest = digestOf(body)
     const { warnings } = validation
-    if (head?.record.digest === digest && change.fileDigest === undefined) return { revision: head.record.revision, digest, body, isNew: false, warnings }
+    if (head?.record.digest === digest && change.fileDigest === undefined) return { revision: head.record.revision, digest, body, isNew: false, at: clock.monotonic(), warnings }
     const { author, note, origin, fileDigest = '' } = change
     const expectedHead = head?.record.revision ?? 0
     const outcome = await commitOnce(store, { scope, digest, body, changeId: randomUUID(), author, note, origin, fileDigest, expectedHead, committedAtMs: clock.now() })
     if (outcome.outcome === 'conflict') return undefined
-    const committed = { revision: outcome.revision, digest, body, isNew: true, warnings }
+    const committed = { revision: outcome.revision, digest, body, isNew: true, at: clock.monotonic(), warnings }
     onCommitted(committed)
     return committed
   }

@@ -14,7 +14,7 @@ import type { StoredRevisions } from '../revisions/stored-revisions.ts'
 import { ConnectedTime } from './connected-time.ts'
 import { EdgeMemory } from './edge-memory.ts'
 import { type Edge, EdgeRegistry } from './edge-registry.ts'
-import { credentialGoal, type Receipt, Receipts, revisionGoal } from './receipts.ts'
+import { type Goal, type Receipt, Receipts } from './receipts.ts'
 
 export interface RolloutParts {
   readonly bus: Bus
@@ -48,6 +48,7 @@ export class Rollout {
 
   /** Listens, recalls who was there and asks them to report. Throws `dependency.store_unreachable`. */
   async start(): Promise<void> {
+    if (this.#running.length > 0) return
     const { bus, scope, store } = this.#parts
     await this.#memory.recall()
     await this.#readHead()
@@ -86,14 +87,9 @@ export class Rollout {
     announceConfig(this.#parts.bus, this.#parts.scope, revision)
   }
 
-  /** Until every live edge runs `revision`; `since` is when it was committed, on the monotonic clock. */
-  waitForRevision(revision: number, timeoutMs: number, since: number): Promise<Receipt> {
-    return this.#receipts.wait(revisionGoal(revision), timeoutMs, since)
-  }
-
-  /** Until every live edge has forgotten what changed up to `version`. */
-  waitForCredentials(version: number, timeoutMs: number, since: number): Promise<Receipt> {
-    return this.#receipts.wait(credentialGoal(version), timeoutMs, since)
+  /** Until every live edge has reached the goal; `since` is when the change was made, on the monotonic clock. */
+  waitFor(goal: Goal, timeoutMs: number, since: number): Promise<Receipt> {
+    return this.#receipts.wait(goal, timeoutMs, since)
   }
 
   async #hear(report: EdgeReport) {

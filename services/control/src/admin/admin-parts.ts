@@ -1,0 +1,29 @@
+import type { ConfigStore } from '@sluice/config-stores/config-store'
+import type { Clock, Logger } from '@sluice/service-kit'
+import type { Consumers } from '../peers/consumers.ts'
+import type { Endpoints } from '../peers/endpoints.ts'
+import type { Limits } from '../peers/limits.ts'
+import type { Usage } from '../peers/usage.ts'
+import type { Checking } from '../revisions/changes.ts'
+import type { RevisionLine } from '../revisions/revision-line.ts'
+import type { Rollout } from '../rollout/rollout.ts'
+import type { Tokens } from './access.ts'
+
+/** What the admin API's routes work on. */
+export interface AdminParts {
+  readonly scope: string
+  readonly store: ConfigStore
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly tokens: Tokens
+  readonly line: RevisionLine
+  readonly rollout: Rollout
+  /** How what is sent here is checked: relative paths start in the data directory. */
+  readonly checking: Checking
+  readonly consumers: Consumers
+  readonly endpoints: Endpoints
+  readonly usage: Usage
+  readonly limits: Limits
+  /** The part of `/v1/status` that is not the admin API's own. */
+  readonly status: () => Record<string, unknown>
+}

@@ -1,0 +1,21 @@
+/** Configurations are stored with sorted keys; people read names and matches first. */
+const order = ['version', 'name', 'listeners', 'telemetry', 'trustedProxies', 'upstreams', 'routes', 'match', 'upstream', 'rewrite', 'endpoints', 'discovery', 'url', 'groups', 'policies', 'consumers', 'credentials']
+const placeOf = new Map(order.map((key, index) => [key, index]))
+
+/** The document and its resources with their keys in the order of the interface; deeper settings stay as they are. */
+export function inReadingOrder(document: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const ordered = sortKeys(document)
+  for (const [key, value] of Object.entries(ordered)) {
+    if (Array.isArray(value)) ordered[key] = value.map((item: unknown) => (isMap(item) ? sortKeys(item) : item))
+  }
+  return ordered
+}
+
+function sortKeys(map: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const place = (key: string) => placeOf.get(key) ?? order.length
+  return Object.fromEntries(Object.entries(map).sort(([a], [b]) => place(a) - place(b)))
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

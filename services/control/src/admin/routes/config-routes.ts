@@ -1,0 +1,66 @@
+/** The whole configuration: what `sluice export`, `diff` and `apply` work on. */
+import type { FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { stringify } from 'yaml'
+import { gatewayConfig } from '@sluice/proto/config'
+import { replaceConfig } from '../../revisions/changes.ts'
+import type { Change } from '../../revisions/revision-line.ts'
+import { putConsumers } from '../../peers/put-consumers.ts'
+import { pointerOf } from '../../validation/problem.ts'
+import type { Validation } from '../../validation/validate.ts'
+import type { AdminParts } from '../admin-parts.ts'
+import { maxConfigBytes } from '../bodies.ts'
+import { inReadingOrder } from '../config-order.ts'
+import type { AdminApp } from '../fastify-types.ts'
+import { ifMatchHeaders, revisionOfIfMatch, waitQuery } from '../parameters.ts'
+import { answerRevision, markTrial, revisionAnswer } from '../write-answers.ts'
+
+const truth = z.enum(['true', 'false']).default('false').transform((value) => value === 'true')
+const getQuery = z.object({ consumers: z.enum(['true', 'false']).default('true').transform((value) => value === 'true').describe('Whether consumers are in it; auth is asked for them.') })
+const putQuery = waitQuery.extend({ dryRun: truth.describe('Check and compare, change nothing.') })
+const settingChange = z.object({ pointer: z.string(), before: z.unknown().optional(), after: z.unknown().optional() })
+export const differencesSchema = z.array(z.object({ resource: z.string(), change: z.enum(['added', 'removed', 'changed']), settings: z.array(settingChange).optional() }))
+const dryRunAnswer = z.object({ revision: z.number().describe('The head that was compared.'), differences: differencesSchema, warnings: z.array(z.object({ pointer: z.string(), message: z.string() })) })
+
+export function addConfigRoutes(app: AdminApp, parts: AdminParts): void {
+  const tags = ['config']
+  app.get('/v1/config', { schema: { tags, summary: 'The whole configuration, as a file would hold it', querystring: getQuery, response: { 200: z.looseObject({}) } } }, async (request, reply) => {
+    const head = await parts.line.stored.head()
+    const consumers = request.query.consumers ? await allConsumers(parts) : []
+    const config = inReadingOrder({ ...(head?.document ?? { version: 1 }), ...(consumers.length === 0 ? {} : { consumers }) })
+    reply.header('etag', `"${head?.record.revision ?? 0}"`)
+    if (!/\byaml\b/.test(request.headers.accept ?? '')) return reply.send(config)
+    return reply.type('application/yaml').send(stringify(config, { lineWidth: 0, aliasDuplicateObjects: false }) as never)
+  })
+  const schema = { tags, summary: 'Replace the whole configuration; consumers in it are added or updated', querystring: putQuery, headers: ifMatchHeaders, body: gatewayConfig, response: { 200: z.union([revisionAnswer, dryRunAnswer]), 202: revisionAnswer } }
+  app.put('/v1/config', { schema, bodyLimit: maxConfigBytes }, async (request, reply) => {
+    if (request.query.dryRun) {
+      markTrial(request)
+      return reply.send(await compare(parts, changeOf(parts, request)))
+    }
+    let credentials: number | undefined
+    const prepare = async (validation: Validation) => {
+      credentials = await putConsumers(parts.consumers, validation.consumers ?? [])
+    }
+    const committed = await parts.line.commit({ ...changeOf(parts, request), prepare })
+    return answerRevision(parts, reply, { committed, wait: request.query, status: 200, credentials })
+  })
+}
+
+function changeOf(parts: AdminParts, request: FastifyRequest<{ Headers: z.output<typeof ifMatchHeaders> }>): Change {
+  const ifMatch = revisionOfIfMatch(request.headers['if-match'])
+  return replaceConfig(parts.checking, request.body, { author: request.role ?? '', note: 'PUT config', origin: 'api', ifMatch })
+}
+
+async function compare(parts: AdminParts, change: Change): Promise<z.output<typeof dryRunAnswer>> {
+  const { head, differences, validation } = await parts.line.preview(change)
+  const consumers = await parts.consumers.differences(validation.consumers ?? [])
+  const warnings = validation.warnings.map(({ path, message }) => ({ pointer: pointerOf(path), message }))
+  return { revision: head, differences: [...differences, ...consumers] as z.output<typeof differencesSchema>, warnings }
+}
+
+async function allConsumers(parts: AdminParts): Promise<unknown[]> {
+  const found: unknown[] = []
+  for await (const consumer of parts.consumers.all()) found.push(consumer)
+  return found
+}

@@ -1,0 +1,33 @@
+/** How things stand, and who did what. */
+import { version } from '@sluice/service-kit'
+import { z } from 'zod'
+import type { AdminParts } from '../admin-parts.ts'
+import type { AdminApp } from '../fastify-types.ts'
+import { pageQuery, pageSchema } from '../parameters.ts'
+import { describeRecord } from './revision-routes.ts'
+
+const auditQuery = pageQuery.extend({ cursor: z.coerce.number().int().min(1).optional().describe('`next` of the page before.') })
+const entry = z.object({ at: z.string(), actor: z.string(), action: z.string(), outcome: z.string() })
+
+export function addStatusRoutes(app: AdminApp, parts: AdminParts): void {
+  const { scope, store, rollout, line } = parts
+  app.get('/v1/status', { schema: { tags: ['status'], summary: 'Head, edges, config file, bus and store', response: { 200: z.looseObject({}) } } }, async () => {
+    const head = await line.stored.head()
+    const edges = rollout.edges()
+    const count = (state: string) => edges.filter((edge) => edge.state === state).length
+    const atHead = edges.filter((edge) => edge.state === 'live' && edge.revision >= (head?.record.revision ?? 0)).length
+    return {
+      version,
+      scope,
+      head: head === undefined ? null : describeRecord(head.record),
+      edges: { live: count('live'), leaving: count('leaving'), missing: count('missing'), atHead },
+      ...parts.status(),
+    }
+  })
+  app.get('/v1/audit', { schema: { tags: ['audit'], summary: 'Who changed what, newest first', querystring: auditQuery, response: { 200: pageSchema(entry) } } }, async (request) => {
+    const { limit, cursor } = request.query
+    const entries = await store.listAudit(scope, { limit, ...(cursor === undefined ? {} : { beforeMs: cursor }) })
+    const items = entries.map(({ atMs, actor, action, outcome }) => ({ at: new Date(atMs).toISOString(), actor, action, outcome }))
+    return { items, next: entries.length === limit ? String(entries.at(-1)!.atMs) : null }
+  })
+}

@@ -1,0 +1,30 @@
+import type { Cell, HistogramCell, MetricsRegistry } from '@sluice/service-kit'
+import type { Rollout } from './rollout/rollout.ts'
+
+const propagationBounds = [0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30]
+
+/** What `/metrics` shows of control. */
+export class ControlMetrics {
+  readonly #commits: Cell
+  readonly #propagation: HistogramCell
+
+  constructor(metrics: MetricsRegistry, rollout: Rollout) {
+    this.#commits = metrics.counter('sluice_control_commits_total', 'Revisions committed by this control').with()
+    this.#propagation = metrics.histogram('sluice_control_propagation_seconds', 'From the commit of a revision until every live edge ran it', propagationBounds).with()
+    const head = metrics.gauge('sluice_control_head_revision', 'The newest revision known to control', [], 'max').with()
+    const edges = metrics.gauge('sluice_control_edges', 'Edges by state', ['state'])
+    metrics.onCollect(() => {
+      head.set(rollout.head()?.revision ?? 0)
+      const states = rollout.edges().map((edge) => edge.state)
+      for (const state of ['live', 'leaving', 'missing'] as const) edges.with(state).set(states.filter((one) => one === state).length)
+    })
+  }
+
+  countCommit(): void {
+    this.#commits.add(1)
+  }
+
+  observePropagation(ms: number): void {
+    this.#propagation.observe(ms / 1000)
+  }
+}

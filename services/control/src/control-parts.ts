@@ -1,0 +1,34 @@
+import type { Bus } from '@sluice/buses/bus'
+import type { ConfigStore } from '@sluice/config-stores/config-store'
+import type { Clock, Logger, MetricsRegistry, Service } from '@sluice/service-kit'
+import type { AdminAddress } from './admin/admin-server.ts'
+
+export interface ControlParts {
+  readonly bus: Bus
+  readonly scope: string
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly metrics: MetricsRegistry
+  /** Stays its owner's: control does not close it. */
+  readonly store: ConfigStore
+  readonly admin: AdminAddress
+  /** Left out: the one in `<data-dir>/admin-token`, made when there is none. */
+  readonly adminToken?: string
+  /** What edges send that pull the head over HTTP; left out, none may. */
+  readonly controlToken?: string
+  readonly dataDirectory: string
+  /** A file, or a folder of them, that is applied at start and on save. */
+  readonly configFile?: string
+  /** Where `env:` references are looked up. */
+  readonly environment: Readonly<NodeJS.ProcessEnv>
+}
+
+export interface Control extends Service {
+  /**
+   * Resolves once the admin API listens. Rejects with a `ConfigFileError` when the config file has problems, before
+   * anything listens, and with one line when the address is taken. Bus and store may be away: `health` says so.
+   */
+  start(): Promise<void>
+  /** Where the admin API listens, with the port that it was given. */
+  adminUrl(): string
+}

@@ -1,0 +1,34 @@
+import { mkdir } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { busNamed } from '@sluice/buses'
+import { openConfigStore } from '@sluice/config-stores'
+import { defaultScope } from '@sluice/proto/subjects'
+import { natsBusSettings, runServiceProcess } from '@sluice/service-kit'
+import { createControl } from './service.ts'
+import { adminTlsOf, controlSettings, storeSettingsOf } from './settings.ts'
+
+/** Control of the distributed mode: `sluice service control`. */
+export function main(): Promise<void> {
+  return runServiceProcess({
+    name: 'control',
+    settings: controlSettings,
+    doors: (settings) => (adminTlsOf(settings) === undefined ? [{ setting: 'SLUICE_ADMIN_ADDRESS', url: settings.adminAddress }] : []),
+    openBus: async (settings) => (await busNamed('nats').load()).createNatsBus(natsBusSettings(settings, 'control')),
+    async create(settings, parts) {
+      const dataDirectory = resolve(settings.dataDir)
+      await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
+      const store = await openConfigStore(settings.store, storeSettingsOf(settings, dataDirectory), { clock: parts.clock, onWarning: (message) => parts.logger.warn(message) })
+      const control = createControl({
+        ...parts,
+        scope: defaultScope,
+        store,
+        admin: { address: settings.adminAddress, setting: 'SLUICE_ADMIN_ADDRESS', tls: adminTlsOf(settings) },
+        dataDirectory,
+        environment: process.env,
+        ...(settings.adminToken === undefined ? {} : { adminToken: settings.adminToken }),
+        ...(settings.controlToken === undefined ? {} : { controlToken: settings.controlToken }),
+      })
+      return { service: control, close: () => store.close() }
+    },
+  })
+}

@@ -1,0 +1,149 @@
+/** Consumers and credentials as auth keeps them: read, compared and written over the bus. */
+import type { Bus } from '@sluice/buses/bus'
+import { SluiceError } from '@sluice/errors'
+import { canonicalJson, consumer as consumerSchema } from '@sluice/proto/config'
+import {
+  ApiKeyCreateReplySchema, ApiKeyCreateRequestSchema, ConsumerDeleteRequestSchema, ConsumerGetReplySchema, ConsumerGetRequestSchema,
+  ConsumersListReplySchema, ConsumersListRequestSchema, ConsumersPutRequestSchema, CredentialDeleteRequestSchema, CredentialWriteReplySchema,
+} from '@sluice/proto/messages/auth'
+import { subjects } from '@sluice/proto/subjects'
+import { compareResources, type Difference } from '../revisions/differences.ts'
+import type { Resource } from '../revisions/resources.ts'
+import type { ConsumerInput } from '../validation/validate.ts'
+import { callPeer, peers } from './peer-call.ts'
+
+export interface ConsumersPage {
+  readonly items: readonly Resource[]
+  readonly version: number
+}
+
+interface PutOptions {
+  readonly createOnly: boolean
+  /** Credentials that the API made stay although the resource does not name them. */
+  readonly keepUnnamed: boolean
+}
+
+/** One message on the bus takes 1 MiB. */
+const maxPartBytes = 512 * 1024
+const parallelReads = 16
+
+/** Every call throws `dependency.auth_unreachable` when auth is away. */
+export class Consumers {
+  readonly #bus: Bus
+  readonly #scope: string
+
+  constructor(bus: Bus, scope: string) {
+    this.#bus = bus
+    this.#scope = scope
+  }
+
+  /** By name, those after `afterName`. */
+  async list(afterName: string, limit: number): Promise<ConsumersPage> {
+    const types = { request: ConsumersListRequestSchema, reply: ConsumersListReplySchema }
+    const reply = await callPeer(this.#bus, peers.auth, subjects.consumersList(this.#scope), types, { scope: this.#scope, afterName, limit })
+    return { items: reply.consumersJson.map((json) => JSON.parse(json) as Resource), version: reply.version }
+  }
+
+  /** All of them, in parts of 500. */
+  async *all(): AsyncGenerator<Resource> {
+    for (let after = '', isMore = true; isMore; ) {
+      const { items } = await this.list(after, 500)
+      yield* items
+      after = items.at(-1)?.name ?? ''
+      isMore = items.length > 0
+    }
+  }
+
+  async get(name: string): Promise<{ consumer: Resource | undefined; version: number }> {
+    const types = { request: ConsumerGetRequestSchema, reply: ConsumerGetReplySchema }
+    const { consumerJson, version } = await callPeer(this.#bus, peers.auth, subjects.consumerGet(this.#scope), types, { scope: this.#scope, name })
+    return { consumer: consumerJson === '' ? undefined : (JSON.parse(consumerJson) as Resource), version }
+  }
+
+  /** Adds or replaces; the version after the last. Throws `config.exists` when `createOnly` finds one. */
+  async put(consumers: readonly ConsumerInput[], { createOnly, keepUnnamed }: PutOptions): Promise<number> {
+    const types = { request: ConsumersPutRequestSchema, reply: CredentialWriteReplySchema }
+    let version = 0
+    for (const consumersJson of inParts(consumers)) {
+      const message = { scope: this.#scope, consumersJson, createOnly, keepUnnamedCredentials: keepUnnamed }
+      const reply = await callPeer(this.#bus, peers.auth, subjects.consumersPut(this.#scope), types, message)
+      if (reply.existing.length > 0) throw new SluiceError('config.exists', { detail: `The consumer "${reply.existing.join('", "')}" exists; PUT replaces it` })
+      version = reply.version
+    }
+    return version
+  }
+
+  /** The new version; throws `config.not_found`. */
+  async delete(name: string): Promise<number> {
+    const types = { request: ConsumerDeleteRequestSchema, reply: CredentialWriteReplySchema }
+    const reply = await callPeer(this.#bus, peers.auth, subjects.consumerDelete(this.#scope), types, { scope: this.#scope, name })
+    if (reply.missing) throw noConsumer(name)
+    return reply.version
+  }
+
+  /** A new API key of the consumer; the key is told here and never again. `expiresAtMs` 0: never. */
+  createKey(consumer: string, expiresAtMs: number): Promise<{ id: string; key: string; version: number }> {
+    const types = { request: ApiKeyCreateRequestSchema, reply: ApiKeyCreateReplySchema }
+    return callPeer(this.#bus, peers.auth, subjects.apiKeyCreate(this.#scope), types, { scope: this.#scope, consumer, expiresAtMs })
+  }
+
+  /** The new version; throws `config.not_found`. */
+  async deleteCredential(consumer: string, credentialId: string): Promise<number> {
+    const types = { request: CredentialDeleteRequestSchema, reply: CredentialWriteReplySchema }
+    const reply = await callPeer(this.#bus, peers.auth, subjects.credentialDelete(this.#scope), types, { scope: this.#scope, consumer, credentialId })
+    if (reply.missing) throw new SluiceError('config.not_found', { detail: `The consumer "${consumer}" has no credential "${credentialId}"` })
+    return reply.version
+  }
+
+  /** What putting these would change; credentials that they do not name stay and are no difference. */
+  async differences(consumers: readonly ConsumerInput[]): Promise<Difference[]> {
+    const found: Difference[][] = []
+    for (let start = 0; start < consumers.length; start += parallelReads) {
+      found.push(...(await Promise.all(consumers.slice(start, start + parallelReads).map((consumer) => this.#difference(consumer)))))
+    }
+    return found.flat()
+  }
+
+  async #difference(consumer: ConsumerInput): Promise<Difference[]> {
+    const { consumer: stored } = await this.get(consumer.name)
+    const wanted = comparable(consumer)
+    if (stored === undefined) return compareResources('consumers', [], [wanted])
+    const known = comparable(stored as ConsumerInput)
+    const named = new Set(wanted.credentials.map(canonicalJson))
+    const credentials = known.credentials.filter((credential) => named.has(canonicalJson(credential)))
+    return compareResources('consumers', [{ ...known, credentials }], [wanted])
+  }
+}
+
+export function noConsumer(name: string): SluiceError {
+  return new SluiceError('config.not_found', { detail: `There is no consumer "${name}"` })
+}
+
+/** With defaults in place and credentials in one order, so that equal consumers are equal texts. */
+function comparable(written: ConsumerInput): Resource & { credentials: unknown[] } {
+  const { labels, owner, ...consumer } = consumerSchema.parse(written)
+  const credentials = consumer.credentials.map((credential) => {
+    if (!('apiKey' in credential) || credential.apiKey.expiresAt === undefined) return credential
+    return { apiKey: { ...credential.apiKey, expiresAt: new Date(credential.apiKey.expiresAt).toISOString() } }
+  })
+  const marks = { ...(labels !== undefined && Object.keys(labels).length > 0 && { labels }), ...(owner !== undefined && owner !== '' && { owner }) }
+  const sorted = credentials.sort((a, b) => (canonicalJson(a) < canonicalJson(b) ? -1 : 1))
+  return { ...consumer, groups: [...consumer.groups].sort(), ...marks, credentials: sorted }
+}
+
+function* inParts(consumers: readonly ConsumerInput[]): Generator<string[]> {
+  let part: string[] = []
+  let bytes = 0
+  for (const consumer of consumers) {
+    const json = JSON.stringify(consumer)
+    const size = Buffer.byteLength(json)
+    if (part.length > 0 && bytes + size > maxPartBytes) {
+      yield part
+      part = []
+      bytes = 0
+    }
+    part.push(json)
+    bytes += size
+  }
+  if (part.length > 0) yield part
+}

@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs'
+import { distributedSettings, parseAddress, SettingsError, storeSettings } from '@sluice/service-kit'
+import { z } from 'zod'
+
+const path = z.string().min(1)
+
+/** Everything a control process reads from its environment. */
+export const controlSettings = distributedSettings(9105).extend({
+  ...storeSettings,
+  store: storeSettings.store.refine((store) => store !== 'postgres', 'postgres is not built yet; expected embedded or cassandra'),
+  adminAddress: z.string().refine(isAddress, 'expected an address such as 127.0.0.1:8001, :8001 or unix:PATH').default('127.0.0.1:8001'),
+  adminToken: z.string().min(16, 'expected at least 16 characters').optional(),
+  adminCert: path.optional(),
+  adminKey: path.optional(),
+  controlToken: z.string().min(16, 'expected at least 16 characters').optional(),
+})
+
+export type ControlSettings = z.output<typeof controlSettings>
+
+function isAddress(text: string): boolean {
+  try {
+    parseAddress(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The admin API's certificate and key (PEM); undefined when neither is set. Throws a `SettingsError`. */
+export function adminTlsOf({ adminCert, adminKey }: ControlSettings): { cert: string; key: string } | undefined {
+  if (adminCert === undefined && adminKey === undefined) return undefined
+  if (adminCert === undefined || adminKey === undefined) throw new SettingsError(['SLUICE_ADMIN_CERT and SLUICE_ADMIN_KEY go together'])
+  return { cert: readPem('SLUICE_ADMIN_CERT', adminCert), key: readPem('SLUICE_ADMIN_KEY', adminKey) }
+}
+
+function readPem(setting: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new SettingsError([`${setting}: ${file} cannot be read (${(error as NodeJS.ErrnoException).code})`])
+  }
+}
+
+/** What the store of the settings is opened with. */
+export function storeSettingsOf(settings: ControlSettings, dataDirectory: string): object {
+  if (settings.store === 'embedded') return { directory: dataDirectory }
+  const given = {
+    contactPoints: settings.cassandraContactPoints,
+    localDatacenter: settings.cassandraDatacenter,
+    keyspace: settings.cassandraKeyspace,
+    user: settings.cassandraUser,
+    password: settings.cassandraPassword,
+    ca: settings.cassandraCa,
+    replication: settings.cassandraReplication,
+  }
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+}
