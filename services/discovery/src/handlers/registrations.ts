@@ -33,7 +33,7 @@ export class RegistrationHandlers {
     return { existed }
   }
 
-  /** What another instance of discovery has taken; its own word comes back, too, and changes nothing. */
+  /** What another instance of discovery has taken. Its own word comes back, too, soon enough to make no difference. */
   hear({ registered, deregistered }: RegistrationChange): void {
     if (registered !== undefined) this.#registry.register(readRegistration(registered))
     if (deregistered !== undefined) this.#registry.deregister(deregistered.service, deregistered.id)
