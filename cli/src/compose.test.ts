@@ -50,7 +50,7 @@ for (const [name, { environment = {} }] of ours) {
   })
 
   test(`the settings of ${name} in docker-compose.yml are accepted`, async () => {
-    const values = Object.entries(environment).map(([variable, value]) => [variable, value.startsWith('${') ? 'a-token' : value])
+    const values = Object.entries(environment).map(([variable, value]) => [variable, value.startsWith('${') ? 'a-token-of-many-letters' : value])
     const settings = readSettings(await shapeOf(name), Object.fromEntries(values) as NodeJS.ProcessEnv)
     assert.equal((settings as { natsUrl?: unknown }).natsUrl?.toString(), 'nats://nats:4222')
   })

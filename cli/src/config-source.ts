@@ -3,6 +3,7 @@ import { formatProblem, loadConfigFile, type ConfigFile } from '@sluice/control/
 import type { AdminProblem } from './admin-client.ts'
 import { pathOf, type CommandContext } from './command.ts'
 import { Failure } from './failure.ts'
+import type { Warning } from './receipt.ts'
 
 const defaultConfig = 'gateway.yaml'
 
@@ -24,6 +25,12 @@ export function problemInFile(file: ConfigFile): (problem: AdminProblem) => stri
     const { file: name, line, column } = file.locate(pathOfPointer(pointer))
     return `${name}:${line}:${column}: ${message}`
   }
+}
+
+/** Says on stderr what the admin API found doubtful in the sent file, with its place. */
+export function tellWarnings(context: CommandContext, file: ConfigFile, warnings: readonly Warning[] = []): void {
+  const describe = problemInFile(file)
+  for (const warning of warnings) context.surroundings.err(`warning: ${describe(warning)}\n`)
 }
 
 /** The keys and indexes of a JSON Pointer (RFC 6901). */

@@ -11,6 +11,13 @@ export interface Receipt {
     readonly refused?: readonly { readonly edge: string; readonly code: string; readonly detail: string }[]
   }
   readonly propagationMs?: number
+  readonly warnings?: readonly Warning[]
+}
+
+/** Something doubtful that is no problem, such as a route that never matches. */
+export interface Warning {
+  readonly pointer: string
+  readonly message: string
 }
 
 /** How long a write is waited for: `query` for the admin API, and a little more for its answer. */

@@ -21,9 +21,10 @@ export const addApply: AddCommand = (program, context) => {
 async function applyConfig(context: CommandContext, options: Options): Promise<void> {
   if (options.owner !== undefined) throw new Failure('"sluice apply --owner" is not built yet')
   const wait = waitFor(secondsOfWait(options.wait))
-  const { problemInFile, readConfig } = await import('../config-source.ts')
+  const { problemInFile, readConfig, tellWarnings } = await import('../config-source.ts')
   const file = await readConfig(context, options.config)
   const location = await locateAdmin(context, options)
   const { body } = await callAdmin<Receipt>(location, '/v1/config', { method: 'PUT', body: file.input, describeProblem: problemInFile(file), ...wait })
+  if (options.json !== true) tellWarnings(context, file, body.warnings)
   answerReceipt(context, options.json, body)
 }

@@ -2,9 +2,15 @@ import { callAdmin } from '../admin-client.ts'
 import { addLocationOptions, locateAdmin, type LocationOptions } from '../admin-location.ts'
 import { answer, exitCodes, type AddCommand, type CommandContext } from '../command.ts'
 import { describeDifferences, type Difference } from '../differences.ts'
+import type { Warning } from '../receipt.ts'
 
 interface Options extends LocationOptions {
   readonly json?: true
+}
+
+interface DryRun {
+  readonly differences: readonly Difference[]
+  readonly warnings?: readonly Warning[]
 }
 
 /** `sluice diff`: what `apply` would change. Exit code 2 when that is anything. */
@@ -15,15 +21,16 @@ export const addDiff: AddCommand = (program, context) => {
 }
 
 async function diffConfig(context: CommandContext, options: Options): Promise<void> {
-  const { problemInFile, readConfig } = await import('../config-source.ts')
+  const { problemInFile, readConfig, tellWarnings } = await import('../config-source.ts')
   const file = await readConfig(context, options.config)
   const location = await locateAdmin(context, options)
-  const { body } = await callAdmin<{ differences: readonly Difference[] }>(location, '/v1/config', {
+  const { body } = await callAdmin<DryRun>(location, '/v1/config', {
     method: 'PUT',
     query: { dryRun: 'true' },
     body: file.input,
     describeProblem: problemInFile(file),
   })
+  if (options.json !== true) tellWarnings(context, file, body.warnings)
   answer(context, options.json, body, ({ differences }) => (differences.length === 0 ? 'no differences' : describeDifferences(differences)))
   context.finish(body.differences.length === 0 ? exitCodes.fine : exitCodes.differences)
 }

@@ -28,7 +28,8 @@ export interface AllInOneParts {
   /** Running exchanges may take this long after `stop`. */
   readonly drainSeconds: number
   readonly environment: Readonly<NodeJS.ProcessEnv>
-  readonly logger: Logger
+  /** The logger of a service, or of the whole under the name `sluice`. */
+  readonly loggerOf: (service: string) => Logger
 }
 
 export interface ServedAddresses {
@@ -65,9 +66,11 @@ class Gateway implements AllInOne {
   private readonly stopRequest = Promise.withResolvers<undefined>()
   private starting: Promise<ServedAddresses | undefined> | undefined
   private isStopping = false
+  private readonly logger: Logger
 
   constructor(parts: AllInOneParts) {
     this.parts = parts
+    this.logger = parts.loggerOf('sluice')
   }
 
   async start(): Promise<ServedAddresses | undefined> {
@@ -75,7 +78,7 @@ class Gateway implements AllInOne {
     try {
       return await this.starting
     } catch (error) {
-      await this.teardown.run(0, leastCloseMs, this.parts.logger)
+      await this.teardown.run(0, leastCloseMs, this.logger)
       throw error
     }
   }
@@ -84,7 +87,7 @@ class Gateway implements AllInOne {
     this.isStopping = true
     this.stopRequest.resolve(undefined)
     await this.starting?.catch(() => undefined)
-    await this.teardown.run(this.parts.drainSeconds * 1000, leastCloseMs, this.parts.logger)
+    await this.teardown.run(this.parts.drainSeconds * 1000, leastCloseMs, this.logger)
   }
 
   health(): Health {
@@ -115,7 +118,7 @@ class Gateway implements AllInOne {
 
   private async openBus(): Promise<Bus> {
     const { createLocalBus } = await busNamed('local').load()
-    const bus = createLocalBus({}, { onHandlerError: (subject, error) => this.parts.logger.error({ err: error, subject }, 'a handler of the bus failed') })
+    const bus = createLocalBus({}, { onHandlerError: (subject, error) => this.logger.error({ err: error, subject }, 'a handler of the bus failed') })
     this.teardown.add('bus', (remainingMs) => bus.drain(remainingMs))
     return bus
   }
@@ -137,7 +140,7 @@ class Gateway implements AllInOne {
   private common(name: string, bus: Bus) {
     const metrics = new MetricsRegistry()
     this.registries.set(name, metrics)
-    return { bus, scope: defaultScope, logger: this.parts.logger.child({ service: name }), clock: systemClock, metrics }
+    return { bus, scope: defaultScope, logger: this.parts.loggerOf(name), clock: systemClock, metrics }
   }
 
   private async run(name: string, service: Service): Promise<void> {
@@ -209,6 +212,6 @@ class Gateway implements AllInOne {
   }
 
   private storeParts() {
-    return { clock: systemClock, onWarning: (message: string) => this.parts.logger.warn(message) }
+    return { clock: systemClock, onWarning: (message: string) => this.logger.warn(message) }
   }
 }

@@ -41,16 +41,16 @@ export async function runAllInOne(options: RunOptions): Promise<never> {
 
 async function run(options: RunOptions, environment: Readonly<NodeJS.ProcessEnv>): Promise<never> {
   const { logLevel } = readSettings(allInOneSettings, environment)
-  const logger = createLogger('sluice', { level: environment['SLUICE_LOG_LEVEL'] === undefined ? (options.logLevel ?? logLevel) : logLevel })
+  const level = environment['SLUICE_LOG_LEVEL'] ? logLevel : (options.logLevel ?? logLevel)
   const gateway = createAllInOne({
     configFile: options.configFile,
     workers: options.workers ?? Math.max(1, availableParallelism() - 1),
     dataDirectory: resolve(options.dataDirectory ?? dataDirectoryFor(options.configFile ?? 'gateway.yaml')),
     drainSeconds: options.drainSeconds ?? 30,
     environment,
-    logger,
+    loggerOf: (service) => createLogger(service, { level }),
   })
-  const stopped = runUntilSignal({ stop: () => stopBoth(gateway, options.alongside) }, logger)
+  const stopped = runUntilSignal({ stop: () => stopBoth(gateway, options.alongside) }, createLogger('sluice', { level }))
   const addresses = await gateway.start()
   if (addresses === undefined) return stopped
   process.stdout.write(`ready in ${Math.round(performance.now())} ms: ${addresses.traffic.join(' ')} admin ${addresses.admin}\n`)
