@@ -3,10 +3,11 @@ import { balancers } from '@sluice/balancers'
 import { createRelayedBus, ipcChannel } from '@sluice/buses/relay'
 import { countersNamed } from '@sluice/counters'
 import { catalogue as policyCatalogue } from '@sluice/policies'
+import type { RevisionDocument } from '@sluice/proto/config'
 import type { Logger } from '@sluice/service-kit'
 import { MetricsRegistry, oncePerMinute, systemClock } from '@sluice/service-kit'
 import { createVerifier } from '@sluice/verifier'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { UpstreamRegistry } from './balancer/upstream-registry.ts'
 import { compileSnapshot, parseDocument, SnapshotRefused, type CompileParts } from './compile-snapshot.ts'
 import type { CompiledSnapshot } from './compiled-snapshot.ts'
@@ -119,6 +120,7 @@ export class EdgeWorker {
       onExchange: (client) => pipeline.begin(client),
       onConnections: (change) => telemetry.connectionsActive.add(change),
       requestId: newRequestId,
+      addressSetting: settings.listenHttp === undefined ? 'listeners.http.address' : 'SLUICE_LISTEN_HTTP',
     }, settings.engine)
     this.deadlines.start()
     return { settings, compile, identity, telemetry, listeners, pools }
@@ -164,8 +166,8 @@ export class EdgeWorker {
   }
 
   private async adopt({ revision, digest, document }: DocumentMessage): Promise<void> {
-    const { compile, listeners, telemetry, identity, pools } = this.running!
-    const parsed = parseDocument(document)
+    const { compile, listeners, telemetry, identity, pools, settings } = this.running!
+    const parsed = listeningAt(settings.listenHttp, parseDocument(document))
     const snapshot = compileSnapshot({ revision, digest }, parsed, compile)
     if (this.mayListen) await listeners.open(snapshot.listeners)
     await identity.warm(keySetsIn(document))
@@ -182,7 +184,7 @@ export class EdgeWorker {
     const wanted = JSON.stringify(settings ?? null)
     if (wanted === this.accessLogSettings) return
     const warn = oncePerMinute((key, times) => this.parts.logger.warn({ problem: key, times }, 'access log lines cannot be written'))
-    const resolved = settings?.file === undefined ? settings : { ...settings, file: join(worker.baseDirectory, settings.file) }
+    const resolved = settings?.file === undefined ? settings : { ...settings, file: resolve(worker.baseDirectory, settings.file) }
     await telemetry.useExporter(await openAccessLog(resolved, { onError: (error) => warn(String(error)) }))
     this.accessLogSettings = wanted
   }
@@ -204,6 +206,13 @@ export class EdgeWorker {
 
 async function loadBalancers() {
   return new Map(await Promise.all(balancers.map(async (entry) => [entry.name, await entry.load()] as const)))
+}
+
+/** `SLUICE_LISTEN_HTTP` moves the address of an edge and nothing else: a listener that is switched off stays off. */
+function listeningAt(address: string | undefined, document: RevisionDocument): RevisionDocument {
+  const { http } = document.listeners
+  if (address === undefined || http === false) return document
+  return { ...document, listeners: { ...document.listeners, http: { ...http, address } } }
 }
 
 function refusalOf(error: unknown): Refusal {

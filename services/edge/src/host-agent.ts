@@ -38,6 +38,8 @@ export interface EdgeParts {
   readonly counting: { readonly counters: Counters } | { readonly redis: Readonly<Record<string, unknown>> }
   /** Who speaks HTTP/1.1 [own]. */
   readonly engine?: 'node' | 'own'
+  /** Where this edge listens instead of at `listeners.http.address`. */
+  readonly listenHttp?: string
   /** The head document when the bus is away. */
   readonly fetchFallback?: Parameters<typeof followConfig>[1]['fetchFallback']
 }
@@ -163,8 +165,8 @@ class HostAgent implements Edge {
   }
 
   private workerSettings(): WorkerSettings {
-    const { scope, workers, dataDirectory, baseDirectory, logger, counting, engine = 'own' } = this.parts
-    return { engine, scope, workers, dataDirectory, baseDirectory, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined }
+    const { scope, workers, dataDirectory, baseDirectory, logger, counting, engine = 'own', listenHttp } = this.parts
+    return { engine, scope, workers, dataDirectory, baseDirectory, listenHttp, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined }
   }
 
   private follow(stored: { revision: number; digest: string } | undefined): ConfigFeed {

@@ -18,6 +18,7 @@ export function main(): Promise<void> {
     openBus: async (settings) => (await busNamed('nats').load()).createNatsBus(natsBusSettings(settings, `edge ${settings.edgeName}`)),
     async create(settings, parts) {
       const dataDirectory = resolve(settings.dataDir)
+      if (settings.listenHttp !== undefined) parts.logger.info({ address: settings.listenHttp }, 'SLUICE_LISTEN_HTTP takes the place of listeners.http.address')
       const edge = createEdge({
         ...parts,
         scope: defaultScope,
@@ -28,6 +29,7 @@ export function main(): Promise<void> {
         dataDirectory,
         baseDirectory: dataDirectory,
         counting: { redis: { url: settings.redisUrl } },
+        ...(settings.listenHttp === undefined ? {} : { listenHttp: settings.listenHttp }),
         ...(settings.controlUrls.length === 0 ? {} : { fetchFallback: pullOverHttp(settings.controlUrls, settings.controlToken) }),
       })
       process.on('SIGHUP', () => void edge.restartWorkers())

@@ -1,8 +1,9 @@
 import { availableParallelism, hostname } from 'node:os'
+import { listenAddress } from '@sluice/proto/config'
 import { commaList, distributedSettings, wholeNumber } from '@sluice/service-kit'
 import { z } from 'zod'
 
-/** Everything an edge process reads from its environment. Its listeners come from the applied configuration. */
+/** Everything an edge process reads from its environment. Its listeners come from the applied configuration; `listenHttp` moves the address. */
 export const edgeSettings = distributedSettings(9100).extend({
   edgeName: z.string().min(1).max(128).default(() => hostname()),
   zone: z.string().default(''),
@@ -11,6 +12,7 @@ export const edgeSettings = distributedSettings(9100).extend({
   redisUrl: z.string().default('redis://127.0.0.1:6379'),
   controlUrls: commaList.default([]),
   controlToken: z.string().optional(),
+  listenHttp: listenAddress.optional(),
 })
 
 export type EdgeSettings = z.output<typeof edgeSettings>

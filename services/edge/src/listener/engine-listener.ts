@@ -39,7 +39,7 @@ export class EngineListener implements Listener {
 
   listen(): Promise<number> {
     return new Promise((resolve, reject) => {
-      const onError = (error: Error): void => reject(new Error(listenProblem(error, this.address, 'listeners.http.address'), { cause: error }))
+      const onError = (error: Error): void => reject(new Error(listenProblem(error, this.address, this.parts.addressSetting), { cause: error }))
       this.server.once('error', onError)
       this.server.listen({ ...parseAddress(this.address), backlog: 4096 }, () => {
         this.server.off('error', onError)

@@ -11,6 +11,8 @@ import { NodeClientSide } from './node-client-side.ts'
 
 export interface HttpListenerParts {
   readonly address: string
+  /** Where the address was set, for the message when it is taken. */
+  readonly addressSetting: string
   readonly healthPath: string | undefined
   /** Whether `healthPath` says 200. */
   readonly isServing: () => boolean
@@ -58,7 +60,7 @@ export class HttpListener implements Listener {
 
   listen(): Promise<number> {
     return new Promise((resolve, reject) => {
-      const onError = (error: Error): void => reject(new Error(listenProblem(error, this.address, 'listeners.http.address'), { cause: error }))
+      const onError = (error: Error): void => reject(new Error(listenProblem(error, this.address, this.parts.addressSetting), { cause: error }))
       this.server.once('error', onError)
       this.server.listen({ ...parseAddress(this.address), backlog: 4096 }, () => {
         this.server.off('error', onError)

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import type { Tender } from '@sluice/log-exporters/log-exporter'
 import { accessLog } from '@sluice/proto/config'
 import { oncePerMinute, type Logger } from '@sluice/service-kit'
@@ -28,7 +28,7 @@ export class AccessLogTender {
     void before?.then((tender) => tender.stop())
     if (!parsed.success) return
     const { file } = parsed.data
-    const resolved = file === undefined ? parsed.data : { ...parsed.data, file: join(this.baseDirectory, file) }
+    const resolved = file === undefined ? parsed.data : { ...parsed.data, file: resolve(this.baseDirectory, file) }
     this.tender = tendAccessLog(resolved, { onError: (error) => this.warn(String(error)) })
   }
 

@@ -10,6 +10,8 @@ export interface WorkerSettings {
   readonly dataDirectory: string
   /** Relative paths of access logs start here. */
   readonly baseDirectory: string
+  /** Instead of `listeners.http.address`. */
+  readonly listenHttp: string | undefined
   readonly logLevel: string
   readonly engine: 'node' | 'own'
   /** Undefined: the parent counts. */
