@@ -1,9 +1,9 @@
 import type { CredentialStore } from '@sluice/credential-stores/credential-store'
 import type { Logger } from '@sluice/service-kit'
 
-const lookMs = 2000
+const lookMs = 1000
 
-/** Whether the store answers, looked at every two seconds, so that readiness costs no call. */
+/** Whether the store answers, looked at every second, so that readiness costs no call. */
 export class StoreWatch {
   readonly #store: Pick<CredentialStore, 'ping'>
   readonly #logger: Pick<Logger, 'info' | 'error'>

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { hash } from '@node-rs/argon2'
+import { CredentialOutcome } from '@sluice/proto/messages/auth'
+import { asked, getConsumer, partsOf, put, startAuth } from './auth-harness.ts'
+
+suite('API keys', () => {
+  test('a new key is good, says whose it is, and is stored as a hash only', async (t) => {
+    const { bus, store } = await startAuth(t)
+    await put(bus, { name: 'acme', groups: ['gold'], labels: { plan: 'a' } })
+    const { id, key, version } = await asked.createKey(bus, { consumer: 'acme' })
+    assert.match(key, /^sk_[a-z0-9]{12}_[0-9a-f]{64}$/)
+    const reply = await asked.key(bus, partsOf(key))
+    assert.equal(reply.outcome, CredentialOutcome.VALID)
+    assert.equal(reply.credentialId, id)
+    assert.deepEqual([reply.consumer?.name, reply.consumer?.groups, reply.consumer?.labels], ['acme', ['gold'], { plan: 'a' }])
+    assert.equal(reply.version, version)
+    const stored = JSON.stringify(await store.consumer('default', 'acme'))
+    assert.ok(!stored.includes(partsOf(key).secret) && stored.includes('$argon2id$'))
+  })
+
+  test('a wrong secret, an unknown id and a revoked key get the same answer', async (t) => {
+    const { bus } = await startAuth(t)
+    await put(bus, { name: 'acme' })
+    const { id, key } = await asked.createKey(bus, { consumer: 'acme' })
+    const wrong = await asked.key(bus, { id, secret: 'wrong' })
+    const unknown = await asked.key(bus, { id: 'nobody', secret: 'wrong' })
+    assert.equal((await asked.key(bus, partsOf(key))).outcome, CredentialOutcome.VALID)
+    await asked.deleteCredential(bus, { consumer: 'acme', credentialId: id })
+    const revoked = await asked.key(bus, partsOf(key))
+    for (const reply of [wrong, unknown, revoked]) {
+      assert.deepEqual([reply.outcome, reply.consumer, reply.credentialId, reply.expiresAtMs], [CredentialOutcome.INVALID, undefined, '', 0])
+    }
+  })
+
+  test('an unknown id takes about as long as a wrong secret', async (t) => {
+    const { bus } = await startAuth(t)
+    await put(bus, { name: 'acme' })
+    const { id } = await asked.createKey(bus, { consumer: 'acme' })
+    const spent = async (ofId: (turn: number) => string) => {
+      const times: number[] = []
+      for (let turn = 0; turn < 7; turn++) {
+        const start = performance.now()
+        await asked.key(bus, { id: ofId(turn), secret: `wrong${turn}` })
+        times.push(performance.now() - start)
+      }
+      return times.sort((a, b) => a - b)[3]!
+    }
+    await spent(() => 'warm')
+    const [known, unknown] = [await spent(() => id), await spent((turn) => `nobody${turn}`)]
+    assert.ok(unknown > known / 3, `unknown ${unknown.toFixed(1)} ms, wrong ${known.toFixed(1)} ms`)
+  })
+
+  test('a key of a file, hashed by hand, is good until it expires', async (t) => {
+    const { bus } = await startAuth(t)
+    const own = await hash('my own secret')
+    const soon = new Date(Date.now() + 3_600_000).toISOString()
+    const past = new Date(Date.now() - 1000).toISOString()
+    await put(bus, { name: 'acme', credentials: [{ apiKey: { id: 'k7f3', hash: own, expiresAt: soon } }, { apiKey: { id: 'old', hash: own, expiresAt: past } }] })
+    const good = await asked.key(bus, { id: 'k7f3', secret: 'my own secret' })
+    assert.deepEqual([good.outcome, good.expiresAtMs], [CredentialOutcome.VALID, Date.parse(soon)])
+    assert.equal((await asked.key(bus, { id: 'old', secret: 'my own secret' })).outcome, CredentialOutcome.INVALID)
+    assert.deepEqual((await getConsumer(bus, 'acme'))?.credentials, [{ apiKey: { id: 'k7f3', hash: own, expiresAt: soon } }, { apiKey: { id: 'old', hash: own, expiresAt: past } }])
+  })
+
+  test('a key for a consumer that is not there, or one that has expired before it began, is not made', async (t) => {
+    const { bus } = await startAuth(t)
+    await assert.rejects(asked.createKey(bus, { consumer: 'nobody' }), { code: 'config.not_found' })
+    await put(bus, { name: 'acme' })
+    for (const expiresAtMs of [1, -1, NaN, 1e300, Date.now() + 0.5])
+      await assert.rejects(asked.createKey(bus, { consumer: 'acme', expiresAtMs }), { code: 'config.invalid' })
+    assert.equal((await getConsumer(bus, 'acme'))?.credentials, undefined)
+  })
+
+  test('neither a key nor a hash reaches the log', async (t) => {
+    const { bus, log } = await startAuth(t)
+    await put(bus, { name: 'acme' })
+    const { id, key } = await asked.createKey(bus, { consumer: 'acme' })
+    await asked.key(bus, partsOf(key))
+    await asked.key(bus, { id, secret: 'a wrong secret' })
+    await assert.rejects(asked.put(bus, { consumersJson: [`{"name":"x","credentials":[{"apiKey":{"id":"a","hash":"a wrong secret"}}]}`] }))
+    const written = log.join('')
+    for (const secret of [partsOf(key).secret, 'a wrong secret', '$argon2id$']) assert.ok(!written.includes(secret))
+  })
+
+  test('outcomes are counted', async (t) => {
+    const { bus, count } = await startAuth(t)
+    await put(bus, { name: 'acme' })
+    const { id, key } = await asked.createKey(bus, { consumer: 'acme' })
+    await asked.key(bus, partsOf(key))
+    await asked.key(bus, partsOf(key))
+    await asked.key(bus, { id, secret: 'wrong' })
+    assert.equal(count('sluice_auth_key_checks_total', 'valid'), 2)
+    assert.equal(count('sluice_auth_key_checks_total', 'invalid'), 1)
+    assert.ok(count('sluice_auth_changes_announced_total') >= 2)
+  })
+})

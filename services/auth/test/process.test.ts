@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite, test, type TestContext } from 'node:test'
+import { busNamed } from '@sluice/buses'
+import { CredentialOutcome } from '@sluice/proto/messages/auth'
+import { fetchOnce, freePort, needServer, startNats, startProcess, waitUntil } from '@sluice/testkit'
+import { asked, partsOf, put } from './auth-harness.ts'
+
+const main = new URL('../src/main.ts', import.meta.url).href
+
+async function startAuthProcess(t: TestContext, env: Record<string, string>) {
+  const directory = await mkdtemp(join(tmpdir(), 'sluice-auth-'))
+  t.after(() => rm(directory, { recursive: true, force: true }))
+  const metricsAddress = `127.0.0.1:${await freePort()}`
+  const child = startProcess(t, process.execPath, ['--input-type=module', '-e', `import { main } from ${JSON.stringify(main)}; await main()`], {
+    env: { SLUICE_DATA_DIR: directory, SLUICE_METRICS_ADDRESS: metricsAddress, ...env },
+  })
+  const readiness = async () => JSON.parse((await fetchOnce(`http://${metricsAddress}/readyz`)).body.toString()) as { status: string; reasons: string[] }
+  return { child, readiness }
+}
+
+async function connect(t: TestContext, url: string) {
+  const bus = await (await busNamed('nats').load()).createNatsBus({ urls: [url], name: 'test' })
+  t.after(() => bus.drain())
+  await waitUntil(() => bus.status === 'connected')
+  return bus
+}
+
+suite('auth as a process', () => {
+  test('answers over NATS, keeps what it was told over a restart, and drains on SIGTERM', async (t) => {
+    if (needServer(t, 'nats') === undefined) return
+    const nats = await startNats()
+    t.after(() => nats.stop())
+    const directory = await mkdtemp(join(tmpdir(), 'sluice-auth-'))
+    t.after(() => rm(directory, { recursive: true, force: true }))
+    const env = { SLUICE_NATS_URL: nats.url, SLUICE_DATA_DIR: directory }
+    const bus = await connect(t, nats.url)
+
+    const first = await startAuthProcess(t, env)
+    await waitUntil(async () => (await first.readiness()).status === 'ready')
+    await put(bus, { name: 'acme' })
+    const { key } = await asked.createKey(bus, { consumer: 'acme' })
+    first.child.signal('SIGTERM')
+    assert.equal((await first.child.exited).code, 0)
+    assert.ok(!first.child.stderr().includes(partsOf(key).secret))
+
+    const second = await startAuthProcess(t, env)
+    await waitUntil(async () => (await second.readiness()).status === 'ready')
+    assert.equal((await asked.key(bus, partsOf(key))).outcome, CredentialOutcome.VALID)
+  })
+
+  test('starts without NATS, says why it is not ready, and is once NATS is there', async (t) => {
+    if (needServer(t, 'nats') === undefined) return
+    const port = await freePort()
+    const { readiness } = await startAuthProcess(t, { SLUICE_NATS_URL: `nats://127.0.0.1:${port}` })
+    const { reasons } = await waitUntil(async () => {
+      const now = await readiness()
+      return now.reasons.includes('the bus cannot be reached') ? now : undefined
+    })
+    assert.deepEqual(reasons, ['the bus cannot be reached'])
+    const nats = await startNats({ port })
+    t.after(() => nats.stop())
+    await waitUntil(async () => (await readiness()).status === 'ready', { timeoutMs: 10_000 })
+  })
+
+  test('prints every problem of its settings at once and ends with 1', async (t) => {
+    const { child } = await startAuthProcess(t, { SLUICE_STORE: 'postgres', SLUICE_DRAIN_SECONDS: 'soon', SLUICE_LOG_LEVEL: 'loud' })
+    assert.equal((await child.exited).code, 1)
+    for (const problem of [/SLUICE_STORE: postgres is not built yet/, /SLUICE_DRAIN_SECONDS: /, /SLUICE_LOG_LEVEL: /]) assert.match(child.stderr(), problem)
+  })
+
+  test('does not go to a NATS elsewhere without encryption, unless it is allowed to', async (t) => {
+    const { child } = await startAuthProcess(t, { SLUICE_NATS_URL: 'nats://nats.example:4222' })
+    assert.equal((await child.exited).code, 1)
+    assert.match(child.stderr(), /SLUICE_NATS_URL: .*SLUICE_ALLOW_PLAINTEXT=1/)
+  })
+})
