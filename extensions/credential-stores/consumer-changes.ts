@@ -2,7 +2,8 @@
  * What a write to consumers means, apart from how it is stored: which names, user names, key ids and subjects it
  * claims and lets go, and the changes it leaves in the log. Pure, so that every store decides alike.
  */
-import type { CredentialChangeRecord, StoredConsumer, StoredCredential } from './credential-store.ts'
+import { SluiceError } from '@sluice/errors'
+import { MAX_CONSUMERS_A_WRITE, type CredentialChangeRecord, type StoredConsumer, type StoredCredential } from './credential-store.ts'
 
 export type ClaimKind = 'apiKey' | 'username' | 'subject'
 
@@ -52,6 +53,12 @@ export function claimsOf(consumers: Iterable<StoredConsumer>): Claim[] {
 
 export function claimKey(claim: Claim): string {
   return `${claim.kind}:${claim.id}`
+}
+
+/** Throws `config.invalid` when a write holds too many. */
+export function checkSize(consumers: readonly StoredConsumer[]): void {
+  if (consumers.length <= MAX_CONSUMERS_A_WRITE) return
+  throw new SluiceError('config.invalid', { detail: `${consumers.length} consumers are too many for one write; ${MAX_CONSUMERS_A_WRITE} are the most` })
 }
 
 /** Of several consumers of one name in a write the last counts. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
-import type { ConsumersWrite, CredentialStore, StoredConsumer, StoredCredential } from './credential-store.ts'
+import { MAX_CONSUMERS_A_WRITE, type ConsumersWrite, type CredentialStore, type StoredConsumer, type StoredCredential } from './credential-store.ts'
 
 export interface CredentialStoreHarness {
   /** A store that keeps the last `changesKept` changes at least, and not many more. */
@@ -103,6 +103,14 @@ function testConsumers(both: () => Both): void {
     assert.equal(await store.findApiKey(scope, 'k9'), undefined)
     assert.equal(await store.version(scope), 1)
     assert.equal(versionOf(await store.putConsumers(scope, [consumerOf('fresh')], { createOnly: true })), 2)
+  })
+
+  test('five hundred consumers are put at once, and more than a write takes are refused', async () => {
+    const { store, peer, scope } = both()
+    const consumers = Array.from({ length: MAX_CONSUMERS_A_WRITE + 1 }, (_, index) => consumerOf(`c${index}`, apiKey(`k${index}`)))
+    await assert.rejects(store.putConsumers(scope, consumers, { createOnly: true }), { code: 'config.invalid', message: /2001 consumers/ })
+    assert.equal(await put(store, scope, ...consumers.slice(0, 500)), 500)
+    assert.equal((await peer.findApiKey(scope, 'k499'))?.consumer.name, 'c499')
   })
 
   test('consumers are listed by name, page by page', async () => {

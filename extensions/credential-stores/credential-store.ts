@@ -35,6 +35,9 @@ export type ConsumersWrite =
   /** An API key id, user name or subject belongs to another consumer. */
   | { readonly outcome: 'taken'; readonly detail: string }
 
+/** `putConsumers` refuses more at once with `config.invalid`: a write is all or none, and has to end in the time of a call. */
+export const MAX_CONSUMERS_A_WRITE = 2000
+
 /** What a driver is given besides its settings. */
 export interface StoreParts {
   /** Milliseconds since the Unix epoch [the system's]. */
@@ -49,7 +52,7 @@ export interface CredentialStore {
   consumer(scope: string, name: string): Promise<StoredConsumer | undefined>
   /** By name, from `after` (exclusive) on. */
   consumers(scope: string, options: { after?: string; limit: number }): Promise<StoredConsumer[]>
-  /** Adds or replaces whole consumers, all or none. */
+  /** Adds or replaces whole consumers, all or none, at most `MAX_CONSUMERS_A_WRITE`. */
   putConsumers(scope: string, consumers: readonly StoredConsumer[], options: { createOnly: boolean }): Promise<ConsumersWrite>
   /** Its credentials are gone before it resolves. The new version, or undefined when there is none of that name. */
   deleteConsumer(scope: string, name: string): Promise<number | undefined>

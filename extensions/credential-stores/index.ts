@@ -1,5 +1,6 @@
 import { SluiceError } from '@sluice/errors'
 import type { CredentialStore, StoreParts } from './credential-store.ts'
+import { schema as cassandra } from './cassandra/schema.ts'
 import { schema as embedded } from './embedded/schema.ts'
 
 export type { ConsumersWrite, CredentialChangeRecord, CredentialStore, StoredConsumer, StoredCredential, StoreParts } from './credential-store.ts'
@@ -12,6 +13,7 @@ interface CredentialStoreDriver {
 
 export const credentialStores = [
   { ...embedded, load: () => import('./embedded/embedded.ts') },
+  { ...cassandra, load: () => import('./cassandra/cassandra.ts') },
 ] as const
 
 /**

@@ -55,9 +55,9 @@ export class Connection {
   }
 
   /** All rows, however many pages they are. */
-  async readAll(query: string, params: readonly unknown[]): Promise<types.Row[]> {
+  async readAll(query: string, params: readonly unknown[], options: QueryOptions = {}): Promise<types.Row[]> {
     const rows: types.Row[] = []
-    for await (const row of await this.read(query, params)) rows.push(row)
+    for await (const row of await this.read(query, params, options)) rows.push(row)
     return rows
   }
 

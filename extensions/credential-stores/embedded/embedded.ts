@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { SluiceError } from '@sluice/errors'
-import { claimOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, type Claim, type ConsumersChange } from '../consumer-changes.ts'
+import { checkSize, claimOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, type Claim, type ConsumersChange } from '../consumer-changes.ts'
 import { credentialOf } from '../find-credential.ts'
 import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
 import { readSettings } from '../settings.ts'
@@ -47,6 +47,7 @@ class EmbeddedCredentialStore implements CredentialStore {
 
   putConsumers(scope: string, consumers: readonly StoredConsumer[], { createOnly }: { createOnly: boolean }): Promise<ConsumersWrite> {
     return this.#write(() => {
+      checkSize(consumers)
       const stored = new Map(consumers.flatMap(({ name }) => this.#consumer(scope, name) ?? []).map((consumer) => [consumer.name, consumer]))
       const plan = planPut({ consumers, createOnly, stored, ownerOf: (claim) => this.#ownerOf(scope, claim) })
       return plan.outcome === 'change' ? { outcome: 'written', version: this.#apply(scope, plan.change) } : plan
