@@ -14,6 +14,8 @@ export interface SenderParts {
   readonly bus: Bus
   readonly scope: string
   readonly edge: string
+  /** Whose files are still being written. */
+  readonly boot: string
   readonly logger: Logger
   /** Logs at most once a minute. */
   readonly onTrouble: (what: string) => void
@@ -85,7 +87,7 @@ export class SpoolSender {
       this.#failures = 0
       this.#queue.shift()
       this.#bytes -= entry.bytes
-      await removeBootWhenEmpty(entry, this.#queue[0])
+      if (this.#queue[0]?.boot !== entry.boot) await this.#leaveBoot(entry)
     }
     this.#run = undefined
     if (this.#queue.length === 0) for (const resolve of this.#idle.splice(0)) resolve()
@@ -132,6 +134,11 @@ export class SpoolSender {
     return { scope: this.#parts.scope, edge: this.#parts.edge, boot, sequence }
   }
 
+  /** An earlier boot's folder goes with its last file, unless something else lies there. */
+  async #leaveBoot({ boot, path }: SpoolEntry): Promise<void> {
+    if (boot !== this.#parts.boot && path !== undefined) await rmdir(dirname(path)).catch(() => {})
+  }
+
   /** Longer with each failure, and not for all edges at once. */
   #pause(): Promise<void> {
     const ms = Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(10, this.#failures++)) * (0.75 + Math.random() / 2)
@@ -145,11 +152,6 @@ export class SpoolSender {
       }
     })
   }
-}
-
-/** An earlier boot's folder goes with its last file. */
-async function removeBootWhenEmpty(entry: SpoolEntry, next: SpoolEntry | undefined): Promise<void> {
-  if (entry.path !== undefined && next !== undefined && next.boot !== entry.boot) await rmdir(dirname(entry.path)).catch(() => {})
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): undefined {

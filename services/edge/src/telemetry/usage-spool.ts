@@ -56,7 +56,7 @@ export class UsageSpool {
     this.#parts = parts
     this.#onTrouble = oncePerMinute((what, times) => logger.error({ times }, what))
     const sent = metrics?.counter('sluice_usage_batches_sent_total', 'Usage batches that analytics has stored.').with()
-    this.#sender = new SpoolSender({ bus, scope, edge, logger, onTrouble: this.#onTrouble, onSent: () => sent?.add(1) })
+    this.#sender = new SpoolSender({ bus, scope, edge, boot: this.boot, logger, onTrouble: this.#onTrouble, onSent: () => sent?.add(1) })
     this.#writer = new SpoolWriter({ scope, edge, boot: this.boot, directory, onComplete: (entry) => this.#sender.add(entry) })
     if (metrics !== undefined) this.#showBacklog(metrics)
   }
