@@ -41,7 +41,7 @@ async function main(): Promise<void> {
     print(rows)
   } finally {
     kill(upstream.pid)
-    rmSync(directory, { recursive: true, force: true })
+    if (process.env['KEEP'] === undefined) rmSync(directory, { recursive: true, force: true })
   }
 }
 

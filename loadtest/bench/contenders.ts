@@ -1,6 +1,6 @@
 /** What is measured, each in front of the same upstream: how it is started and where it answers. */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -22,8 +22,10 @@ export interface BenchPlace {
   readonly port: number
 }
 
-function pinned(core: number, command: string, args: readonly string[], cwd: string): ChildProcess {
-  return spawn('taskset', ['-c', String(core), command, ...args], { cwd, stdio: 'ignore', detached: true, env: { ...process.env, NODE_ENV: 'production' } })
+/** Pinned to one core, in a process group of its own; what it says on stderr goes to a file in `directory`. */
+function pinned(core: number, command: string, args: readonly string[], directory: string): ChildProcess {
+  const log = openSync(join(directory, 'stderr.log'), 'a')
+  return spawn('taskset', ['-c', String(core), command, ...args], { cwd: directory, stdio: ['ignore', 'ignore', log], detached: true })
 }
 
 /** 256 bytes of JSON, from nginx itself: the cheapest upstream there is. */
@@ -57,7 +59,7 @@ export function nginxProxy(place: BenchPlace): Contender {
 /** `node:http` on both sides with an agent, and nothing else: what a proxy in Node costs without being a gateway. */
 export function plainNode(place: BenchPlace): Contender {
   const args = [join(root, 'loadtest/bench/plain-node-proxy.ts'), String(place.port), String(place.upstreamPort)]
-  return { name: 'node:http, plain', url: `http://127.0.0.1:${place.port}/bench`, start: () => pinned(place.gatewayCore, process.execPath, args, root) }
+  return { name: 'node:http, plain', url: `http://127.0.0.1:${place.port}/bench`, start: () => pinned(place.gatewayCore, process.execPath, args, place.directory) }
 }
 
 /** The gateway in embedded mode with one worker, all its processes on the one core. */
