@@ -128,10 +128,11 @@ export class ControlService implements Control {
     const { acknowledged, expected, missing, propagationMs } = await this.#rollout.waitFor(revisionGoal(revision), followMs, at)
     this.#followed--
     if (this.#isStopping) return
+    if (expected === 0) return
     const effective = `revision ${revision}: ${acknowledged}/${expected} edges effective`
-    if (propagationMs === undefined) this.#parts.logger.warn({ revision, missing }, effective)
-    else this.#parts.logger.info({ revision, propagationMs }, `${effective} in ${propagationMs} ms`)
-    if (propagationMs !== undefined && expected > 0) this.#metrics.observePropagation(propagationMs)
+    if (propagationMs === undefined) return this.#parts.logger.warn({ revision, missing }, effective)
+    this.#parts.logger.info({ revision, propagationMs }, `${effective} in ${propagationMs} ms`)
+    this.#metrics.observePropagation(propagationMs)
   }
 
   #checking(): Checking {

@@ -4,16 +4,17 @@ const placeOf = new Map(order.map((key, index) => [key, index]))
 
 /** The document and its resources with their keys in the order of the interface; deeper settings stay as they are. */
 export function inReadingOrder(document: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const ordered = sortKeys(document)
+  const ordered: Record<string, unknown> = orderKeys(document)
   for (const [key, value] of Object.entries(ordered)) {
-    if (Array.isArray(value)) ordered[key] = value.map((item: unknown) => (isMap(item) ? sortKeys(item) : item))
+    if (Array.isArray(value)) ordered[key] = value.map((item: unknown) => (isMap(item) ? orderKeys(item) : item))
   }
   return ordered
 }
 
-function sortKeys(map: Readonly<Record<string, unknown>>): Record<string, unknown> {
+/** One resource, its name first. */
+export function orderKeys<T extends Readonly<Record<string, unknown>>>(map: T): T {
   const place = (key: string) => placeOf.get(key) ?? order.length
-  return Object.fromEntries(Object.entries(map).sort(([a], [b]) => place(a) - place(b)))
+  return Object.fromEntries(Object.entries(map).sort(([a], [b]) => place(a) - place(b))) as T
 }
 
 function isMap(value: unknown): value is Record<string, unknown> {

@@ -1,15 +1,15 @@
-/** What requests may carry besides a body. */
+/** What requests may carry besides a body. Unknown query parameters are refused: `?dryrun=true` must not apply anything. */
 import { SluiceError } from '@sluice/errors'
 import { z } from 'zod'
 
 const timeoutMs = z.coerce.number().int().min(1).max(120_000)
 
-export const waitQuery = z.object({
+export const waitQuery = z.strictObject({
   wait: z.enum(['all']).optional().describe('Answer when every live edge runs the change.'),
   timeoutMs: timeoutMs.default(10_000).describe('How long to wait; then 202 with the missing edges.'),
 })
 
-export const pageQuery = z.object({
+export const pageQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1000).default(100).describe('Items a page.'),
   cursor: z.string().min(1).max(1024).optional().describe('`next` of the page before.'),
 })
@@ -17,7 +17,7 @@ export const pageQuery = z.object({
 export const nameParameter = z.object({ name: z.string().min(1).max(256) })
 export const revisionParameter = z.object({ revision: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) })
 
-export const ifMatchHeaders = z.object({ 'if-match': z.string().optional().describe('`"<revision>"` that the change was made from.') })
+export const ifMatchHeaders = z.looseObject({ 'if-match': z.string().optional().describe('`"<revision>"` that the change was made from.') })
 
 /** The revision in If-Match; undefined when it is left out or `*`. Throws `client.bad_request`. */
 export function revisionOfIfMatch(value: string | undefined): number | undefined {

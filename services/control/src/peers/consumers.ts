@@ -1,7 +1,7 @@
 /** Consumers and credentials as auth keeps them: read, compared and written over the bus. */
 import type { Bus } from '@sluice/buses/bus'
 import { SluiceError } from '@sluice/errors'
-import { canonicalJson, consumer as consumerSchema } from '@sluice/proto/config'
+import { canonicalJson } from '@sluice/proto/config'
 import {
   ApiKeyCreateReplySchema, ApiKeyCreateRequestSchema, ConsumerDeleteRequestSchema, ConsumerGetReplySchema, ConsumerGetRequestSchema,
   ConsumersListReplySchema, ConsumersListRequestSchema, ConsumersPutRequestSchema, CredentialDeleteRequestSchema, CredentialWriteReplySchema,
@@ -119,16 +119,16 @@ export function noConsumer(name: string): SluiceError {
   return new SluiceError('config.not_found', { detail: `There is no consumer "${name}"` })
 }
 
-/** With defaults in place and credentials in one order, so that equal consumers are equal texts. */
-function comparable(written: ConsumerInput): Resource & { credentials: unknown[] } {
-  const { labels, owner, ...consumer } = consumerSchema.parse(written)
-  const credentials = consumer.credentials.map((credential) => {
-    if (!('apiKey' in credential) || credential.apiKey.expiresAt === undefined) return credential
-    return { apiKey: { ...credential.apiKey, expiresAt: new Date(credential.apiKey.expiresAt).toISOString() } }
-  })
-  const marks = { ...(labels !== undefined && Object.keys(labels).length > 0 && { labels }), ...(owner !== undefined && owner !== '' && { owner }) }
-  const sorted = credentials.sort((a, b) => (canonicalJson(a) < canonicalJson(b) ? -1 : 1))
-  return { ...consumer, groups: [...consumer.groups].sort(), ...marks, credentials: sorted }
+/** With defaults in place and lists in one order, so that equal consumers are equal texts; what is stored may be of kinds unknown here. */
+function comparable({ name, groups = [], credentials = [], labels = {}, owner = '' }: ConsumerInput): Resource & { credentials: unknown[] } {
+  const sorted = credentials.map(withPlainInstant).sort((a, b) => (canonicalJson(a) < canonicalJson(b) ? -1 : 1))
+  return { name, groups: [...groups].sort(), labels, owner, credentials: sorted }
+}
+
+/** An instant has many spellings. */
+function withPlainInstant(credential: NonNullable<ConsumerInput['credentials']>[number]): unknown {
+  if (!('apiKey' in credential) || credential.apiKey.expiresAt === undefined) return credential
+  return { apiKey: { ...credential.apiKey, expiresAt: new Date(credential.apiKey.expiresAt).toISOString() } }
 }
 
 function* inParts(consumers: readonly ConsumerInput[]): Generator<string[]> {

@@ -1,5 +1,4 @@
 /** The whole configuration: what `sluice export`, `diff` and `apply` work on. */
-import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { stringify } from 'yaml'
 import { gatewayConfig } from '@sluice/proto/config'
@@ -16,7 +15,7 @@ import { ifMatchHeaders, revisionOfIfMatch, waitQuery } from '../parameters.ts'
 import { answerRevision, markTrial, revisionAnswer } from '../write-answers.ts'
 
 const truth = z.enum(['true', 'false']).default('false').transform((value) => value === 'true')
-const getQuery = z.object({ consumers: z.enum(['true', 'false']).default('true').transform((value) => value === 'true').describe('Whether consumers are in it; auth is asked for them.') })
+const getQuery = z.strictObject({ consumers: z.enum(['true', 'false']).default('true').transform((value) => value === 'true').describe('Whether consumers are in it; auth is asked for them.') })
 const putQuery = waitQuery.extend({ dryRun: truth.describe('Check and compare, change nothing.') })
 const settingChange = z.object({ pointer: z.string(), before: z.unknown().optional(), after: z.unknown().optional() })
 export const differencesSchema = z.array(z.object({ resource: z.string(), change: z.enum(['added', 'removed', 'changed']), settings: z.array(settingChange).optional() }))
@@ -47,7 +46,7 @@ export function addConfigRoutes(app: AdminApp, parts: AdminParts): void {
   })
 }
 
-function changeOf(parts: AdminParts, request: FastifyRequest<{ Headers: z.output<typeof ifMatchHeaders> }>): Change {
+function changeOf(parts: AdminParts, request: { body: unknown; role: string | undefined; headers: { 'if-match'?: string | undefined } }): Change {
   const ifMatch = revisionOfIfMatch(request.headers['if-match'])
   return replaceConfig(parts.checking, request.body, { author: request.role ?? '', note: 'PUT config', origin: 'api', ifMatch })
 }

@@ -3,9 +3,10 @@ import { SluiceError } from '@sluice/errors'
 import { group, policyEntry, resourceName, route, upstream } from '@sluice/proto/config'
 import { z } from 'zod'
 import { deleteOne, putOne } from '../../revisions/changes.ts'
-import { findResource, listResources, policyName, type ResourceKind, resourceKinds, type WrittenDocument } from '../../revisions/resources.ts'
+import { findResource, listResources, policyName, type Resource, type ResourceKind, resourceKinds, type WrittenDocument } from '../../revisions/resources.ts'
 import type { AdminParts } from '../admin-parts.ts'
 import { bodyMap } from '../bodies.ts'
+import { orderKeys } from '../config-order.ts'
 import type { AdminApp } from '../fastify-types.ts'
 import { checkGroupUnused } from '../group-use.ts'
 import { ifMatchHeaders, nameParameter, pageOf, pageQuery, pageSchema, revisionOfIfMatch, waitQuery } from '../parameters.ts'
@@ -26,14 +27,18 @@ function addReads(app: AdminApp, parts: AdminParts, kind: ResourceKind): void {
   const tags = [kind]
   app.get(`/v1/${kind}`, { schema: { tags, summary: `List ${kind}`, querystring: pageQuery, response: { 200: pageSchema(z.looseObject({ name: z.string() })) } } }, async (request, reply) => {
     const { revision, document } = await head(parts)
-    return reply.header('etag', `"${revision}"`).send(pageOf(listResources(document, kind), request.query))
+    return reply.header('etag', `"${revision}"`).send(inOrder(pageOf(listResources(document, kind), request.query)))
   })
   app.get(`/v1/${kind}/:name`, { schema: { tags, summary: `One of ${kind}`, params: nameParameter, response: { 200: z.looseObject({ name: z.string() }) } } }, async (request, reply) => {
     const { revision, document } = await head(parts)
     const found = findResource(document, kind, request.params.name)
     if (found === undefined) throw new SluiceError('config.not_found', { detail: `There is no ${kind}/${request.params.name}` })
-    return reply.header('etag', `"${revision}"`).send(found)
+    return reply.header('etag', `"${revision}"`).send(orderKeys(found))
   })
+}
+
+function inOrder({ items, next }: { items: Resource[]; next: string | null }) {
+  return { items: items.map(orderKeys), next }
 }
 
 const writeSchema = { querystring: waitQuery, headers: ifMatchHeaders, response: { 200: revisionAnswer, 201: revisionAnswer, 202: revisionAnswer } }

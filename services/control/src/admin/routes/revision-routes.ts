@@ -12,7 +12,7 @@ import { differencesSchema } from './config-routes.ts'
 
 const recordSchema = z.object({ revision: z.number(), digest: z.string(), author: z.string(), note: z.string(), origin: z.enum(['file', 'api', 'rollback']), committedAt: z.string() })
 const cursorQuery = pageQuery.extend({ cursor: z.coerce.number().int().min(1).optional().describe('`next` of the page before.') })
-const diffQuery = z.object({ from: z.coerce.number().int().min(0).optional().describe('The revision to compare with [the one before].') })
+const diffQuery = z.strictObject({ from: z.coerce.number().int().min(0).optional().describe('The revision to compare with [the one before].') })
 
 export function addRevisionRoutes(app: AdminApp, parts: AdminParts): void {
   const tags = ['revisions']

@@ -7,7 +7,7 @@ import type { AdminApp } from '../fastify-types.ts'
 
 const hourMs = 3_600_000
 const instant = z.iso.datetime({ offset: true }).optional()
-const spanQuery = z.object({ from: instant.describe('A whole hour (RFC 3339) [begin of the month].'), to: instant.describe('A whole hour; not included [the hour to come].') })
+const spanQuery = z.strictObject({ from: instant.describe('A whole hour (RFC 3339) [begin of the month].'), to: instant.describe('A whole hour; not included [the hour to come].') })
 const watermark = z.string().nullable().describe('Everything before this instant is counted.')
 const usageAnswer = z.object({ items: z.array(z.object({ consumer: z.string(), requests: z.number(), refused: z.number(), bytesIn: z.number(), bytesOut: z.number() })), watermark })
 const routesAnswer = z.object({ items: z.array(z.looseObject({ route: z.string() })), watermark })

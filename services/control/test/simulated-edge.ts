@@ -1,0 +1,69 @@
+import type { Bus } from '@sluice/buses/bus'
+import { followConfig, type ConfigDocument } from '@sluice/buses/config-feed'
+import { call, listen } from '@sluice/buses/rpc'
+import { EdgeReportReplySchema, EdgeReportSchema, RollCallSchema, type EdgeReportReply } from '@sluice/proto/messages/control'
+import { subjects } from '@sluice/proto/subjects'
+
+const scope = 'default'
+
+export interface EdgeOptions {
+  readonly name: string
+  readonly instance?: string
+  /** The code with which it refuses a revision. */
+  readonly refuse?: (document: Record<string, unknown>) => string | undefined
+}
+
+/** An edge as far as control can tell: it follows the configuration and reports what it runs. */
+export class SimulatedEdge {
+  revision = 0
+  digest = ''
+  document: Record<string, unknown> = {}
+  credentialVersion = 0
+  lastReply: EdgeReportReply | undefined
+  /** Revisions wait here while it is set. */
+  hold: Promise<void> | undefined
+  readonly #bus: Bus
+  readonly #options: EdgeOptions
+  readonly #ends: (() => void)[] = []
+  #refusal: { revision: number; code: string; pointer: string; detail: string } | undefined
+
+  constructor(bus: Bus, options: EdgeOptions) {
+    this.#bus = bus
+    this.#options = options
+  }
+
+  async start(): Promise<this> {
+    const feed = followConfig(this.#bus, { scope, onDocument: (document) => this.#take(document) })
+    const calls = listen(this.#bus, subjects.rollCall(scope), RollCallSchema, () => void this.report())
+    this.#ends.push(() => feed.stop(), () => calls.unsubscribe())
+    await this.report()
+    return this
+  }
+
+  /** Falls silent without a word, as a killed process does. */
+  stop(): void {
+    for (const end of this.#ends.splice(0)) end()
+  }
+
+  async leave(): Promise<void> {
+    await this.report(true)
+    this.stop()
+  }
+
+  async report(leaving = false): Promise<void> {
+    const { name, instance = `instance of ${name}` } = this.#options
+    const types = { request: EdgeReportSchema, reply: EdgeReportReplySchema }
+    const message = { scope, edge: name, instance, version: '0.1.0', workers: 2, revision: this.revision, digest: this.digest, credentialVersion: this.credentialVersion, leaving, ...(this.#refusal && { refusal: this.#refusal }) }
+    // While control is away there is nobody to report to; the roll call of its start asks again.
+    this.lastReply = await call(this.#bus, subjects.edgeReport(scope, name), types, message, { timeoutMs: 2000 }).catch(() => undefined)
+  }
+
+  async #take({ revision, digest, document }: ConfigDocument): Promise<void> {
+    await this.hold
+    const read = JSON.parse(new TextDecoder().decode(document)) as Record<string, unknown>
+    const code = this.#options.refuse?.(read)
+    if (code === undefined) Object.assign(this, { revision, digest, document: read })
+    this.#refusal = code === undefined ? undefined : { revision, code, pointer: '/routes/0', detail: 'it does not fit here' }
+    await this.report()
+  }
+}
