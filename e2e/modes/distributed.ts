@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePorts, startNats, startRedis, type Cleanup } from '@sluice/testkit'
+import { edgeOf, runningSystem, standingConfig } from './running-system.ts'
+import { SluiceProcess } from './sluice-process.ts'
+import type { BackingServers, Edge, System } from './system.ts'
+import { openRelay } from './tcp-relay.ts'
+
+const serviceNames = ['auth', 'ratelimit', 'discovery', 'analytics', 'control'] as const
+const edgeNames = ['edge-1', 'edge-2'] as const
+
+interface Plan {
+  readonly t: Cleanup
+  readonly directory: string
+  readonly adminAddress: string
+  readonly adminToken: string
+  /** Settings that every process gets. */
+  readonly shared: Readonly<Record<string, string>>
+}
+
+/** The six services as processes of their own, the edge twice; `cassandra` is host:port of a server that others use, too. */
+export async function startDistributed(t: Cleanup, cassandra: string): Promise<System> {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-e2e-distributed-'))
+  t.after(() => rmSync(directory, { recursive: true, force: true }))
+  const servers = await startServers(t, cassandra)
+  const [adminPort = 0, firstPort = 0, secondPort = 0, ...metricsPorts] = await freePorts(3 + serviceNames.length + edgeNames.length)
+  const plan: Plan = { t, directory, adminAddress: `127.0.0.1:${adminPort}`, adminToken: randomBytes(32).toString('base64url'), shared: settingsFor(servers) }
+  const services = new Map(serviceNames.map((name, index) => [name as string, serviceProcess(plan, name, metricsPorts[index]!)]))
+  await Promise.all([...services.values()].map((service) => service.start()))
+  const edges = edgeNames.map((name, index) => edge(plan, name, { port: [firstPort, secondPort][index]!, metricsPort: metricsPorts[serviceNames.length + index]!, isMoved: index > 0 }))
+  const standing = standingConfig(`127.0.0.1:${firstPort}`)
+  const { adminAddress, adminToken } = plan
+  const system = runningSystem({ t, mode: 'distributed', edges, services, servers, adminUrl: `http://${adminAddress}`, adminToken, directory, standing })
+  // Before there is an edge: the addresses must not be the default ones when they come.
+  const first = await system.admin('PUT', '/v1/config?wait=all', system.complete({}))
+  assert.equal(first.status, 200, first.body)
+  await Promise.all(edges.map((one) => one.process.start()))
+  return system
+}
+
+async function startServers(t: Cleanup, cassandra: string): Promise<BackingServers> {
+  const [nats, redis, relay] = await Promise.all([startNats(), startRedis(), openRelay(t, cassandra)])
+  t.after(async () => void (await Promise.all([nats.stop(), redis.stop()])))
+  return { nats, redis, cassandra: relay }
+}
+
+function settingsFor({ nats, redis, cassandra }: BackingServers): Record<string, string> {
+  return {
+    SLUICE_NATS_URL: nats.url,
+    SLUICE_REDIS_URL: redis.url,
+    SLUICE_STORE: 'cassandra',
+    SLUICE_CASSANDRA_CONTACT_POINTS: cassandra.address,
+    SLUICE_CASSANDRA_DATACENTER: 'datacenter1',
+    SLUICE_CASSANDRA_KEYSPACE: `e2e_${randomBytes(6).toString('hex')}`,
+  }
+}
+
+function serviceProcess({ t, directory, shared, adminAddress, adminToken }: Plan, name: string, metricsPort: number): SluiceProcess {
+  const own = name === 'control' ? { SLUICE_ADMIN_ADDRESS: adminAddress, SLUICE_ADMIN_TOKEN: adminToken } : {}
+  return sluiceService(t, { name, service: name, directory, metricsPort, env: { ...shared, ...own } })
+}
+
+function edge(plan: Plan, name: string, { port, metricsPort, isMoved }: { port: number; metricsPort: number; isMoved: boolean }): Edge {
+  const address = `127.0.0.1:${port}`
+  const own = { SLUICE_EDGE_NAME: name, SLUICE_WORKERS: '2', ...(isMoved && { SLUICE_LISTEN_HTTP: address }) }
+  const process = sluiceService(plan.t, { name, service: 'edge', directory: plan.directory, metricsPort, env: { ...plan.shared, ...own } })
+  return edgeOf(process, { name, address, logDirectory: join(plan.directory, name) })
+}
+
+interface ServicePlan {
+  readonly name: string
+  readonly service: string
+  readonly directory: string
+  readonly metricsPort: number
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** `sluice service …` with a data directory of its own. */
+export function sluiceService(t: Cleanup, { name, service, directory, metricsPort, env }: ServicePlan): SluiceProcess {
+  const dataDirectory = join(directory, name)
+  mkdirSync(dataDirectory, { recursive: true })
+  return new SluiceProcess(t, {
+    name,
+    args: ['service', service],
+    env: { SLUICE_DATA_DIR: dataDirectory, SLUICE_METRICS_ADDRESS: `127.0.0.1:${metricsPort}`, ...env },
+    directory: dataDirectory,
+    metricsUrl: `http://127.0.0.1:${metricsPort}`,
+  })
+}
