@@ -33,6 +33,7 @@ const CHECKS: readonly Check[] = [
   { name: 'message compatibility', needs: ['proto/baseline.binpb'], run: () => runNode([BUF, 'breaking', 'proto', '--against', 'proto/baseline.binpb']) },
   { name: 'extensions', run: async () => checkExtensions(REPOSITORY).join('\n') },
   { name: 'features', needs: ['docs/features.md'], run: async () => checkFeatures(REPOSITORY).join('\n') },
+  { name: 'generated docs', run: () => runNode(['tools/docs.ts', '--check']) },
   { name: 'error codes', needs: ['docs/errors.md', 'packages/errors/src/catalogue.ts'], run: async () => (await checkErrorsDocs(REPOSITORY)).join('\n') },
 ]
 

@@ -7,21 +7,25 @@ const instant = z.iso.datetime({ offset: true, message: 'an instant such as "202
 
 export const apiKeyCredential = z.strictObject({
   apiKey: z.strictObject({
-    id: z.string().regex(/^[a-z0-9]{1,64}$/, 'an id of lower-case letters and digits'),
-    hash: argon2Hash,
-    expiresAt: instant.optional(),
+    id: z.string().regex(/^[a-z0-9]{1,64}$/, 'an id of lower-case letters and digits').describe('The part of the key behind `sk_`.'),
+    hash: argon2Hash.describe('Argon2id of the secret, as `sluice keys hash` prints it.'),
+    expiresAt: instant.optional().describe('From then on the key is no good; never when left out.'),
   }),
 })
-export const jwtSubjectCredential = z.strictObject({ jwtSubject: z.string().min(1).max(256) })
+export const jwtSubjectCredential = z.strictObject({ jwtSubject: z.string().min(1).max(256).describe('What a token says in the claim that the policy `jwt` reads the consumer from.') })
 
 export const credential = z.union([apiKeyCredential, jwtSubjectCredential])
 
-export const group = z.strictObject({ name: resourceName, policies: policyList.default([]), ...resourceMarks })
+export const group = z.strictObject({
+  name: resourceName.describe('Unique among groups.'),
+  policies: policyList.default([]).describe('For requests of its consumers, from the moment they are known.'),
+  ...resourceMarks,
+})
 
 export const consumer = z.strictObject({
-  name: resourceName,
-  groups: z.array(resourceName).max(100).default([]),
-  credentials: z.array(credential).max(100).default([]),
+  name: resourceName.describe('Unique among consumers; in logs, limits and usage.'),
+  groups: z.array(resourceName).max(100).default([]).describe('Whose policies apply to it, and what `acl` decides by.'),
+  credentials: z.array(credential).max(100).default([]).describe('What it proves itself with.'),
   ...resourceMarks,
 })
 

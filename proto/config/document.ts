@@ -10,21 +10,21 @@ import { upstream } from './upstream.ts'
 const address = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'an address or range such as "10.0.0.0/8"')
 
 const shared = {
-  listeners: listeners.prefault({}),
-  trustedProxies: z.array(address).max(10_000).default([]),
-  upstreams: z.record(resourceName, upstream).default({}),
-  routes: z.array(route).max(200_000).default([]),
-  policies: policyList.default([]),
-  groups: z.array(group).default([]),
+  listeners: listeners.prefault({}).describe('Where clients connect.'),
+  trustedProxies: z.array(address).max(10_000).default([]).describe('Peers that are believed about the client: its address, scheme and request id.'),
+  upstreams: z.record(resourceName, upstream).default({}).describe('Named groups of endpoints.'),
+  routes: z.array(route).max(200_000).default([]).describe('Which requests go where, by which rules.'),
+  policies: policyList.default([]).describe('For every route; the least specific place.'),
+  groups: z.array(group).default([]).describe('Groups of consumers.'),
 }
 
 /** The whole config file; the same resources as the admin API's. */
 export const gatewayConfig = z.strictObject({
-  version: z.literal(1),
-  admin: admin.prefault({}),
-  telemetry: telemetry.prefault({}),
+  version: z.literal(1).describe('The version of this format.'),
+  admin: admin.prefault({}).describe('The admin API of the embedded mode; a change needs a restart.'),
+  telemetry: telemetry.prefault({}).describe('Metrics and access log.'),
   ...shared,
-  consumers: z.array(consumer).default([]),
+  consumers: z.array(consumer).default([]).describe('Who may call. Kept by auth: no part of a revision, nor of a rollback.'),
 })
 
 /**

@@ -32,14 +32,14 @@ const condition = z.string()
 
 export const routeMatch = z
   .strictObject({
-    hosts: z.array(host).min(1).max(1000).optional(),
+    hosts: z.array(host).min(1).max(1000).optional().describe('Exact or `*.example.com`, with or without port; any host when left out.'),
     path: pathTemplate.optional().describe('Exact, with parameters {name} and a last {rest*}.'),
     pathPrefix: z.string().startsWith('/').optional().describe('Ends at a segment boundary.'),
     pathRegex: z.string().min(1).max(4096).optional().describe('RE2 syntax; not anchored.'),
-    methods: z.array(z.string().regex(/^[A-Z][A-Z0-9_-]{0,31}$/, 'a method in capitals, such as "GET"')).min(1).optional(),
-    headers: z.record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'a header field name'), condition).optional(),
-    query: z.record(z.string().min(1), condition).optional(),
-    addresses: z.array(z.union([z.cidrv4(), z.cidrv6()], 'an address range such as "10.0.0.0/8"')).min(1).optional(),
+    methods: z.array(z.string().regex(/^[A-Z][A-Z0-9_-]{0,31}$/, 'a method in capitals, such as "GET"')).min(1).optional().describe('Any when left out; GET takes HEAD along.'),
+    headers: z.record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'a header field name'), condition).optional().describe('All must hold: a value, `*` for present, `~regex`.'),
+    query: z.record(z.string().min(1), condition).optional().describe('As `headers`, for query parameters.'),
+    addresses: z.array(z.union([z.cidrv4(), z.cidrv6()], 'an address range such as "10.0.0.0/8"')).min(1).optional().describe('The client\'s address is in one of these ranges.'),
   })
   .refine(
     (value) => [value.path, value.pathPrefix, value.pathRegex].filter((one) => one !== undefined).length <= 1,
@@ -48,17 +48,17 @@ export const routeMatch = z
 
 export const rewrite = z
   .strictObject({
-    stripPrefix: z.string().startsWith('/').optional(),
+    stripPrefix: z.string().startsWith('/').optional().describe('Taken off the front of the path.'),
     path: z.string().startsWith('/').optional().describe('The new path; {name} is the parameter.'),
   })
   .refine((value) => (value.stripPrefix === undefined) !== (value.path === undefined), 'needs either "stripPrefix" or "path"')
 
 export const route = z.strictObject({
-  name: resourceName,
-  match: routeMatch,
-  upstream: resourceName.optional(),
-  rewrite: rewrite.optional(),
-  policies: policyList.default([]),
+  name: resourceName.describe('Unique among routes; in logs, metrics and usage.'),
+  match: routeMatch.describe('Which requests; all that is given must hold.'),
+  upstream: resourceName.optional().describe('Where they go; left out when a policy answers.'),
+  rewrite: rewrite.optional().describe('What is sent upstream instead of the client\'s path.'),
+  policies: policyList.default([]).describe('For this route alone; the most specific place of all.'),
   onClientAbort: z.enum(['cancel', 'continue']).default('cancel').describe('What happens upstream when the client leaves.'),
   ...resourceMarks,
 })

@@ -12,7 +12,7 @@ export const labels = z.record(z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/, 'a lab
 
 /** What every resource may carry. */
 export const resourceMarks = {
-  labels: labels.optional().describe('Free names and values; they reach metrics, logs and usage.'),
+  labels: labels.optional().describe('Free names and values, kept and shown; nothing acts on them yet.'),
   owner: z.string().max(128).optional().describe('Who answers for this resource.'),
 }
 

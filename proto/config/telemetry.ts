@@ -11,11 +11,11 @@ export const accessLog = z
   .refine((value) => value.file !== undefined || value.stdout === true, 'needs "file" or "stdout: true"')
 
 export const telemetry = z.strictObject({
-  metrics: z.strictObject({ address: listenAddress.default('127.0.0.1:9100') }).prefault({}),
-  accessLog: accessLog.optional(),
+  metrics: z.strictObject({ address: listenAddress.default('127.0.0.1:9100').describe('Metrics and health of the embedded mode; a change needs a restart.') }).prefault({}),
+  accessLog: accessLog.optional().describe('One line for each exchange; none when left out.'),
 })
 
-export const admin = z.strictObject({ address: listenAddress.default('127.0.0.1:8001') })
+export const admin = z.strictObject({ address: listenAddress.default('127.0.0.1:8001').describe('Where the admin API listens.') })
 
 export type AccessLogSettings = z.output<typeof accessLog>
 export type Telemetry = z.output<typeof telemetry>

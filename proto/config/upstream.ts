@@ -11,53 +11,57 @@ function isEndpointUrl(value: string): boolean {
 }
 
 export const endpoint = z.strictObject({
-  url: endpointUrl,
+  url: endpointUrl.describe('Where it is: `http://host:port`, with a base path if there is one.'),
   weight: z.number().min(0).max(1000).default(1).describe('Share of the traffic beside the others; 0 takes none.'),
-  zone: z.string().max(64).optional(),
+  zone: z.string().max(64).optional().describe('Where it stands; shown, not decided by yet.'),
   priority: z.int().min(0).max(100).default(0).describe('Lower ones first; higher ones only while no lower one is healthy.'),
 })
 
 const activeHealth = z.strictObject({
-  path: z.string().startsWith('/').default('/health'),
-  intervalSeconds: z.number().min(0.1).max(3600).default(10),
-  timeoutMs: durationMs.default(2000),
-  unhealthyAfter: positiveInteger.max(100).default(3),
-  healthyAfter: positiveInteger.max(100).default(2),
+  path: z.string().startsWith('/').default('/health').describe('What is asked for, by GET; 200 to 399 is a success.'),
+  intervalSeconds: z.number().min(0.1).max(3600).default(10).describe('Between two probes; a second while a probe contradicts the verdict.'),
+  timeoutMs: durationMs.default(2000).describe('A probe that takes longer has failed.'),
+  unhealthyAfter: positiveInteger.max(100).default(3).describe('Failures in a row.'),
+  healthyAfter: positiveInteger.max(100).default(2).describe('Successes in a row.'),
 })
 
 export const upstream = z
   .strictObject({
-    endpoints: z.array(endpoint).min(1).max(10_000).optional(),
+    endpoints: z.array(endpoint).min(1).max(10_000).optional().describe('Where requests may go; either these or `discovery`.'),
     discovery: z
       .strictObject({
-        source: z.literal('registration'),
-        service: resourceName,
+        source: z.literal('registration').describe('`registration`: instances that register themselves.'),
+        service: resourceName.describe('The name they register under.'),
         tags: z.array(z.string()).default([]).describe('Only instances that have all of these.'),
-        version: z.string().optional(),
-        datacenter: z.string().optional(),
+        version: z.string().optional().describe('Only instances of this version.'),
+        datacenter: z.string().optional().describe('Only instances in this datacenter.'),
       })
-      .optional(),
-    balancer: z.literal('round-robin').default('round-robin'),
-    hostHeader: z.string().min(1).default('client').describe('"client", "endpoint" or a literal name.'),
+      .optional()
+      .describe('Where endpoints come from when they do not stand here.'),
+    balancer: z.literal('round-robin').default('round-robin').describe('Which endpoint takes the next attempt.'),
+    hostHeader: z.string().min(1).default('client').describe('The Host sent: the `client`\'s, the `endpoint`\'s, or a literal name.'),
     health: z
-      .strictObject({ active: activeHealth.optional(), passive: z.boolean().default(true) })
+      .strictObject({
+        active: activeHealth.optional().describe('Probes by discovery; none when left out.'),
+        passive: z.boolean().default(true).describe('A worker leaves an endpoint out for 5 s after a connection to it failed.'),
+      })
       .prefault({}),
     timeouts: z
       .strictObject({
-        connectMs: durationMs.default(5000),
-        firstByteMs: durationMs.default(30_000),
-        idleMs: durationMs.default(60_000),
-        requestMs: durationMs.default(60_000),
+        connectMs: durationMs.default(5000).describe('Until the connection stands.'),
+        firstByteMs: durationMs.default(30_000).describe('Until the response\'s head, from when the request was sent or its body last moved.'),
+        idleMs: durationMs.default(60_000).describe('Between two pieces of the response.'),
+        requestMs: durationMs.default(60_000).describe('The whole exchange; event streams have no such end.'),
       })
       .prefault({}),
     retries: z
       .strictObject({
-        attempts: positiveInteger.max(10).default(2).describe('Counts the first; further ones only while nothing was sent.'),
-        budgetPercent: z.number().min(0).max(100).default(20).describe('Retries are at most this share of the requests of the last ten seconds (at least 10).'),
+        attempts: positiveInteger.max(10).default(2).describe('Counts the first. Another endpoint is tried while nothing was sent, and when the connection broke before the response to an idempotent request without a body.'),
+        budgetPercent: z.number().min(0).max(100).default(20).describe('Retries are at most this share of the requests of the last ten seconds, though ten are always allowed; 0 allows none.'),
       })
       .prefault({}),
-    policies: policyList.default([]),
-    drainSeconds: z.number().min(0).max(3600).default(30),
+    policies: policyList.default([]).describe('For every route to this upstream.'),
+    drainSeconds: z.number().min(0).max(3600).default(30).describe('Taken, and not acted on yet: what is open at an endpoint that was taken out runs to its own end.'),
     ...resourceMarks,
   })
   .refine((value) => (value.endpoints === undefined) !== (value.discovery === undefined), 'needs either "endpoints" or "discovery"')

@@ -1,0 +1,59 @@
+import { z } from 'zod'
+import { settingsTable } from '../../extensions/policies/settings-table.ts'
+import { accessLog, consumer, credential, gatewayConfig, group, httpListener, notBuiltBalancers, notBuiltSettings, notBuiltSources, route, upstream } from '../../proto/config/index.ts'
+import { pageHead, table } from './page-text.ts'
+
+interface Section {
+  readonly title: string
+  /** The settings of the whole file whose inside it shows. */
+  readonly of: readonly (keyof typeof gatewayConfig.shape)[]
+  readonly about: string
+  readonly schemas: readonly z.ZodType[]
+}
+
+/** Settings whose meaning is told elsewhere, or in one line. */
+const elsewhere: Readonly<Record<string, string>> = { version: '`1`', policies: '[policies](policies.md)', trustedProxies: 'list of addresses and ranges' }
+
+const sections: readonly Section[] = [
+  { title: 'Listeners', of: ['listeners'], about: '`listeners.http`; `http: false` switches it off.', schemas: [httpListener] },
+  { title: 'Upstreams', of: ['upstreams'], about: 'A map by name; the settings of each:', schemas: [upstream] },
+  { title: 'Routes', of: ['routes'], about: 'A list; which of several is taken does not depend on its order.', schemas: [route] },
+  { title: 'Groups', of: ['groups'], about: 'A list.', schemas: [group] },
+  { title: 'Consumers', of: ['consumers'], about: 'A list; a credential is one of the kinds below.', schemas: [consumer, ...credential.options] },
+  { title: 'Telemetry and admin', of: ['telemetry', 'admin'], about: '`telemetry.metrics` and `admin`, then `telemetry.accessLog`. Services of the distributed mode have `SLUICE_METRICS_ADDRESS` and `SLUICE_ADMIN_ADDRESS` instead.', schemas: [addresses(), accessLog] },
+]
+
+const introduction = `The configuration as a file holds it, YAML or JSON; the admin API takes and gives the same resources. A running gateway has
+it as JSON Schema for editors at \`/schema.json\` of the admin port. Any text that is a setting may be \`env:NAME\` or \`file:PATH\`, read
+when the configuration is applied; relative paths start at the file's folder. An unknown setting is a problem, told with the
+nearest name there is.`
+
+/** docs/config-reference.md: every setting of the configuration, from the schemas that check it. */
+export function configReferencePage(): string {
+  const parts = sections.flatMap(({ title, about, schemas }) => [`## ${title}`, '', about, '', ...schemas.flatMap((schema) => [settingsTable(schema), ''])])
+  return [...pageHead('Configuration', 'the schemas in proto/config'), introduction, '', ...overview(), '', ...parts, ...notBuilt(), ''].join('\n')
+}
+
+function overview(): string[] {
+  const rows = Object.entries(gatewayConfig.shape).map(([name, schema]) => [`\`${name}\``, placeOf(name), z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }).description ?? ''])
+  return table(['setting', 'holds', 'meaning'], rows)
+}
+
+function placeOf(name: string): string {
+  const section = sections.find(({ of }) => (of as readonly string[]).includes(name))
+  const place = section === undefined ? elsewhere[name] : `[${section.title.toLowerCase()}](#${section.title.toLowerCase().replaceAll(' ', '-')})`
+  if (place === undefined) throw new Error(`tools/docs/config-reference-page.ts has no section on "${name}"`)
+  return place
+}
+
+/** `admin` and `telemetry` without the access log, which has a table of its own. */
+function addresses(): z.ZodType {
+  const { admin, telemetry } = gatewayConfig.shape
+  return z.object({ telemetry: z.object({ metrics: telemetry.unwrap().shape.metrics }).prefault({}), admin })
+}
+
+function notBuilt(): string[] {
+  const settings = Object.entries(notBuiltSettings).map(([place, names]) => `- ${place === 'document' ? 'the file' : `\`${place}\``}: ${names.map((name) => `\`${name}\``).join(', ')}`)
+  const quoted = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ')
+  return ['## Not built yet', '', 'Known by name and refused by the check, never ignored:', '', ...settings, `- values of \`balancer\`: ${quoted(notBuiltBalancers)}`, `- values of \`discovery.source\`: ${quoted(notBuiltSources)}`]
+}
