@@ -1,5 +1,5 @@
 import { busNamed } from '@sluice/buses'
-import { openCounters } from '@sluice/counters'
+import { countersNamed } from '@sluice/counters'
 import { defaultScope } from '@sluice/proto/subjects'
 import { natsBusSettings, runServiceProcess } from '@sluice/service-kit'
 import { createRatelimit } from './service.ts'
@@ -13,7 +13,7 @@ export function main(): Promise<void> {
     doors: ({ redisUrl }) => [{ setting: 'SLUICE_REDIS_URL', url: redisUrl }],
     openBus: async (settings) => (await busNamed('nats').load()).createNatsBus(natsBusSettings(settings, 'ratelimit')),
     async create({ redisUrl }, parts) {
-      const counters = await openCounters('redis', { url: redisUrl })
+      const counters = (await countersNamed('redis').load()).createRedisCounters({ url: redisUrl })
       return { service: createRatelimit({ ...parts, scope: defaultScope, counters }), close: () => counters.close() }
     },
   })
