@@ -46,7 +46,7 @@ test('the page on policies has them in running order, each with its settings', (
 test('the reference of the configuration has every setting of the file, inner ones too', () => {
   const cells = firstCells(configReferencePage())
   for (const name of Object.keys(gatewayConfig.shape)) assert.ok(cells.includes(name), name)
-  for (const name of ['healthPath', 'endpoints[].weight', 'match.pathPrefix', 'apiKey.hash', 'rotateMb', 'admin.address']) assert.ok(cells.includes(name), name)
+  for (const name of ['healthPath', 'endpoints[].weight', 'match.pathPrefix', 'apiKey.hash', 'telemetry.accessLog.rotateMb', 'admin.address']) assert.ok(cells.includes(name), name)
 })
 
 test('an arrow of the import graph that follows from others is left out', () => {

@@ -1,14 +1,15 @@
-import { z } from 'zod'
 import { settingsTable } from '../../extensions/policies/settings-table.ts'
-import { accessLog, consumer, credential, gatewayConfig, group, httpListener, notBuiltBalancers, notBuiltSettings, notBuiltSources, route, upstream } from '../../proto/config/index.ts'
+import { consumer, credential, gatewayConfig, group, httpListener, notBuiltBalancers, notBuiltSettings, notBuiltSources, route, upstream } from '../../proto/config/index.ts'
 import { pageHead, table } from './page-text.ts'
+
+type Schema = Parameters<typeof settingsTable>[0]
 
 interface Section {
   readonly title: string
   /** The settings of the whole file whose inside it shows. */
   readonly of: readonly (keyof typeof gatewayConfig.shape)[]
   readonly about: string
-  readonly schemas: readonly z.ZodType[]
+  readonly schemas: readonly Schema[]
 }
 
 /** Settings whose meaning is told elsewhere, or in one line. */
@@ -20,7 +21,7 @@ const sections: readonly Section[] = [
   { title: 'Routes', of: ['routes'], about: 'A list; which of several is taken does not depend on its order.', schemas: [route] },
   { title: 'Groups', of: ['groups'], about: 'A list.', schemas: [group] },
   { title: 'Consumers', of: ['consumers'], about: 'A list; a credential is one of the kinds below.', schemas: [consumer, ...credential.options] },
-  { title: 'Telemetry and admin', of: ['telemetry', 'admin'], about: '`telemetry.metrics` and `admin`, then `telemetry.accessLog`. Services of the distributed mode have `SLUICE_METRICS_ADDRESS` and `SLUICE_ADMIN_ADDRESS` instead.', schemas: [addresses(), accessLog] },
+  { title: 'Telemetry and admin', of: ['telemetry', 'admin'], about: 'Services of the distributed mode have `SLUICE_METRICS_ADDRESS` and `SLUICE_ADMIN_ADDRESS` in place of the two addresses.', schemas: [gatewayConfig.pick({ telemetry: true, admin: true })] },
 ]
 
 const introduction = `The configuration as a file holds it, YAML or JSON; the admin API takes and gives the same resources. A running gateway has
@@ -35,7 +36,7 @@ export function configReferencePage(): string {
 }
 
 function overview(): string[] {
-  const rows = Object.entries(gatewayConfig.shape).map(([name, schema]) => [`\`${name}\``, placeOf(name), z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }).description ?? ''])
+  const rows = Object.entries(gatewayConfig.shape).map(([name, schema]) => [`\`${name}\``, placeOf(name), schema.description ?? ''])
   return table(['setting', 'holds', 'meaning'], rows)
 }
 
@@ -44,12 +45,6 @@ function placeOf(name: string): string {
   const place = section === undefined ? elsewhere[name] : `[${section.title.toLowerCase()}](#${section.title.toLowerCase().replaceAll(' ', '-')})`
   if (place === undefined) throw new Error(`tools/docs/config-reference-page.ts has no section on "${name}"`)
   return place
-}
-
-/** `admin` and `telemetry` without the access log, which has a table of its own. */
-function addresses(): z.ZodType {
-  const { admin, telemetry } = gatewayConfig.shape
-  return z.object({ telemetry: z.object({ metrics: telemetry.unwrap().shape.metrics }).prefault({}), admin })
 }
 
 function notBuilt(): string[] {
