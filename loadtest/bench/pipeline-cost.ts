@@ -1,0 +1,85 @@
+/**
+ * What the walk of one request costs without any socket: `node loadtest/bench/pipeline-cost.ts`. A client and an
+ * upstream that only call back; the head is parsed from text each time, as the engine does. Prints µs of CPU a request.
+ */
+import { balancers } from '@sluice/balancers'
+import { parseRequestHead, parseResponseHead } from '@sluice/http'
+import { catalogue } from '@sluice/policies'
+import { createLogger, MetricsRegistry, systemClock } from '@sluice/service-kit'
+import { UpstreamRegistry } from '../../services/edge/src/balancer/upstream-registry.ts'
+import { compileSnapshot, parseDocument } from '../../services/edge/src/compile-snapshot.ts'
+import { createFinishedRecord } from '../../services/edge/src/finished-record.ts'
+import type { ClientSide } from '../../services/edge/src/listener/client-side.ts'
+import { Pipeline } from '../../services/edge/src/pipeline.ts'
+import { loadPolicies } from '../../services/edge/src/policy-chain/compile-chain.ts'
+import { newRequestId } from '../../services/edge/src/telemetry/request-id.ts'
+import { createTelemetry } from '../../services/edge/src/telemetry/telemetry.ts'
+import { Deadlines } from '../../services/edge/src/upstream/deadlines.ts'
+import type { PoolSet } from '../../services/edge/src/upstream/pool-set.ts'
+import type { Attempt, AttemptHandler, AttemptRequest } from '../../services/edge/src/upstream/upstream-client.ts'
+
+const requests = Number(process.argv[2] ?? 300_000)
+const requestText = 'GET /bench?x=1 HTTP/1.1\r\nHost: 127.0.0.1:19000\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\nAccept-Encoding: gzip, br\r\nCookie: a=1; b=2\r\n\r\n'
+const responseText = 'HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Sun, 22 Nov 2026 00:00:00 GMT\r\nContent-Type: application/json\r\nContent-Length: 256\r\nConnection: keep-alive\r\n\r\n'
+const body = Buffer.alloc(256, 'x')
+const idle: Attempt = { pause: () => undefined, resume: () => undefined, abort: () => undefined }
+
+const pools = {
+  poolFor: () => ({
+    send(_request: AttemptRequest, handler: AttemptHandler): Attempt {
+      queued.push(handler)
+      return idle
+    },
+  }),
+} as unknown as PoolSet
+const queued: AttemptHandler[] = []
+
+function answerAll(): void {
+  for (const handler of queued.splice(0)) {
+    const head = parseResponseHead(responseText, 0, responseText.length, 'GET')!
+    handler.onHead(head.status, head.fields.flat)
+    handler.onData(body)
+    handler.onEnd()
+  }
+}
+
+let sent = 0
+function client(): ClientSide {
+  const head = parseRequestHead(requestText, 0, requestText.length)
+  if (typeof head === 'string') throw new Error(head)
+  return {
+    method: head.method, target: head.target, fields: head.fields.flat, httpVersion: '1.1', peerAddress: '127.0.0.1', localPort: 19000, encrypted: false,
+    declaredBytes: 0, isGone: false, watcher: undefined, body: () => { throw new Error('none') },
+    sendHead: (status: number, fields: string[]) => { sent += status + fields.length }, send: () => true, end: () => undefined, closeAfterwards: () => undefined, destroy: () => undefined,
+  }
+}
+
+const logger = createLogger('bench', { level: 'silent' })
+const registry = new UpstreamRegistry(new Map(await Promise.all(balancers.map(async (entry) => [entry.name, await entry.load()] as const))))
+const document = Buffer.from(JSON.stringify({ version: 1, upstreams: { up: { endpoints: [{ url: 'http://127.0.0.1:19080' }] } }, routes: [{ name: 'bench', match: { path: '/bench' }, upstream: 'up' }] }))
+const unused = { tokens: () => ({ check: () => ({ outcome: 'invalid', reason: '' }) }), keys: () => ({ check: () => ({ outcome: 'invalid', reason: '' }) }) }
+const policyParts = { clock: systemClock, logger, identity: unused as never, quota: { limiter: () => ({ take: () => { throw new Error('none') } }) } }
+const snapshot = compileSnapshot({ revision: 1, digest: '' }, parseDocument(document), { policies: await loadPolicies(catalogue.map((entry) => entry.name)), upstreams: registry, policyParts })
+registry.adopt(snapshot.upstreams, snapshot.upstreamSettings)
+const telemetry = createTelemetry({ metrics: new MetricsRegistry(), clock: systemClock, onUsage: () => undefined })
+const finished = createFinishedRecord()
+const deadlines = new Deadlines(() => systemClock.monotonic())
+const pipeline = new Pipeline({
+  snapshot: () => snapshot, pools, deadlines, clock: systemClock, logger, requestId: newRequestId,
+  record: (exchange, endedAt) => telemetry.record(finished.fill(exchange, endedAt)),
+})
+
+function run(count: number): number {
+  const before = process.cpuUsage()
+  for (let done = 0; done < count; done += 64) {
+    for (let lane = 0; lane < 64; lane++) pipeline.begin(client())
+    answerAll()
+  }
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / count
+}
+
+run(100_000)
+for (let round = 0; round < 3; round++) console.log(`${run(requests).toFixed(2)} µs a request`)
+await telemetry.stop()
+if (sent === 0) throw new Error('nothing was answered')
