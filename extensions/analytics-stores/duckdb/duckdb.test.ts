@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test, type TestContext } from 'node:test'
@@ -19,7 +18,6 @@ testAnalyticsStore('duckdb', { open: (parts) => createDuckdbAnalyticsStore({ fil
 describe('the duckdb analytics store', () => {
   const DAY_MS = 24 * HOUR_MS
   const storeModule = JSON.stringify(fileURLToPath(new URL('./duckdb.ts', import.meta.url)))
-  const contractModule = JSON.stringify(fileURLToPath(new URL('../analytics-store.contract.ts', import.meta.url)))
   const nothing = { items: [], watermarkMs: 0 }
 
   test('DuckDB is not loaded before the first call', async (t) => {
@@ -179,7 +177,7 @@ describe('the duckdb analytics store', () => {
     const store = await createDuckdbAnalyticsStore({ file })
     await store.append([batchOf('s', 1)])
     await store.close()
-    const { DuckDBInstance } = createRequire(import.meta.url)('@duckdb/node-api') as typeof import('@duckdb/node-api')
+    const { DuckDBInstance } = await import('@duckdb/node-api')
     const instance = await DuckDBInstance.create(file)
     const connection = await instance.connect()
     await connection.run(sql)

@@ -29,7 +29,7 @@ export async function writeBody(connection: Connection, name: BodyName, body: Ui
 }
 
 export async function readBody(connection: Connection, name: BodyName, parts: number): Promise<Uint8Array> {
-  const pieces = new Array<Uint8Array>(parts)
+  const pieces = Array.from<Uint8Array>({ length: parts })
   await inTurns(parts, async (part) => {
     pieces[part] = (await readPart(connection, name, part, false)) ?? (await readPart(connection, name, part, true)) ?? missing(name, part)
   })

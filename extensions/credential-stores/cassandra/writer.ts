@@ -44,6 +44,7 @@ export class Writer {
     // As it is before asking: what a caller reads meanwhile is no newer than that.
     const { applied } = this.#stateOf(scope)
     const head = await this.#log.head(scope)
+    await this.#rollForward(scope, head)
     return head.version > applied
   }
 
