@@ -47,7 +47,7 @@ export class FetchedKeySets {
       if (status === 'connected') this.#renewAll(0)
     })
     this.#subscriptions.push(heard, reconnected)
-    this.#timer = setInterval(() => this.#renewAll(renewMs), lookMs).unref()
+    this.#timer = setInterval(() => this.renewOld(), lookMs).unref()
   }
 
   stop(): void {
@@ -72,6 +72,11 @@ export class FetchedKeySets {
         }
       }),
     )
+  }
+
+  /** Asks for those that nothing was heard of for five minutes. */
+  renewOld(): void {
+    this.#renewAll(renewMs)
   }
 
   #open(address: KeySetAddress): FetchedKeySet {

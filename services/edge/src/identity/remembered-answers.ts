@@ -95,11 +95,16 @@ export class RememberedAnswers<Q, V> {
   }
 
   #stillHolds(known: Remembered<V>): boolean {
-    const { changes } = this.#parts
-    if (known.checkedAt === changes.heard) return true
-    if (known.names === undefined || !changes.holds(known.mark, known.version, known.names)) return false
-    known.checkedAt = changes.heard
+    const { heard } = this.#parts.changes
+    if (known.checkedAt === heard) return true
+    if (!this.#holdsNow(known)) return false
+    known.checkedAt = heard
     return true
+  }
+
+  #holdsNow({ mark, version, names }: Remembered<V>): boolean {
+    const { changes } = this.#parts
+    return names === undefined ? mark === changes.heard : changes.holds(mark, version, names)
   }
 
   /** There is nothing to fall back on: waits, but hardly while auth is known to be away. */
@@ -137,8 +142,8 @@ export class RememberedAnswers<Q, V> {
         const mark = changes.heard
         const answer = await ask(question)
         this.#isAway = false
-        const remembered: Remembered<V> = { ...answer, mark, atMs: clock.monotonic(), checkedAt: mark }
-        if (this.#stillHolds(remembered)) return this.#remember(key, remembered)
+        const remembered: Remembered<V> = { ...answer, mark, atMs: clock.monotonic(), checkedAt: changes.heard }
+        if (this.#holdsNow(remembered)) return this.#remember(key, remembered)
         // A refusal that was overtaken is still a safe one; it is only not remembered.
         if (turn === maxTries) return answer.names === undefined ? remembered : this.#fail(key, 'dependency.auth_unreachable')
       }

@@ -1,0 +1,261 @@
+import assert from 'node:assert/strict'
+import { generateKeyPairSync, sign } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite, test, type TestContext } from 'node:test'
+import type { TokenRules, Verdict } from '@sluice/policies/policy'
+import { createFakeClock, waitUntil } from '@sluice/testkit'
+import { createVerifier } from '@sluice/verifier'
+import { type ScriptedAuth, scriptedAuth } from '../../test/scripted-auth.ts'
+import { createIdentity } from './identity.ts'
+
+const uri = 'https://id.example/jwks'
+const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+const rules: TokenRules = {
+  issuer: 'https://id.example', audiences: ['api'], algorithms: ['EdDSA'], jwksUri: uri, jwks: undefined, keys: undefined,
+  leewaySeconds: 0, requiredClaims: [], consumerClaim: 'sub', insecure: false,
+}
+const startMs = Date.UTC(2027, 0, 1)
+const keyLimits = { cacheSeconds: 300, staleSeconds: 3600 }
+const key = 'sk_k1_secret'
+
+function mint(claims: object = {}, kid = 'a'): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const input = `${part({ alg: 'EdDSA', kid })}.${part({ iss: 'https://id.example', aud: 'api', sub: 'user-7', exp: startMs / 1000 + 3600, ...claims })}`
+  return `${input}.${sign(null, Buffer.from(input), privateKey).toString('base64url')}`
+}
+
+async function identityOf(t: TestContext, prepare: (auth: ScriptedAuth) => void = () => {}) {
+  const auth = await scriptedAuth(t)
+  auth.keySets.set(uri, [{ ...publicKey.export({ format: 'jwk' }), kid: 'a' }])
+  auth.keys.set(key, { consumer: 'acme', groups: ['gold'] })
+  prepare(auth)
+  const directory = await mkdtemp(join(tmpdir(), 'sluice-identity-'))
+  const verifier = createVerifier()
+  const clock = createFakeClock(startMs)
+  const logger = { warn: () => {}, info: () => {} }
+  const identity = createIdentity({ bus: auth.bus, scope: 'default', verifier, clock, logger, keySetDirectory: join(directory, 'keysets'), timeoutMs: 500 })
+  await identity.start()
+  t.after(async () => {
+    await identity.stop()
+    await verifier.close()
+    await rm(directory, { recursive: true, force: true })
+  })
+  const { part } = identity
+  return { auth, clock, identity, part, checkToken: part.tokens(rules), checkKey: part.keys(keyLimits) }
+}
+
+const whoIs = (verdict: Verdict) => (verdict.outcome === 'valid' ? [verdict.identity.consumer, verdict.identity.groups] : verdict)
+
+suite('tokens', () => {
+  test('are the consumer that has their subject, with its groups and the token\'s scopes', async (t) => {
+    const { auth, checkToken } = await identityOf(t)
+    auth.subjects.set('user-7', { consumer: 'acme', groups: ['gold'] })
+    const verdict = await checkToken.check(mint({ scope: 'orders:read orders:write' }))
+    assert.ok(verdict.outcome === 'valid')
+    const { claims, ...identity } = verdict.identity
+    assert.deepEqual(identity, { consumer: 'acme', groups: ['gold'], credential: 'sub-user-7', method: 'jwt', scopes: ['orders:read', 'orders:write'], resolved: true })
+    assert.equal(claims?.sub, 'user-7')
+  })
+
+  test('seen before are answered at once by the same identity, and auth is asked once for their subject', async (t) => {
+    const { auth, checkToken } = await identityOf(t)
+    const first = await checkToken.check(mint())
+    assert.equal(checkToken.check(mint()), first)
+    await checkToken.check(mint({ jti: 'another token of the subject' }))
+    assert.equal(auth.count('subject'), 1)
+  })
+
+  test('whose subject nobody has are admitted under it, without groups', async (t) => {
+    const { checkToken } = await identityOf(t)
+    assert.deepEqual(whoIs(await checkToken.check(mint())), ['user-7', []])
+  })
+
+  test('while auth is away are admitted, and say that their groups are not known', async (t) => {
+    const { auth, identity, checkToken } = await identityOf(t)
+    await identity.warm([{ uri, insecure: false }])
+    auth.leave()
+    const verdict = await checkToken.check(mint())
+    assert.ok(verdict.outcome === 'valid')
+    assert.deepEqual([verdict.identity.consumer, verdict.identity.groups, verdict.identity.resolved], ['user-7', [], false])
+  })
+
+  test('get their groups once auth is back', async (t) => {
+    const { auth, clock, identity, checkToken } = await identityOf(t)
+    auth.subjects.set('user-7', { consumer: 'acme', groups: ['gold'] })
+    await identity.warm([{ uri, insecure: false }])
+    auth.leave()
+    await checkToken.check(mint())
+    auth.come()
+    clock.advance(1000)
+    await waitUntil(async () => {
+      const verdict = await checkToken.check(mint())
+      return verdict.outcome === 'valid' && verdict.identity.resolved && verdict.identity.consumer === 'acme'
+    })
+  })
+
+  test('follow their consumer when it changes', async (t) => {
+    const { auth, checkToken } = await identityOf(t)
+    await checkToken.check(mint())
+    auth.subjects.set('user-7', { consumer: 'acme', groups: ['gold'] })
+    auth.change({ consumer: 'acme', subjects: ['user-7'] })
+    await waitUntil(async () => (await checkToken.check(mint())).outcome === 'valid' && auth.count('subject') === 2)
+    assert.deepEqual(whoIs(await checkToken.check(mint())), ['acme', ['gold']])
+    auth.subjects.set('user-7', { consumer: 'acme', groups: [] })
+    auth.change({ consumer: 'acme' })
+    await waitUntil(async () => JSON.stringify(whoIs(await checkToken.check(mint()))) === '["acme",[]]')
+  })
+
+  test('name their consumer by the claim that the rules say', async (t) => {
+    const { part } = await identityOf(t)
+    const byClient = part.tokens({ ...rules, consumerClaim: 'client_id' })
+    assert.deepEqual(whoIs(await byClient.check(mint({ client_id: 'shop' }))), ['shop', []])
+    assert.deepEqual(whoIs(await byClient.check(mint({ client_id: 42 }))), ['42', []])
+    for (const client of [undefined, '', {}, ['shop'], 'x'.repeat(257)])
+      assert.deepEqual(await byClient.check(mint({ client_id: client })), { outcome: 'invalid', reason: 'subject_missing' })
+    assert.deepEqual(await part.tokens({ ...rules, consumerClaim: 'constructor' }).check(mint()), { outcome: 'invalid', reason: 'subject_missing' })
+  })
+
+  test('may carry scopes as others write them', async (t) => {
+    const { checkToken } = await identityOf(t)
+    const scopes = async (claims: object) => {
+      const verdict = await checkToken.check(mint(claims))
+      return verdict.outcome === 'valid' ? verdict.identity.scopes : verdict
+    }
+    assert.deepEqual(await scopes({ scp: ['a', 'b', 7] }), ['a', 'b'])
+    assert.deepEqual(await scopes({ scp: 'a b' }), ['a', 'b'])
+    assert.deepEqual(await scopes({ scope: '' }), [])
+    assert.deepEqual(await scopes({ scope: { a: 1 } }), [])
+  })
+
+  test('without a key set anywhere are unavailable', async (t) => {
+    const { checkToken } = await identityOf(t, (auth) => auth.keySets.clear())
+    assert.deepEqual(await checkToken.check(mint()), { outcome: 'unavailable', code: 'dependency.key_set_unavailable' })
+  })
+
+  test('signed by a key that the issuer published a moment ago are let in', async (t) => {
+    const { auth, checkToken } = await identityOf(t, (given) => given.keySets.set(uri, []))
+    await checkToken.check('x.y.z')
+    assert.equal((await checkToken.check(mint({ jti: '1' }))).outcome, 'invalid')
+    auth.keySets.set(uri, [{ ...publicKey.export({ format: 'jwk' }), kid: 'a' }])
+    auth.tellKeySet(uri)
+    await waitUntil(async () => (await checkToken.check(mint({ jti: '1' }))).outcome === 'valid')
+  })
+
+  test('are checked by keys of the configuration without asking anybody for keys', async (t) => {
+    const { auth, part } = await identityOf(t)
+    const pem = publicKey.export({ format: 'pem', type: 'spki' }).toString()
+    const checker = part.tokens({ ...rules, jwksUri: undefined, keys: [{ pem }] })
+    assert.equal((await checker.check(mint())).outcome, 'valid')
+    assert.equal(auth.count('keyset'), 0)
+  })
+
+  test('under equal rules share one checker, whichever snapshot compiled them', async (t) => {
+    const { part } = await identityOf(t)
+    assert.equal(part.tokens({ ...rules }), part.tokens({ ...rules }))
+    assert.notEqual(part.tokens(rules), part.tokens({ ...rules, audiences: ['other'] }))
+  })
+
+  test('cannot be checked by rules without usable keys, which is said when they are compiled', async (t) => {
+    const { part } = await identityOf(t)
+    const none = { ...rules, jwksUri: undefined }
+    assert.throws(() => part.tokens(none), { code: 'config.invalid' })
+    assert.throws(() => part.tokens({ ...none, keys: [{ pem: 'nonsense' }] }), { code: 'config.invalid' })
+    assert.throws(() => part.tokens({ ...none, jwks: '{}' }), { code: 'config.invalid' })
+  })
+})
+
+suite('API keys', () => {
+  test('are the consumer that auth says, at once the second time', async (t) => {
+    const { auth, checkKey } = await identityOf(t)
+    const verdict = await checkKey.check(key)
+    assert.ok(verdict.outcome === 'valid')
+    assert.deepEqual(verdict.identity, { consumer: 'acme', groups: ['gold'], credential: 'k1', method: 'key-auth', claims: undefined, scopes: [], resolved: true })
+    assert.equal(checkKey.check(key), verdict)
+    assert.equal(auth.count('key k1'), 1)
+  })
+
+  test('that are none are refused without asking anybody', async (t) => {
+    const { auth, checkKey } = await identityOf(t)
+    for (const wrong of ['', 'k1_secret', 'sk_k1', 'sk_k1_', 'sk__secret', 'sk_K1_secret', `sk_${'a'.repeat(65)}_x`, `sk_k1_${'x'.repeat(257)}`, 'sk_k1_a b', 'sk_k1_é'])
+      assert.deepEqual(checkKey.check(wrong), { outcome: 'invalid', reason: 'key_malformed' })
+    assert.equal(auth.count('key '), 0)
+  })
+
+  test('with a wrong secret are refused, and one that was right stays so', async (t) => {
+    const { checkKey } = await identityOf(t)
+    await checkKey.check(key)
+    assert.deepEqual(await checkKey.check('sk_k1_wrong'), { outcome: 'invalid', reason: 'key_invalid' })
+    assert.equal((await checkKey.check(key)).outcome, 'valid')
+  })
+
+  test('that are revoked are refused as soon as the change is heard', async (t) => {
+    const { auth, identity, checkKey } = await identityOf(t)
+    assert.equal((await checkKey.check(key)).outcome, 'valid')
+    auth.keys.delete(key)
+    const heard = Promise.withResolvers<number>()
+    identity.onCredentialVersion(heard.resolve)
+    const version = auth.change({ consumer: 'acme', credentialId: 'k1' })
+    assert.equal(await heard.promise, version)
+    assert.equal(identity.credentialVersion(), version)
+    assert.deepEqual(await checkKey.check(key), { outcome: 'invalid', reason: 'key_invalid' })
+  })
+
+  test('that are revoked while their check is on its way are refused', async (t) => {
+    const { auth, checkKey } = await identityOf(t)
+    auth.betweenReadAndAnswer = () => {
+      auth.betweenReadAndAnswer = undefined
+      auth.keys.delete(key)
+      auth.change({ consumer: 'acme', credentialId: 'k1' })
+    }
+    const released = Promise.withResolvers<void>()
+    auth.hold = released.promise
+    const verdict = checkKey.check(key)
+    await waitUntil(() => auth.version === 1)
+    await new Promise((resolve) => setImmediate(resolve))
+    released.resolve()
+    assert.deepEqual(await verdict, { outcome: 'invalid', reason: 'key_invalid' })
+    assert.deepEqual(await checkKey.check(key), { outcome: 'invalid', reason: 'key_invalid' })
+  })
+
+  test('that were revoked while the edge could not hear are refused once it can', async (t) => {
+    const { auth, identity, checkKey } = await identityOf(t)
+    await checkKey.check(key)
+    auth.leave()
+    auth.keys.delete(key)
+    auth.change({ consumer: 'acme', credentialId: 'k1' }, { isLost: true })
+    assert.equal((await checkKey.check(key)).outcome, 'valid')
+    auth.come()
+    await waitUntil(() => identity.credentialVersion() === 1)
+    assert.equal((await checkKey.check(key)).outcome, 'invalid')
+  })
+
+  test('are used on for an hour while auth is away, and one never seen is unavailable', async (t) => {
+    const { auth, clock, checkKey } = await identityOf(t)
+    await checkKey.check(key)
+    auth.leave()
+    clock.advance(3_599_999)
+    assert.deepEqual(whoIs(await checkKey.check(key)), ['acme', ['gold']])
+    assert.deepEqual(await checkKey.check('sk_k2_secret'), { outcome: 'unavailable', code: 'dependency.auth_unreachable' })
+    clock.advance(1)
+    assert.deepEqual(await checkKey.check(key), { outcome: 'unavailable', code: 'dependency.auth_unreachable' })
+  })
+
+  test('end at the instant they expire, also while they are remembered', async (t) => {
+    const { auth, clock, checkKey } = await identityOf(t)
+    auth.keys.set(key, { consumer: 'acme', expiresAtMs: startMs + 10_000 })
+    assert.equal((await checkKey.check(key)).outcome, 'valid')
+    clock.advance(9_999)
+    assert.equal((await checkKey.check(key)).outcome, 'valid')
+    clock.advance(1)
+    assert.deepEqual(checkKey.check(key), { outcome: 'invalid', reason: 'key_expired' })
+  })
+
+  test('are asked about each time under rules that remember nothing', async (t) => {
+    const { auth, part } = await identityOf(t)
+    const checker = part.keys({ cacheSeconds: 0, staleSeconds: 0 })
+    for (let turn = 0; turn < 3; turn++) assert.equal((await checker.check(key)).outcome, 'valid')
+    assert.equal(auth.count('key k1'), 3)
+  })
+})
