@@ -1,7 +1,6 @@
 import { z } from 'zod'
-import { commaList, flag, wholeNumber } from './settings.ts'
 import { plaintextProblems, type Door } from './plaintext.ts'
-import { SettingsError } from './settings.ts'
+import { commaList, flag, SettingsError, wholeNumber } from './settings.ts'
 
 /** Settings that every service of the distributed mode has; `metricsAddress` takes each one's own default port. */
 export function distributedSettings(metricsPort: number) {

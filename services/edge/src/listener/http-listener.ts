@@ -2,7 +2,7 @@
  * One listening socket of a worker, on `node:http`. Workers share the port through the parent (cluster round robin:
  * even spread, and nothing is lost when one goes; measured in docs/performance.md).
  */
-import { createServer, Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net'
 import { errorBody, type ErrorCode } from '@sluice/errors'
 import { listenProblem, parseAddress } from '@sluice/service-kit'

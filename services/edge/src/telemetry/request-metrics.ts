@@ -1,4 +1,4 @@
-import { HistogramCell, type Cell, type Family, type MetricsRegistry } from '@sluice/service-kit'
+import type { Cell, Family, HistogramCell, MetricsRegistry } from '@sluice/service-kit'
 import type { FinishedExchange } from './finished-exchange.ts'
 import { phaseNames } from './phases.ts'
 

@@ -36,7 +36,7 @@ export class SpoolSender {
   readonly #parts: SenderParts
   readonly #queue: SpoolEntry[] = []
   #bytes = 0
-  #run: Promise<void> | undefined
+  #isSending = false
   #wake: (() => void) | undefined
   #failures = 0
   #isStopped = false
@@ -58,7 +58,7 @@ export class SpoolSender {
   add(entry: SpoolEntry): void {
     this.#queue.push(entry)
     this.#bytes += entry.bytes
-    if (!this.#isStopped) this.#run ??= this.#sendAll()
+    if (!this.#isStopped && !this.#isSending) void this.#sendAll()
   }
 
   /** Tries again at once, if it was waiting to. */
@@ -78,6 +78,7 @@ export class SpoolSender {
   }
 
   async #sendAll(): Promise<void> {
+    this.#isSending = true
     while (this.#queue.length > 0 && !this.#isStopped) {
       const entry = this.#queue[0]!
       if (!(await this.#trySend(entry))) {
@@ -89,7 +90,7 @@ export class SpoolSender {
       this.#bytes -= entry.bytes
       if (this.#queue[0]?.boot !== entry.boot) await this.#leaveBoot(entry)
     }
-    this.#run = undefined
+    this.#isSending = false
     if (this.#queue.length === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 

@@ -14,15 +14,15 @@ suite('the usage of a worker', () => {
     usage.add(finished({ status: 499 }), hour + 6)
     usage.add(finished({ status: 429, refused: true }), hour + 7)
     usage.add(finished({ consumer: undefined, route: undefined, status: 404 }), hour + 8)
-    const part = usage.collect()
-    assert.deepEqual(part?.counts.map(({ consumer, route, status, refused, requests }) => [consumer, route, status, refused, requests]), [
+    const part = usage.collect()!
+    assert.deepEqual(part.counts.map(({ consumer, route, status, refused, requests }) => [consumer, route, status, refused, requests]), [
       ['acme', 'get-user', 200, false, 2],
       ['acme', 'get-user', 499, false, 1],
       ['acme', 'get-user', 429, true, 1],
       ['', '', 404, false, 1],
     ])
-    assert.partialDeepStrictEqual(part?.counts[0]!, { hourMs: hour, bytesIn: 3, bytesOut: 30 })
-    assert.deepEqual([part?.firstAtMs, part?.lastAtMs], [hour, hour + 8])
+    assert.partialDeepStrictEqual(part.counts[0]!, { hourMs: hour, bytesIn: 3, bytesOut: 30 })
+    assert.deepEqual([part.firstAtMs, part.lastAtMs], [hour, hour + 8])
   })
 
   test('an exchange counts in the hour in which it ended', () => {

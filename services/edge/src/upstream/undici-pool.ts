@@ -107,12 +107,7 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
 /** undici hands header bytes on as they came; a field's bytes are latin-1 (RFC 9110 §5.5). */
 function textFields(raw: unknown): string[] {
   const fields = raw as readonly (Buffer | string)[]
-  const text = new Array<string>(fields.length)
-  for (let index = 0; index < fields.length; index++) {
-    const field = fields[index]!
-    text[index] = typeof field === 'string' ? field : field.toString('latin1')
-  }
-  return text
+  return fields.map((field) => (typeof field === 'string' ? field : field.toString('latin1')))
 }
 
 const codes: Readonly<Record<string, ErrorCode>> = {
