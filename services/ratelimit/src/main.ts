@@ -1,7 +1,7 @@
 import { busNamed } from '@sluice/buses'
 import { countersNamed } from '@sluice/counters'
 import { defaultScope } from '@sluice/proto/subjects'
-import { natsBusSettings, runServiceProcess } from '@sluice/service-kit'
+import { natsBusSettings, oncePerMinute, runServiceProcess } from '@sluice/service-kit'
 import { createRatelimit } from './service.ts'
 import { ratelimitSettings } from './settings.ts'
 
@@ -13,7 +13,9 @@ export function main(): Promise<void> {
     doors: ({ redisUrl }) => [{ setting: 'SLUICE_REDIS_URL', url: redisUrl }],
     openBus: async (settings) => (await busNamed('nats').load()).createNatsBus(natsBusSettings(settings, 'ratelimit')),
     async create({ redisUrl }, parts) {
-      const counters = (await countersNamed('redis').load()).createRedisCounters({ url: redisUrl })
+      const { createRedisCounters } = await countersNamed('redis').load()
+      const warn = oncePerMinute((problem, times) => parts.logger.warn({ problem, times }, 'Redis cannot be used'))
+      const counters = createRedisCounters({ url: redisUrl }, { onConnectionError: (error) => warn(error instanceof Error ? error.message : String(error)) })
       return { service: createRatelimit({ ...parts, scope: defaultScope, counters }), close: () => counters.close() }
     },
   })

@@ -1,7 +1,7 @@
 import type { AnalyticsStore } from '@sluice/analytics-stores/analytics-store'
 import { codeOf, SluiceError } from '@sluice/errors'
 import type { UsageBatch } from '@sluice/proto/messages/analytics'
-import { Cell, type MetricsRegistry } from '@sluice/service-kit'
+import type { Cell, MetricsRegistry } from '@sluice/service-kit'
 
 /** How long the first batch of a group waits for others: each commit is a sync to disk. */
 const gatherMs = 50
