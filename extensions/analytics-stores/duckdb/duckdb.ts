@@ -156,7 +156,7 @@ class DuckdbAnalyticsStore implements AnalyticsStore {
     try {
       await this.#turns.take(async () => this.#database && (await trim(this.#database.connection, this.#settings, this.#now())))
     } catch (error) {
-      this.#onWarning(`old analytics records could not be deleted: ${error instanceof Error ? error.message : String(error)}`)
+      this.#onWarning(`old analytics records could not be deleted: ${messageOf(error)}`)
     }
   }
 
@@ -179,7 +179,11 @@ class DuckdbAnalyticsStore implements AnalyticsStore {
     this.#ledger.forget()
     const database = this.#database
     this.#database = undefined
-    database?.close()
+    try {
+      database?.close()
+    } catch (error) {
+      this.#onWarning(`the analytics store could not be closed in order: ${messageOf(error)}`)
+    }
   }
 }
 
@@ -189,4 +193,8 @@ function closed(): SluiceError {
 
 function asUnreachable(error: unknown, detail?: string): SluiceError {
   return error instanceof SluiceError ? error : new SluiceError('dependency.store_unreachable', { cause: error, ...(detail !== undefined && { detail }) })
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
