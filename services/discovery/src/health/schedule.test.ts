@@ -5,9 +5,11 @@ import { Schedule } from './schedule.ts'
 
 test('what was scheduled comes in the order in which it is due', async () => {
   const due: number[] = []
-  const schedule = new Schedule<number>((item) => due.push(item))
+  let addedAt: number | undefined = performance.now()
+  const schedule = new Schedule<number>((item) => due.push(item), () => addedAt ?? performance.now())
   const delays = Array.from({ length: 300 }, (_, index) => (index * 7919) % 307)
   for (const delay of delays) schedule.add(delay, delay / 4)
+  addedAt = undefined
   await waitUntil(() => due.length === delays.length)
   assert.deepEqual(due, delays.toSorted((a, b) => a - b))
 })

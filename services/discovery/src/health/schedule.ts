@@ -10,9 +10,11 @@ export class Schedule<T> {
   #timer: NodeJS.Timeout | undefined
   #timerAt = Infinity
   #isStopped = false
+  readonly #now: () => number
 
-  constructor(onDue: (item: T) => void) {
+  constructor(onDue: (item: T) => void, now: () => number = () => performance.now()) {
     this.#onDue = onDue
+    this.#now = now
   }
 
   get size(): number {
@@ -21,7 +23,7 @@ export class Schedule<T> {
 
   add(item: T, afterMs: number): void {
     if (this.#isStopped) return
-    this.#push({ dueAt: performance.now() + afterMs, item })
+    this.#push({ dueAt: this.#now() + afterMs, item })
     this.#arm()
   }
 
@@ -36,12 +38,12 @@ export class Schedule<T> {
     if (first === undefined || first.dueAt >= this.#timerAt) return
     clearTimeout(this.#timer)
     this.#timerAt = first.dueAt
-    this.#timer = setTimeout(() => this.#run(), Math.max(0, Math.ceil(first.dueAt - performance.now()))).unref()
+    this.#timer = setTimeout(() => this.#run(), Math.max(0, Math.ceil(first.dueAt - this.#now()))).unref()
   }
 
   #run(): void {
     this.#timerAt = Infinity
-    const now = performance.now()
+    const now = this.#now()
     while (this.#heap.length > 0 && this.#heap[0]!.dueAt <= now) this.#onDue(this.#pop())
     this.#arm()
   }
