@@ -31,6 +31,7 @@ suite('an access record', () => {
         const { template, ...others } = texts
         assert.partialDeepStrictEqual(JSON.parse(line), { ...others, template: template === '' ? null : template })
       }),
+      { numRuns: 50 },
     )
   })
 
@@ -58,7 +59,7 @@ suite('an access record', () => {
   test('keeps its pieces bounded over any number of routes and endpoints', () => {
     const records = new AccessRecords()
     const before = process.memoryUsage().heapUsed
-    for (let i = 0; i < 100_000; i++) {
+    for (let i = 0; i < 30_000; i++) {
       const record = JSON.parse(records.line(finished({ route: `route-${i % 7}`, endpoint: `http://10.0.0.1:${i}/` }))) as { route: string; endpoint: string }
       assert.deepEqual([record.route, record.endpoint], [`route-${i % 7}`, `http://10.0.0.1:${i}/`])
     }
