@@ -30,6 +30,8 @@ export interface EdgeWorkerParts {
   readonly tell: (message: FromWorker) => void
   /** Everything is finished and flushed; the process may end. */
   readonly onDrained: () => void
+  /** It cannot go on; another worker has to take its place. */
+  readonly onBroken: (error: Error) => void
 }
 
 /** How long a load balancer in front is given to notice, when there is a health path to notice it by. */
@@ -67,7 +69,7 @@ export class EdgeWorker {
     else if (message.kind === 'ping') this.parts.tell({ kind: 'pong' })
     else if (message.kind === 'gather-metrics') this.parts.tell({ kind: 'metrics', id: message.id, snapshot: this.metrics.snapshot() })
     else if (message.kind === 'drain') void this.drain(message.lameDuck, message.deadlineMs)
-    else this.queue = this.queue.then(() => this.handle(message)).catch((error: unknown) => this.fail(error))
+    else this.queue = this.queue.then(() => this.handle(message)).catch((error: unknown) => this.parts.onBroken(error as Error))
   }
 
   private async handle(message: ToWorker): Promise<void> {
@@ -82,16 +84,19 @@ export class EdgeWorker {
       case 'endpoints':
         return this.upstreams?.discover(message.upstream, message.endpoints)
       case 'listen':
-        this.mayListen = true
-        await this.running?.listeners.open(this.snapshot?.listeners)
-        return this.parts.tell({ kind: 'listening', addresses: this.running?.listeners.addresses ?? [] })
+        return this.listen()
     }
   }
 
-  private fail(error: unknown): void {
-    this.parts.logger.fatal({ err: error }, (error as Error).message)
-    process.exitCode = 70
-    this.parts.tell({ kind: 'refused', revision: 0, digest: '', refusal: { code: 'internal.unexpected', pointer: '', detail: (error as Error).message } })
+  private async listen(): Promise<void> {
+    this.mayListen = true
+    try {
+      await this.running?.listeners.open(this.snapshot?.listeners)
+      this.parts.tell({ kind: 'listening', addresses: this.running?.listeners.addresses ?? [] })
+    } catch (error) {
+      const { revision = 0, digest = '' } = this.snapshot ?? {}
+      this.parts.tell({ kind: 'refused', revision, digest, refusal: refusalOf(error) })
+    }
   }
 
   private async boot(settings: WorkerSettings): Promise<Running> {

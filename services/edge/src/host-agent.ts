@@ -73,7 +73,9 @@ class HostAgent implements Edge {
   private reportTimer: NodeJS.Timeout | undefined
   private unsubscribe: (() => void)[] = []
   private nameTaken: string | undefined
-  private leaving = false
+  private draining = false
+  /** Every worker is gone: the goodbye may be said, and no receipt waits for this edge any more. */
+  private gone = false
   private reportedState = ''
   private readonly servingWaiters: { resolve(addresses: readonly string[]): void; reject(error: Error): void }[] = []
 
@@ -132,9 +134,10 @@ class HostAgent implements Edge {
   }
 
   async stop({ deadlineMs }: { deadlineMs: number }): Promise<void> {
-    this.leaving = true
+    this.draining = true
     clearTimeout(this.reportTimer)
     await this.pool.stop(deadlineMs)
+    this.gone = true
     this.feed?.stop()
     await this.discovery?.stop()
     for (const unsubscribe of this.unsubscribe) unsubscribe()
@@ -145,7 +148,7 @@ class HostAgent implements Edge {
 
   health(): Health {
     const reasons: string[] = []
-    if (this.leaving) reasons.push('draining')
+    if (this.draining) reasons.push('draining')
     if (this.nameTaken !== undefined) reasons.push(this.nameTaken)
     if (!this.isServing()) reasons.push('no configuration is served yet')
     return { ready: reasons.length === 0, reasons }
@@ -204,7 +207,7 @@ class HostAgent implements Edge {
       this.disk.save(good).catch((error: unknown) => this.parts.logger.error({ err: error }, 'the snapshot could not be kept on disk'))
     }
     this.settleWaiters(reached.refusal?.detail)
-    const state = JSON.stringify([reached.revision, reached.digest, reached.credentialVersion, reached.refusal?.digest, this.leaving])
+    const state = JSON.stringify([reached.revision, reached.digest, reached.credentialVersion, reached.refusal?.digest])
     if (state === this.reportedState) return
     this.reportedState = state
     void this.report()
@@ -226,7 +229,7 @@ class HostAgent implements Edge {
     const { bus, scope, name, zone, datacenter, workers, logger } = this.parts
     if (this.instance === '' || bus.status !== 'connected') return
     const { revision, digest, credentialVersion, refusal } = this.pool.reached()
-    const message = { scope, edge: name, instance: this.instance, zone, datacenter, version, workers, revision, digest, credentialVersion, leaving: this.leaving, ...(refusal === undefined ? {} : { refusal }) }
+    const message = { scope, edge: name, instance: this.instance, zone, datacenter, version, workers, revision, digest, credentialVersion, leaving: this.gone, ...(refusal === undefined ? {} : { refusal }) }
     const types = { request: EdgeReportSchema, reply: EdgeReportReplySchema }
     try {
       const reply = await call(bus, subjects.edgeReport(scope, name), types, message, { timeoutMs: 2000 })

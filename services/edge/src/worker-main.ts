@@ -5,7 +5,11 @@ import { readMessage, sendMessage, type FromWorker, type ToWorker } from './work
 
 const logger = createLogger('edge-worker')
 const tell = (message: FromWorker): void => sendMessage(process as never, message)
-const worker = new EdgeWorker({ logger, tell, onDrained: () => process.exit(0) })
+const end = (error: Error): never => {
+  logger.fatal({ err: error }, 'a worker ends: its state cannot be trusted any more')
+  process.exit(70)
+}
+const worker = new EdgeWorker({ logger, tell, onDrained: () => process.exit(0), onBroken: end })
 
 process.on('message', (raw) => {
   const message = readMessage<ToWorker>(raw)
@@ -16,8 +20,5 @@ process.on('SIGINT', () => undefined)
 process.on('SIGTERM', () => tell({ kind: 'replace-me' }))
 // Without its parent a worker would go on with a configuration that nobody can change.
 process.on('disconnect', () => process.exit(0))
-process.on('uncaughtException', (error) => {
-  logger.fatal({ err: error }, 'a worker ends: its state cannot be trusted any more')
-  process.exit(70)
-})
+process.on('uncaughtException', end)
 tell({ kind: 'started' })
