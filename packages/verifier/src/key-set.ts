@@ -61,6 +61,22 @@ export function parseConfiguredKeys(keys: readonly ConfiguredKey[], algorithms: 
   return set
 }
 
+/** Why a key of a configuration cannot be used; undefined when it can. */
+export function configuredKeyProblem(key: ConfiguredKey, algorithms: readonly string[] | undefined): string | undefined {
+  return readConfigured(key, algorithms).reason
+}
+
+/** Why a key set that lies at hand cannot be used; undefined when it can. */
+export function keySetProblem(jwks: string, algorithms: readonly string[] | undefined): string | undefined {
+  try {
+    parseKeySet(jwks, { algorithms, origin: 'local' })
+    return undefined
+  } catch (error) {
+    if (error instanceof SluiceError) return error.detail
+    throw error
+  }
+}
+
 /** The document with its public keys only, to be sent on. Throws `config.invalid` when it is no JWKS. */
 export function publicKeySet(jwks: string): { keys: Record<string, unknown>[] } {
   return { keys: documentKeys(jwks).map(withoutSecrets).filter((jwk) => jwk !== undefined) }

@@ -57,6 +57,7 @@ class Auth implements Service {
   async start(): Promise<void> {
     const { bus, scope } = this.#parts
     await this.#watch.start()
+    void this.#checks.warm().catch(() => {}) // the first check that needs it tries again
     this.#keySetsHeard = listen(bus, subjects.authKeySetChanged(scope), messages.KeySetSchema, (message) => this.#adopt(message), { onMalformed: this.#answering.onMalformed })
     this.#answerEdges()
     this.#answerControl()

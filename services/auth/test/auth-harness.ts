@@ -71,7 +71,7 @@ export async function startAuth(t: Cleanup, given: { bus?: Bus; store?: Credenti
 const ask =
   <Q extends DescMessage, A extends DescMessage>(subject: (scope: string) => string, request: Q, reply: A) =>
   (bus: Bus, message: MessageInitShape<Q>): Promise<MessageShape<A>> =>
-    call(bus, subject(scope), { request, reply }, message, { timeoutMs: 5000 })
+    call(bus, subject(scope), { request, reply }, message, { timeoutMs: 20_000 })
 
 /** The calls, each by its subject. */
 export const asked = {
