@@ -62,15 +62,19 @@ async function run<S extends z.ZodObject, B extends { drain(timeoutMs?: number):
     health: () => service.health(),
     metrics: gather ?? (() => metrics.snapshot()),
   })
-  await service.start()
-  logger.info({ metrics: shared.metricsAddress }, 'started')
+  const started = service.start()
   const deadlineMs = shared.drainSeconds * 1000
-  await runUntilSignal({
+  // From here on a signal drains, also one that comes while the service is still starting.
+  const ended = runUntilSignal({
     async stop() {
+      await started
       await service.stop({ deadlineMs })
       await close?.()
       await bus.drain(deadlineMs)
       await server.stop()
     },
   }, logger)
+  await started
+  logger.info({ metrics: shared.metricsAddress }, 'started')
+  await ended
 }

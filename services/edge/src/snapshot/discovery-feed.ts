@@ -79,8 +79,12 @@ class DiscoveryFollower implements DiscoveryFeed {
     this.asking = true
     const types = { request: UpstreamStatesRequestSchema, reply: UpstreamStatesReplySchema }
     try {
-      const reply = await call(bus, subjects.upstreamStates(scope), types, { scope, upstream: '' }, { timeoutMs: 5000 })
-      for (const state of reply.states) this.take(state)
+      let after = ''
+      do {
+        const reply = await call(bus, subjects.upstreamStates(scope), types, { scope, upstream: '', after }, { timeoutMs: 5000 })
+        for (const state of reply.states) this.take(state)
+        after = reply.next
+      } while (after !== '')
     } catch {
       // Discovery is away: the last known endpoints stay, and passive health goes on.
     } finally {
