@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { exchangeOf, fieldValues, identityOf, partsFor, type PartsChanges, refusalOf } from '../exchange.contract.ts'
 import type { Exchange } from '../exchange.ts'
@@ -142,6 +143,9 @@ const wrong: readonly (readonly [string, Record<string, unknown>, RegExp])[] = [
   ['a secret for RS256', { keys: [{ secret: 's', alg: 'RS256' }] }, /^keys\.0\.alg: a "secret" goes with HS256/],
   ['a public key for HS256', { keys: [{ pem: 'p' }], algorithms: ['HS256'] }, /^keys\.0\.pem: a "pem" does not go with HS256/],
   ['a key that is both', { keys: [{ pem: 'p', secret: 's', alg: 'HS256' }] }, /either "pem" or "secret"/],
+  ['a secret that is too short', { keys: [{ secret: 'short', alg: 'HS256' }] }, /^keys\.0\.secret: the secret is shorter than 32 bytes$/],
+  ['a PEM that holds no key', { keys: [{ kid: 'a', pem: 'p', alg: 'ES256' }] }, /^keys\.0\.pem: it is neither a public key nor a certificate in PEM$/],
+  ['a file without a key that can be used', { jwksFile: '{"keys":[{"kty":"RSA","alg":"RS256"}]}' }, /^jwksFile: the key set has no key that can be used/],
   ['a place that is none', { ...base, from: 'body token' }, /"header NAME", "query NAME" or "cookie NAME"/],
   ['failing open', { ...base, failure: 'open' }, /not built yet/],
 ]
@@ -151,11 +155,17 @@ for (const [what, settings, message] of wrong) {
   })
 }
 
+const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const publicPem = publicKey.export({ format: 'pem', type: 'spki' }) as string
+const keySetText = JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), alg: 'ES256' }] })
+const secret = 'a secret of more than thirty-two bytes'
+
 const right: readonly (readonly [string, Record<string, unknown>])[] = [
   ['a key set over http on loopback', { ...base, jwksUri: 'http://127.0.0.1:9000/jwks' }],
   ['a key set over http that was meant so', { ...base, jwksUri: 'http://id.internal/jwks', insecure: true }],
-  ['keys that all name their algorithm', { keys: [{ secret: 's', alg: 'HS256' }, { kid: 'b', pem: 'p', alg: 'ES256' }] }],
-  ['a file whose keys all name their algorithm', { jwksFile: '{"keys":[{"kty":"RSA","alg":"RS256"}]}' }],
+  ['keys that all name their algorithm', { keys: [{ secret, alg: 'HS256' }, { kid: 'b', pem: publicPem, alg: 'ES256' }] }],
+  ['a key whose value was not read', { keys: [{ secret: 'env:NOT_SET', alg: 'HS256' }] }],
+  ['a file whose keys all name their algorithm', { jwksFile: keySetText }],
   ['a file that is not read yet', { jwksFile: 'keys.json' }],
 ]
 for (const [what, settings] of right) {

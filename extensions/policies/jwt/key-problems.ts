@@ -1,11 +1,15 @@
+import { type ConfiguredKey, configuredKeyProblem, keySetProblem } from '@sluice/verifier/key-set'
+
 /** The settings that have to agree with each other. */
 interface KeySettings {
   readonly jwksUri?: string | undefined
   readonly jwksFile?: string | undefined
   readonly insecure: boolean
-  readonly keys?: readonly { readonly alg?: string | undefined; readonly secret?: string | undefined }[] | undefined
+  readonly keys?: readonly Key[] | undefined
   readonly algorithms?: readonly string[] | undefined
 }
+
+type Key = { readonly [Name in keyof ConfiguredKey]: ConfiguredKey[Name] | undefined }
 
 interface Problem {
   readonly path: readonly (string | number)[]
@@ -14,7 +18,8 @@ interface Problem {
 
 /** What the shape of the settings cannot say about keys and algorithms. */
 export function keyProblems(settings: KeySettings): Problem[] {
-  return [...sourceProblems(settings), ...uriProblems(settings), ...algorithmProblems(settings), ...mismatchProblems(settings)]
+  const found = [...sourceProblems(settings), ...uriProblems(settings), ...algorithmProblems(settings), ...mismatchProblems(settings)]
+  return found.length > 0 ? found : unusableKeys(settings)
 }
 
 function sourceProblems({ jwksUri, jwksFile, keys }: KeySettings): Problem[] {
@@ -58,6 +63,24 @@ function algorithmsNamedBy(text: string): boolean | undefined {
   } catch {
     return undefined
   }
+}
+
+/** What an edge would refuse is found here, before a revision is made of it. A value that was not read is a problem already. */
+function unusableKeys({ jwksFile, keys = [], algorithms }: KeySettings): Problem[] {
+  const inFile = jwksFile?.trimStart().startsWith('{') === true ? keySetProblem(jwksFile, algorithms) : undefined
+  const own = keys.flatMap((key, index) => {
+    const message = isReference(key.pem ?? key.secret) ? undefined : configuredKeyProblem(withoutAbsent(key), algorithms)
+    return message === undefined ? [] : [{ path: ['keys', index, key.pem === undefined ? 'secret' : 'pem'], message }]
+  })
+  return inFile === undefined ? own : [{ path: ['jwksFile'], message: inFile }, ...own]
+}
+
+function isReference(value: string | undefined): boolean {
+  return value?.startsWith('env:') === true || value?.startsWith('file:') === true
+}
+
+function withoutAbsent(key: Key): ConfiguredKey {
+  return Object.fromEntries(Object.entries(key).filter(([, value]) => value !== undefined)) as ConfiguredKey
 }
 
 /** A public key used as an HMAC secret would let anyone sign (RFC 8725 §2.1). */

@@ -72,8 +72,8 @@ test('a folder without configuration is a problem', async (context) => {
 })
 
 test('relative paths start at the file\'s folder', async (context) => {
-  const folder = await folderWith(context, { 'gateway.yaml': 'version: 1\npolicies:\n  - jwt: { jwksFile: keys.json }\n', 'keys.json': '{"keys":[{"kty":"oct","k":"aaaa","alg":"HS256"}]}\n' })
+  const folder = await folderWith(context, { 'gateway.yaml': 'version: 1\npolicies:\n  - jwt: { jwksFile: keys.json }\n', 'keys.json': '{"keys":[{"kty":"oct","k":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","alg":"HS256"}]}\n' })
   const { problems, validation } = await checkConfigFile(join(folder, 'gateway.yaml'), { environment: {} })
   assert.deepEqual(problems, [])
-  assert.deepEqual(validation?.revision?.secrets, { 'file:keys.json': '{"keys":[{"kty":"oct","k":"aaaa","alg":"HS256"}]}' })
+  assert.deepEqual(validation?.revision?.secrets, { 'file:keys.json': '{"keys":[{"kty":"oct","k":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","alg":"HS256"}]}' })
 })
