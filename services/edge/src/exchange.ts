@@ -21,6 +21,8 @@ export class EdgeRequest {
   readonly target: string
   readonly declaredBytes: number | undefined
   path = ''
+  /** As the client asked for it, whatever a rewrite makes of `path`; not normalised when it could not be. */
+  askedPath = ''
   query = ''
   host = ''
   /** Host as the client wrote it, port included. */

@@ -24,7 +24,7 @@ export function createFinishedRecord(): { fill(exchange: EdgeExchange, endedAt: 
 function fillRequest(record: FinishedExchange, exchange: EdgeExchange): void {
   record.startedAtMs = exchange.startedAtMs
   record.method = exchange.request.method
-  record.path = exchange.request.path
+  record.path = exchange.request.askedPath
   record.template = exchange.matched?.template ?? ''
   record.client = exchange.client.address
   record.requestId = exchange.requestId

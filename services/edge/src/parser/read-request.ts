@@ -11,6 +11,7 @@ const defaultPorts: Readonly<Record<string, number>> = { http: 80, https: 443 }
 export function readRequest(request: EdgeRequest, scheme: string): ErrorCode | undefined {
   const target = splitTarget(request.target, request.method)
   if (target === undefined) return 'client.bad_request'
+  request.askedPath = target.path
   const path = target.path === '*' ? '*' : normalisePath(target.path)
   if (path === undefined) return 'client.bad_path'
   const authority = target.authority ?? onlyHost(request)
@@ -18,6 +19,7 @@ export function readRequest(request: EdgeRequest, scheme: string): ErrorCode | u
   const host = parseHost(authority)
   if (host === undefined) return 'client.bad_host'
   request.path = path
+  request.askedPath = path
   request.query = target.query
   request.authority = authority
   request.host = host.host
