@@ -71,7 +71,7 @@ export class ControlService implements Control {
   health(): Health {
     const reasons: string[] = []
     if (this.#isStopping) reasons.push('draining')
-    if (this.#parts.bus.status !== 'connected') reasons.push('the bus is not connected')
+    if (this.#parts.bus.status !== 'connected') reasons.push('the bus cannot be reached')
     if (!this.#storeWatch.isReached) reasons.push('the store cannot be reached')
     else if (this.#admin === undefined) reasons.push('the admin API does not listen yet')
     return { ready: reasons.length === 0, reasons }

@@ -105,7 +105,7 @@ test('a file that says what runs already is remembered as applied', async (conte
 
 test('relative paths of a file start beside it, also when the API changes something else', async (context) => {
   const { configFile, ...surroundings } = await withFile(context, text(1, 'policies:\n  - jwt: { jwksFile: keys.json }\n'))
-  await writeFile(join(surroundings.directory, 'config', 'keys.json'), '{"keys":[{"kty":"oct","k":"aaaa","alg":"HS256"}]}')
+  await writeFile(join(surroundings.directory, 'config', 'keys.json'), '{"keys":[{"kty":"oct","k":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","alg":"HS256"}]}')
   const control = await startControl(context, surroundings, { configFile })
   const changed = await control.json<{ revision: number }>('PUT', '/v1/upstreams/orders', upstream(2))
   assert.match(new TextDecoder().decode((await surroundings.store.read('default', changed.revision))?.body), /"file:keys\.json":"\{/)

@@ -1,7 +1,7 @@
 /** Request bodies: JSON as it comes, YAML for whole configurations, and what is wrong with them in words of ours. */
 import { SluiceError } from '@sluice/errors'
 import type { FastifyInstance } from 'fastify'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { problemsError } from '../revisions/config-problems.ts'
 import { readConfigText } from '../validation/config-text.ts'
 import { ProblemList } from '../validation/problem.ts'

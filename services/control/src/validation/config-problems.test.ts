@@ -5,7 +5,7 @@ import { readConfigText } from './config-text.ts'
 import { validateConfig } from './index.ts'
 import { formatProblem } from './problem.ts'
 
-const files: Readonly<Record<string, string>> = { 'notes.txt': 'buy milk', 'keys-without-alg.json': '{"keys":[{"kty":"oct","k":"aaaa"}]}' }
+const files: Readonly<Record<string, string>> = { 'notes.txt': 'buy milk', 'keys-without-alg.json': '{"keys":[{"kty":"oct","k":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}]}' }
 
 const parts = {
   baseDirectory: '/etc/sluice',

@@ -1,7 +1,7 @@
 /** Reads what `env:NAME` and `file:PATH` stand for. */
 import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { parseReference, referencesIn } from '@sluice/proto/config'
+import { type FoundReference, parseReference, referencesIn } from '@sluice/proto/config'
 import type { Problem } from './problem.ts'
 
 export interface ReferenceParts {
@@ -15,6 +15,8 @@ export interface ReferenceParts {
 }
 
 export interface ReferenceValues {
+  /** Where references stand, in the order of the document. */
+  readonly found: readonly FoundReference[]
   /** By reference. */
   readonly values: Readonly<Record<string, string>>
   readonly problems: readonly Problem[]
@@ -44,7 +46,7 @@ export async function readReferences(document: unknown, parts: ReferenceParts): 
     const fault = faults.get(reference)
     return fault === undefined ? [] : [{ path, message: fault, code: 'config.reference_missing' }]
   })
-  return { values: Object.fromEntries(values), problems, kept }
+  return { found, values: Object.fromEntries(values), problems, kept }
 }
 
 function lastValue(reference: string, parts: ReferenceParts): string | undefined {

@@ -2,12 +2,12 @@
  * Whether a configuration may become a revision: its shape, the settings of each policy, what its parts say of each
  * other, and the values that its references stand for. All problems at once, since each run costs its author a walk.
  */
-import { gatewayConfig, type GatewayConfigInput, type RevisionDocumentInput, referencesIn, resourceName, upstream, withReferencesResolved } from '@sluice/proto/config'
+import { type GatewayConfig, gatewayConfig, type GatewayConfigInput, type RevisionDocumentInput, resourceName, upstream, withReferencesResolved } from '@sluice/proto/config'
 import { viewDocument } from './document-view.ts'
 import { notBuiltAt } from './not-built-names.ts'
 import { checkPolicies, type PolicySchemas } from './policy-checks.ts'
 import { type Path, pointerOf, type Problem, ProblemList, type Warning } from './problem.ts'
-import { readReferences, type ReferenceParts } from './reference-values.ts'
+import { readReferences, type ReferenceParts, type ReferenceValues } from './reference-values.ts'
 import { checkAddresses, checkAlternatives, checkNamesOnce, checkReferences } from './resource-checks.ts'
 import { checkRoutes, doubtfulSettings } from './route-checks.ts'
 import { addShapeProblems, shapeErrorMap } from './shape.ts'
@@ -49,21 +49,21 @@ export async function checkConfig(input: unknown, policies: PolicySchemas, parts
 async function check(input: unknown, policies: PolicySchemas, parts: ValidationParts): Promise<Validation> {
   const { baseDirectory, otherDirectories = [], environment, lastValues, readFile } = parts
   const references = await readReferences(input, { environment, directories: [baseDirectory, ...otherDirectories], lastValues, readFile })
-  const resolved = withReferencesResolved(input, references.values)
+  const resolved = references.found.length === 0 ? input : withReferencesResolved(input, references.values)
   const problems = new ProblemList()
-  for (const problem of [...references.problems, ...keySetProblems(input, references.values)]) problems.add(problem)
+  for (const problem of [...references.problems, ...keySetProblems(references)]) problems.add(problem)
   const unread = new Set(references.problems.map((problem) => pointerOf(problem.path)))
-  addProblems({ input, resolved, policies, unread, problems })
+  const config = addProblems({ input, resolved, policies, unread, problems })
   const found = withoutValues(problems.all(), references.values)
-  if (found.length > 0) return refused(found)
+  if (config === undefined || found.length > 0) return refused(found)
   const document = input as GatewayConfigInput
-  const warnings = [...warningsOf(resolved), ...keptWarnings(references.kept, document)]
-  return { problems: [], warnings, document, revision: revisionOf(document, references.values), consumers: document.consumers ?? [] }
+  const warnings = [...doubtfulSettings(viewDocument(resolved), resolved), ...shadowedRoutes(config.routes), ...keptWarnings(references)]
+  return { problems: [], warnings, document, revision: revisionOf(document, references), consumers: document.consumers ?? [] }
 }
 
 /** A policy takes the text in `jwksFile` for a path until it looks like a key set. */
-function keySetProblems(input: unknown, values: Readonly<Record<string, string>>): Problem[] {
-  const files = referencesIn(input).filter(({ path }) => path.at(-1) === 'jwksFile')
+function keySetProblems({ found, values }: ReferenceValues): Problem[] {
+  const files = found.filter(({ path }) => path.at(-1) === 'jwksFile')
   const wrong = files.filter(({ reference }) => values[reference]?.trimStart().startsWith('{') === false)
   return wrong.map(({ reference, path }) => ({ path, message: `the file "${reference.slice('file:'.length)}" is no key set`, expected: 'a JSON object with a list "keys"', code: 'config.invalid' }))
 }
@@ -78,7 +78,8 @@ interface Checked {
   readonly problems: ProblemList
 }
 
-function addProblems({ input, resolved, policies, unread, problems }: Checked): void {
+/** Answers the configuration with its defaults, when its shape is right. */
+function addProblems({ input, resolved, policies, unread, problems }: Checked): GatewayConfig | undefined {
   const parsed = gatewayConfig.safeParse(resolved, shapeErrorMap)
   const issues = parsed.error?.issues.filter((issue) => isNotSaidElsewhere(issue) && !unread.has(pointerOf(issue.path as Path))) ?? []
   addShapeProblems(issues, { schema: gatewayConfig, base: [], written: input, notBuilt: notBuiltAt, problems })
@@ -90,6 +91,7 @@ function addProblems({ input, resolved, policies, unread, problems }: Checked): 
   checkReferences(view, problems)
   checkRoutes(view, resolved, policies, problems)
   checkAddresses(resolved, problems)
+  return parsed.data
 }
 
 /** Zod leaves its refinements out where a type is wrong beside them: the checks below always look. */
@@ -111,26 +113,20 @@ function addMisnamedUpstreams(input: unknown, resolved: unknown, problems: Probl
   }
 }
 
-function warningsOf(resolved: unknown): Warning[] {
-  return [...doubtfulSettings(viewDocument(resolved), resolved), ...shadowedRoutes(gatewayConfig.parse(resolved).routes)]
-}
-
-function keptWarnings(kept: readonly string[], document: GatewayConfigInput): Warning[] {
-  if (kept.length === 0) return []
-  const places = referencesIn(document)
+function keptWarnings({ found, kept }: ReferenceValues): Warning[] {
   return kept.map((reference) => ({
-    path: places.find((place) => place.reference === reference)?.path ?? [],
+    path: found.find((one) => one.reference === reference)?.path ?? [],
     message: `"${reference}" cannot be read now; the value from before stays`,
   }))
 }
 
 /** The parts of a configuration that are a revision; `admin`, `telemetry.metrics` and consumers are not. */
-function revisionOf(document: GatewayConfigInput, values: Readonly<Record<string, string>>): RevisionDocumentInput {
+function revisionOf(document: GatewayConfigInput, { found, values }: ReferenceValues): RevisionDocumentInput {
   const { listeners, trustedProxies, upstreams, routes, policies, groups, telemetry } = document
   const parts = { listeners, trustedProxies, upstreams, routes, policies, groups }
   const present = Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined))
   const revision: RevisionDocumentInput = { version: 1, ...present, ...(telemetry?.accessLog && { telemetry: { accessLog: telemetry.accessLog } }) }
-  const used = [...new Set(referencesIn(revision).map((found) => found.reference))]
+  const used = found.filter(({ path: [part, inner] }) => Object.hasOwn(parts, part!) || inner === 'accessLog').map((one) => one.reference)
   return used.length === 0 ? revision : { ...revision, secrets: Object.fromEntries(used.map((reference) => [reference, values[reference]!])) }
 }
 

@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { readSettings, type SettingsError } from '@sluice/service-kit'
+import { adminTlsOf, controlSettings, storeSettingsOf } from './settings.ts'
+
+test('every wrong variable is named, and no value shown', () => {
+  assert.throws(
+    () => readSettings(controlSettings, { SLUICE_ADMIN_ADDRESS: 'nowhere', SLUICE_ADMIN_TOKEN: 'short', SLUICE_STORE: 'postgres' }),
+    (error: SettingsError) => {
+      assert.deepEqual(error.problems.map((problem) => problem.split(':')[0]).sort(), ['SLUICE_ADMIN_ADDRESS', 'SLUICE_ADMIN_TOKEN', 'SLUICE_STORE'])
+      return !error.message.includes('short')
+    },
+  )
+})
+
+test('certificate and key go together and can be read', () => {
+  const only = readSettings(controlSettings, { SLUICE_ADMIN_CERT: 'cert.pem' })
+  assert.throws(() => adminTlsOf(only), /SLUICE_ADMIN_CERT and SLUICE_ADMIN_KEY go together/)
+  const missing = readSettings(controlSettings, { SLUICE_ADMIN_CERT: '/nowhere/cert.pem', SLUICE_ADMIN_KEY: '/nowhere/key.pem' })
+  assert.throws(() => adminTlsOf(missing), /SLUICE_ADMIN_CERT: \/nowhere\/cert\.pem cannot be read \(ENOENT\)/)
+})
+
+test('the store is opened with what was set and nothing else', () => {
+  assert.deepEqual(storeSettingsOf(readSettings(controlSettings, {}), '/data'), { directory: '/data' })
+  const cassandra = readSettings(controlSettings, { SLUICE_STORE: 'cassandra', SLUICE_CASSANDRA_CONTACT_POINTS: 'a,b:9043', SLUICE_CASSANDRA_DATACENTER: 'dc1' })
+  assert.deepEqual(storeSettingsOf(cassandra, '/data'), { contactPoints: ['a', 'b:9043'], localDatacenter: 'dc1', keyspace: 'sluice' })
+})
