@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { hash } from '@node-rs/argon2'
 import { CredentialOutcome } from '@sluice/proto/messages/auth'
+import { createVerifier } from '@sluice/verifier'
 import { asked, getConsumer, partsOf, put, startAuth } from './auth-harness.ts'
 
 suite('API keys', () => {
@@ -55,7 +55,9 @@ suite('API keys', () => {
 
   test('a key of a file, hashed by hand, is good until it expires', async (t) => {
     const { bus } = await startAuth(t)
-    const own = await hash('my own secret')
+    const verifier = createVerifier()
+    t.after(() => verifier.close())
+    const own = await verifier.hashPassword('my own secret')
     const soon = new Date(Date.now() + 3_600_000).toISOString()
     const past = new Date(Date.now() - 1000).toISOString()
     await put(bus, { name: 'acme', credentials: [{ apiKey: { id: 'k7f3', hash: own, expiresAt: soon } }, { apiKey: { id: 'old', hash: own, expiresAt: past } }] })
