@@ -1,4 +1,4 @@
-import { distributedSettings, storeSettings } from '@sluice/service-kit'
+import { distributedSettings, SettingsError, storeSettings, variableName } from '@sluice/service-kit'
 import type { z } from 'zod'
 
 /** Everything an auth process reads from its environment. */
@@ -9,9 +9,11 @@ export const authSettings = distributedSettings(9101).extend({
 
 export type AuthSettings = z.output<typeof authSettings>
 
-/** What the store of the settings is opened with. */
+/** What the store of the settings is opened with. Throws a `SettingsError` for what its kind cannot do without. */
 export function storeSettingsOf(settings: AuthSettings, dataDirectory: string): object {
   if (settings.store === 'embedded') return { directory: dataDirectory }
+  const missing = (['cassandraContactPoints', 'cassandraDatacenter'] as const).filter((name) => settings[name] === undefined)
+  if (missing.length > 0) throw new SettingsError(missing.map((name) => `${variableName(name)}: needed for SLUICE_STORE=cassandra`))
   const given = {
     contactPoints: settings.cassandraContactPoints,
     localDatacenter: settings.cassandraDatacenter,

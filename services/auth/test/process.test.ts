@@ -67,6 +67,12 @@ suite('auth as a process', () => {
     for (const problem of [/SLUICE_STORE: postgres is not built yet/, /SLUICE_DRAIN_SECONDS: /, /SLUICE_LOG_LEVEL: /]) assert.match(child.stderr(), problem)
   })
 
+  test('says what a Cassandra store needs', async (t) => {
+    const { child } = await startAuthProcess(t, { SLUICE_STORE: 'cassandra' })
+    assert.equal((await child.exited).code, 1)
+    for (const variable of ['CONTACT_POINTS', 'DATACENTER']) assert.match(child.stderr(), new RegExp(`SLUICE_CASSANDRA_${variable}: needed`))
+  })
+
   test('does not go to a NATS elsewhere without encryption, unless it is allowed to', async (t) => {
     const { child } = await startAuthProcess(t, { SLUICE_NATS_URL: 'nats://nats.example:4222' })
     assert.equal((await child.exited).code, 1)
