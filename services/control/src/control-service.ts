@@ -1,5 +1,6 @@
 /** How control's rooms are put together, started and stopped. */
 import { basename, resolve } from 'node:path'
+import { codeOf } from '@sluice/errors'
 import type { Health } from '@sluice/service-kit'
 import { Tokens } from './admin/access.ts'
 import type { AdminParts } from './admin/admin-parts.ts'
@@ -89,10 +90,14 @@ export class ControlService implements Control {
     else if ((await this.#line.stored.head()) === undefined) await this.#beginEmpty()
   }
 
+  /** Based on "no revision", so that it never takes the place of what another control has committed meanwhile. */
   async #beginEmpty(): Promise<void> {
-    const checking = this.#checking()
-    await this.#line.commit(replaceConfig(checking, { version: 1 }, { author: 'control', note: 'empty, to begin with', origin: 'api' }))
-    this.#parts.logger.info('there is no configuration yet: an empty one is served')
+    try {
+      await this.#line.commit(replaceConfig(this.#checking(), { version: 1 }, { author: 'control', note: 'empty, to begin with', origin: 'api', ifMatch: 0 }))
+      this.#parts.logger.info('there is no configuration yet: an empty one is served')
+    } catch (error) {
+      if (codeOf(error) !== 'config.revision_conflict') throw error
+    }
   }
 
   #sourceOf(configFile: string): ConfigSource {
@@ -159,7 +164,10 @@ export class ControlService implements Control {
 
   #adminToken(): string {
     const { adminToken, dataDirectory, logger } = this.#parts
-    if (adminToken !== undefined) return adminToken
+    if (adminToken !== undefined) {
+      if (adminToken.length < 16) logger.warn('the admin token is short enough to be guessed; `openssl rand -hex 32` makes a good one')
+      return adminToken
+    }
     const { token, path, made } = adminTokenIn(dataDirectory)
     logger.info({ path }, made ? 'an admin token was made' : 'the admin token is in its file')
     return token

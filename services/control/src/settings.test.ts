@@ -5,10 +5,10 @@ import { adminTlsOf, controlSettings, storeSettingsOf } from './settings.ts'
 
 test('every wrong variable is named, and no value shown', () => {
   assert.throws(
-    () => readSettings(controlSettings, { SLUICE_ADMIN_ADDRESS: 'nowhere', SLUICE_ADMIN_TOKEN: 'short', SLUICE_STORE: 'postgres' }),
+    () => readSettings(controlSettings, { SLUICE_ADMIN_ADDRESS: 'nowhere', SLUICE_DRAIN_SECONDS: 'shortly', SLUICE_STORE: 'postgres' }),
     (error: SettingsError) => {
-      assert.deepEqual(error.problems.map((problem) => problem.split(':')[0]).sort(), ['SLUICE_ADMIN_ADDRESS', 'SLUICE_ADMIN_TOKEN', 'SLUICE_STORE'])
-      return !error.message.includes('short')
+      assert.deepEqual(error.problems.map((problem) => problem.split(':')[0]).sort(), ['SLUICE_ADMIN_ADDRESS', 'SLUICE_DRAIN_SECONDS', 'SLUICE_STORE'])
+      return !error.message.includes('shortly')
     },
   )
 })

@@ -9,10 +9,10 @@ export const controlSettings = distributedSettings(9105).extend({
   ...storeSettings,
   store: storeSettings.store.refine((store) => store !== 'postgres', 'postgres is not built yet; expected embedded or cassandra'),
   adminAddress: z.string().refine(isAddress, 'expected an address such as 127.0.0.1:8001, :8001 or unix:PATH').default('127.0.0.1:8001'),
-  adminToken: z.string().min(16, 'expected at least 16 characters').optional(),
+  adminToken: z.string().optional(),
   adminCert: path.optional(),
   adminKey: path.optional(),
-  controlToken: z.string().min(16, 'expected at least 16 characters').optional(),
+  controlToken: z.string().optional(),
 })
 
 export type ControlSettings = z.output<typeof controlSettings>

@@ -62,3 +62,25 @@ test('many writers at two controls make one line of revisions, each its own', as
   assert.deepEqual(revisions, Array.from({ length: 24 }, (_, index) => first + index))
   assert.equal((await controls[1]!.json<{ items: unknown[] }>('GET', '/v1/routes')).items.length, 24)
 })
+
+test('a control that begins with nothing does not take the place of what another one commits meanwhile', async (context) => {
+  const surroundings = await makeSurroundings(context)
+  let isFirst = true
+  const store = new Proxy(surroundings.store, {
+    get(target, key) {
+      const value = Reflect.get(target, key) as unknown
+      if (typeof value !== 'function') return value
+      if (key !== 'commit') return value.bind(target)
+      return async (commit: Parameters<typeof target.commit>[0]) => {
+        if (isFirst) {
+          isFirst = false
+          const other = await startControl(context, { ...surroundings, log: [] })
+          await other.json('PUT', '/v1/upstreams/users', upstream())
+        }
+        return target.commit(commit)
+      }
+    },
+  })
+  const control = await startControl(context, { ...surroundings, store })
+  assert.equal((await control.json<{ items: unknown[] }>('GET', '/v1/upstreams')).items.length, 1)
+})
