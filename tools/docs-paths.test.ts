@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { checkDocsPaths } from './docs-paths.ts'
 import { makeTree } from './test/make-tree.ts'
@@ -21,10 +23,21 @@ test('a path that is not there is told with its page and line', (t) => {
   ])
 })
 
+test('a source named by the end of its path has to end so', (t) => {
+  const root = makeTree(t, { 'services/edge/src/router/router.ts': '', 'docs/a.md': '`router.ts` `router/router.ts` `outer.ts` `parser/router.ts` `package.json`\n' })
+  assert.deepEqual(checkDocsPaths(root), ['docs/a.md:1: there is no outer.ts', 'docs/a.md:1: there is no parser/router.ts'])
+})
+
 test('what stands for several, addresses and other text in backticks are no paths', (t) => {
   const root = makeTree(t, {
     'extensions/policies/index.ts': '',
     'docs/a.md': '`extensions/policies/<name>/schema.ts` `extensions/*/index.ts` `application/json` `services` `docs are here/now` [web](https://example.com/x) [below](#below)\n',
   })
   assert.deepEqual(checkDocsPaths(root), [])
+})
+
+test('every decision stands in the list of decisions', () => {
+  const folder = join(REPOSITORY, 'docs/decisions')
+  const list = readFileSync(join(folder, 'README.md'), 'utf8')
+  assert.deepEqual(readdirSync(folder).filter((page) => page !== 'README.md' && !list.includes(`](${page})`)), [])
 })

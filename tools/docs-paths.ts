@@ -1,27 +1,35 @@
-// Every path that a page under docs/ names has to be there: those in backticks that begin with a folder of the
-// repository, and the targets of links. `<name>`, `*` and `{a,b}` stand for several and are looked up as far as they are
-// plain.
+// Every file that a page under docs/ names has to be there: paths in backticks that begin with a folder of the
+// repository, sources that are named by the end of their path (`router/router.ts`), and the targets of links. `<name>`,
+// `*` and `{a,b}` stand for several and are looked up as far as they are plain.
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 const FOLDERS = ['proto', 'packages', 'extensions', 'services', 'cli', 'console', 'examples', 'e2e', 'loadtest', 'infra', 'docs', 'tools']
-const isOurs = new RegExp(`^(${FOLDERS.join('|')})/[^\\s]*$`)
+const isPath = new RegExp(`^(${FOLDERS.join('|')})/[^\\s]*$`)
+const isSource = /^\w[\w./-]*\.(ts|proto)$/
 
 /** One line for each path that is named and not there. */
 export function checkDocsPaths(root: string): string[] {
   const pages = globSync('docs/**/*.md', { cwd: root }).map((path) => path.replaceAll('\\', '/')).sort()
+  const sources = sourcesUnder(root)
   return pages.flatMap((page) => {
     const lines = readFileSync(join(root, page), 'utf8').split('\n')
-    return lines.flatMap((line, index) => missingIn(root, page, line).map((path) => `${page}:${index + 1}: there is no ${path}`))
+    return lines.flatMap((line, index) => missingIn(root, page, line, sources).map((path) => `${page}:${index + 1}: there is no ${path}`))
   })
 }
 
-function missingIn(root: string, page: string, line: string): string[] {
-  return [...new Set([...pathsInBackticks(line), ...linkTargets(page, line)])].filter((path) => !existsSync(join(root, plainPart(path))))
+/** Each with a slash before it. */
+function sourcesUnder(root: string): string[] {
+  const found = globSync(`{${FOLDERS.join(',')}}/**/*.{ts,proto}`, { cwd: root, exclude: (path) => path.includes('node_modules') })
+  return found.map((path) => `/${path.replaceAll('\\', '/')}`)
 }
 
-function pathsInBackticks(line: string): string[] {
-  return [...line.matchAll(/`([^`]+)`/g)].map(([, text = '']) => text.replace(/:\d+$/, '')).filter((text) => isOurs.test(text))
+function missingIn(root: string, page: string, line: string, sources: readonly string[]): string[] {
+  const named = [...line.matchAll(/`([^`]+)`/g)].map(([, text = '']) => text)
+  const paths = [...named.filter((text) => isPath.test(text)), ...linkTargets(page, line)]
+  const ends = named.filter((text) => !isPath.test(text) && isSource.test(text))
+  const missing = [...paths.filter((path) => !existsSync(join(root, plainPart(path)))), ...ends.filter((end) => !sources.some((source) => source.endsWith(`/${end}`)))]
+  return [...new Set(missing)]
 }
 
 /** From the repository's root; addresses and anchors of the page itself are left out. */
