@@ -14,7 +14,7 @@ const key = (kid: string) => ({ ...publicKey.export({ format: 'jwk' }), kid })
 
 async function directoryFor(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'sluice-keysets-'))
-  t.after(() => rm(directory, { recursive: true, force: true }))
+  t.after(() => rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 }))
   return directory
 }
 

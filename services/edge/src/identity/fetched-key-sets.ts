@@ -32,6 +32,7 @@ export class FetchedKeySets {
   readonly #parts: FetchedKeySetsParts
   readonly #files: KeySetFiles
   readonly #sets = new Map<string, FetchedKeySet>()
+  readonly #writing = new Set<Promise<void>>()
   readonly #subscriptions: Subscription[] = []
   #timer: NodeJS.Timeout | undefined
 
@@ -50,9 +51,11 @@ export class FetchedKeySets {
     this.#timer = setInterval(() => this.renewOld(), lookMs).unref()
   }
 
-  stop(): void {
+  /** Resolves once copies that are being written lie on disk. */
+  async stop(): Promise<void> {
     for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe()
     clearInterval(this.#timer)
+    await Promise.all(this.#writing)
   }
 
   /** The keys at an address, pinned to `algorithms`. */
@@ -86,13 +89,22 @@ export class FetchedKeySets {
       clock: this.#parts.clock,
       ask: (unknownKid) => this.#ask(address, unknownKid),
       readCopy: () => this.#files.read(address.uri),
-      writeCopy: (document) => void this.#files.write(address.uri, document).catch((error: unknown) => this.#warn(address.uri, 'could not be written to disk', error)),
+      writeCopy: (document) => this.#writeCopy(address.uri, document),
     })
     // The oldest is made again by whoever still needs it.
     const [oldest] = this.#sets.keys()
     if (oldest !== undefined && this.#sets.size >= maxSets) this.#sets.delete(oldest)
     this.#sets.set(address.uri, set)
     return set
+  }
+
+  /** Nobody waits for the disk: the copy is for the next start. */
+  #writeCopy(uri: string, document: KeySetDocument): void {
+    const writing = this.#files
+      .write(uri, document)
+      .catch((error: unknown) => this.#warn(uri, 'could not be written to disk', error))
+      .finally(() => this.#writing.delete(writing))
+    this.#writing.add(writing)
   }
 
   async #ask({ uri, insecure }: KeySetAddress, unknownKid: string): Promise<KeySetDocument> {

@@ -68,7 +68,7 @@ export function createIdentity(parts: IdentityParts): EdgeIdentity {
     },
     async stop() {
       feed.stop()
-      keySets.stop()
+      await keySets.stop()
     },
     credentialVersion: () => feed.version,
     onCredentialVersion: (listener) => void listeners.push(listener),
