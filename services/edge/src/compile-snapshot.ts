@@ -50,7 +50,7 @@ export function parseDocument(bytes: Uint8Array): RevisionDocument {
 export function compileSnapshot(version: { revision: number; digest: string }, document: RevisionDocument, parts: CompileParts): CompiledSnapshot {
   const states = parts.upstreams.prepare(document.upstreams)
   const groups = new Map(document.groups.map((group) => [group.name, { level: `group:${group.name}`, entries: group.policies }]))
-  const context: RouteContext = { document, states, parts, groupLevel: (name) => groups.get(name) }
+  const context: RouteContext = { document, states, parts, groupLevels: groups }
   const routes = document.routes.map((route, index) => compileRoute(route, index, context))
   return {
     ...version,
@@ -66,7 +66,7 @@ interface RouteContext {
   readonly document: RevisionDocument
   readonly states: CompiledSnapshot['upstreams']
   readonly parts: CompileParts
-  readonly groupLevel: (group: string) => PolicyLevel | undefined
+  readonly groupLevels: ReadonlyMap<string, PolicyLevel>
 }
 
 /** What stands on every route unless a level says otherwise or switches it off. */
@@ -80,7 +80,7 @@ function compileRoute(route: Route, index: number, context: RouteContext): Compi
     if (route.upstream !== undefined && settings === undefined) throw new Error(`there is no upstream "${route.upstream}"`)
     if (settings !== undefined) levels.push({ level: `upstream:${route.upstream}`, entries: settings.policies })
     levels.push({ level: 'global', entries: document.policies }, alwaysOn)
-    const chain = compileChain(levels, context.groupLevel, parts.policies, parts.policyParts)
+    const chain = compileChain(levels, context.groupLevels, parts.policies, parts.policyParts)
     return {
       name: route.name,
       template: route.match.path ?? route.match.pathPrefix ?? route.match.pathRegex ?? '*',

@@ -34,9 +34,6 @@ export interface EdgeWorkerParts {
   readonly onBroken: (error: Error) => void
 }
 
-/** How long a load balancer in front is given to notice, when there is a health path to notice it by. */
-const defaultLameDuckSeconds = 5
-
 interface Running {
   readonly settings: WorkerSettings
   readonly compile: CompileParts
@@ -68,7 +65,7 @@ export class EdgeWorker {
     if (message.kind === 'taken') this.parentCounters?.onReplies(message.replies)
     else if (message.kind === 'ping') this.parts.tell({ kind: 'pong' })
     else if (message.kind === 'gather-metrics') this.parts.tell({ kind: 'metrics', id: message.id, snapshot: this.metrics.snapshot() })
-    else if (message.kind === 'drain') void this.drain(message.lameDuck, message.deadlineMs)
+    else if (message.kind === 'drain') void this.drain(message.lameDuckMs, message.deadlineMs)
     else this.queue = this.queue.then(() => this.handle(message)).catch((error: unknown) => this.parts.onBroken(error as Error))
   }
 
@@ -148,8 +145,9 @@ export class EdgeWorker {
     const { createMemoryCounters } = await countersNamed('memory').load()
     const own = createMemoryCounters()
     const degraded = this.metrics.counter('sluice_limit_degraded_total', 'Limits decided while the counters were away, by how.', ['decision'])
+    const warn = oncePerMinute((problem, times) => this.parts.logger.warn({ problem, times }, 'the counters in Redis cannot be reached'))
     const onDegraded = (decision: string): void => degraded.with(decision).add(1)
-    const shared = settings.redis === undefined ? this.countInParent() : (await countersNamed('redis').load()).createRedisCounters(settings.redis as never)
+    const shared = settings.redis === undefined ? this.countInParent() : (await countersNamed('redis').load()).createRedisCounters(settings.redis as never, { onConnectionError: (error) => warn(String(error)) })
     return createQuota({ shared, own, scope: settings.scope, workers: settings.workers, onDegraded })
   }
 
@@ -195,12 +193,10 @@ export class EdgeWorker {
   }
 
   /** Lame duck first, so that a load balancer notices; then no new connections; then what runs, until the deadline. */
-  private async drain(lameDuck: boolean, deadlineMs: number): Promise<void> {
+  private async drain(lameDuckMs: number, deadlineMs: number): Promise<void> {
     if (this.draining) return
     this.draining = true
-    const http = this.snapshot?.listeners.http
-    const seconds = http === undefined || http === false ? 0 : (http.delaySeconds ?? (http.healthPath === undefined ? 0 : defaultLameDuckSeconds))
-    if (lameDuck) await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
+    await new Promise((resolve) => setTimeout(resolve, lameDuckMs))
     await this.running?.listeners.drain(deadlineMs)
     await this.running?.telemetry.stop()
     this.deadlines.stop()

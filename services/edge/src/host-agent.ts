@@ -68,6 +68,7 @@ class HostAgent implements Edge {
   private readonly spool: UsageSpool
   private readonly tender: AccessLogTender
   private instance = ''
+  private lameDuckMs = 0
   private feed: ConfigFeed | undefined
   private discovery: DiscoveryFeed | undefined
   private reportTimer: NodeJS.Timeout | undefined
@@ -136,7 +137,7 @@ class HostAgent implements Edge {
   async stop({ deadlineMs }: { deadlineMs: number }): Promise<void> {
     this.draining = true
     clearTimeout(this.reportTimer)
-    await this.pool.stop(deadlineMs)
+    await this.pool.stop(this.lameDuckMs, deadlineMs)
     this.gone = true
     this.feed?.stop()
     await this.discovery?.stop()
@@ -187,6 +188,7 @@ class HostAgent implements Edge {
   private async publish(document: { revision: number; digest: string; document: Uint8Array }): Promise<void> {
     this.pool.publishDocument({ kind: 'document', ...document })
     this.tender.follow(document.document)
+    this.lameDuckMs = lameDuckOf(document.document)
     this.pendingSave = document
     await Promise.resolve()
   }
@@ -240,4 +242,17 @@ class HostAgent implements Edge {
       // Control is away: traffic does not need it, and the next report comes in ten seconds.
     }
   }
+}
+
+/** How long a load balancer in front is given to notice, when there is a health path to notice it by. */
+const defaultLameDuckSeconds = 5
+
+/** The longest wait that any listener of the document asks for before a drain. */
+function lameDuckOf(document: Uint8Array): number {
+  const { listeners } = JSON.parse(Buffer.from(document).toString('utf8')) as { listeners?: Record<string, { healthPath?: unknown; delaySeconds?: unknown } | false> }
+  const seconds = Object.values(listeners ?? {}).map((listener) => {
+    if (listener === false) return 0
+    return typeof listener.delaySeconds === 'number' ? listener.delaySeconds : listener.healthPath === undefined ? 0 : defaultLameDuckSeconds
+  })
+  return Math.max(0, ...seconds) * 1000
 }

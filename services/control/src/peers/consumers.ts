@@ -14,6 +14,8 @@ import { callPeer, peers } from './peer-call.ts'
 
 export interface ConsumersPage {
   readonly items: readonly Resource[]
+  /** There are others behind these; a page may be shorter than asked, because a message holds so much. */
+  readonly more: boolean
   readonly version: number
 }
 
@@ -41,16 +43,16 @@ export class Consumers {
   async list(afterName: string, limit: number): Promise<ConsumersPage> {
     const types = { request: ConsumersListRequestSchema, reply: ConsumersListReplySchema }
     const reply = await callPeer(this.#bus, peers.auth, subjects.consumersList(this.#scope), types, { scope: this.#scope, afterName, limit })
-    return { items: reply.consumersJson.map((json) => JSON.parse(json) as Resource), version: reply.version }
+    return { items: reply.consumersJson.map((json) => JSON.parse(json) as Resource), more: reply.more, version: reply.version }
   }
 
   /** All of them, in parts of 500. */
   async *all(): AsyncGenerator<Resource> {
     for (let after = '', isMore = true; isMore; ) {
-      const { items } = await this.list(after, 500)
+      const { items, more } = await this.list(after, 500)
       yield* items
       after = items.at(-1)?.name ?? ''
-      isMore = items.length > 0
+      isMore = more
     }
   }
 

@@ -1,6 +1,6 @@
 /** Endpoints and registrations as discovery keeps them. */
 import type { Bus } from '@sluice/buses/bus'
-import { DeregisterReplySchema, DeregisterRequestSchema, EndpointHealth, RegisterReplySchema, RegisterRequestSchema, UpstreamStatesReplySchema, UpstreamStatesRequestSchema } from '@sluice/proto/messages/discovery'
+import { DeregisterReplySchema, DeregisterRequestSchema, EndpointHealth, RegisterReplySchema, RegisterRequestSchema, UpstreamStatesReplySchema, UpstreamStatesRequestSchema, type UpstreamState } from '@sluice/proto/messages/discovery'
 import { subjects } from '@sluice/proto/subjects'
 import { callPeer, peers } from './peer-call.ts'
 
@@ -37,7 +37,13 @@ export class Endpoints {
   /** The endpoints of one upstream, or of all; each under the name `upstream/id`. */
   async list(upstream: string): Promise<({ readonly name: string } & Record<string, unknown>)[]> {
     const types = { request: UpstreamStatesRequestSchema, reply: UpstreamStatesReplySchema }
-    const { states } = await callPeer(this.#bus, peers.discovery, subjects.upstreamStates(this.#scope), types, { scope: this.#scope, upstream })
+    const states: UpstreamState[] = []
+    for (let after = '', isMore = true; isMore; ) {
+      const page = await callPeer(this.#bus, peers.discovery, subjects.upstreamStates(this.#scope), types, { scope: this.#scope, upstream, after })
+      states.push(...page.states)
+      after = page.next
+      isMore = after !== ''
+    }
     return states.flatMap((state) =>
       state.endpoints.map(({ id, url, weight, zone, priority, health, reason, tags, version, datacenter, changedAtMs }) => ({
         name: `${state.upstream}/${id}`, upstream: state.upstream, id, url, weight, zone, priority, health: healthNames[health] ?? 'unknown', reason, tags, version, datacenter,

@@ -22,12 +22,12 @@ interface Chosen {
 
 /**
  * Compiles the chain of one route. `levels` goes from the most specific to the least (route, upstream, global);
- * `groupLevel` gives a consumer group's own policies, which stand between route and upstream once the consumer is
+ * `groupLevels` holds the consumer groups' own policies by group, which stand between route and upstream once the consumer is
  * known. Throws what a policy's schema or `compile` throws.
  */
 export function compileChain(
   levels: readonly PolicyLevel[],
-  groupLevel: (group: string) => PolicyLevel | undefined,
+  groupLevels: ReadonlyMap<string, PolicyLevel>,
   loaded: LoadedPolicies,
   parts: SharedParts,
 ): PolicyChain {
@@ -37,10 +37,11 @@ export function compileChain(
   const lastIdentity = steps.findLastIndex((step) => step.isIdentity)
   const variants = new Map<string, readonly Step[]>()
   const groupsHave = (groups: readonly string[]): PolicyLevel[] =>
-    groups.map(groupLevel).filter((level): level is PolicyLevel => level !== undefined && level.entries.length > 0)
+    groups.map((group) => groupLevels.get(group)).filter((level): level is PolicyLevel => level !== undefined && level.entries.length > 0)
   return {
     steps,
     lastIdentity,
+    groupsMatter: [...groupLevels.values()].some((level) => level.entries.length > 0),
     forGroups(groups) {
       const extra = groupsHave(groups)
       if (extra.length === 0) return steps

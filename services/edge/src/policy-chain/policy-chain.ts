@@ -3,7 +3,7 @@
  * only when a hook had to fetch something, and only then is a continuation made.
  */
 import type { Exchange } from '@sluice/policies/exchange'
-import type { Decision, Policy } from '@sluice/policies/policy'
+import { refuse, type Decision, type Policy } from '@sluice/policies/policy'
 
 export interface Step {
   readonly policy: Policy
@@ -16,6 +16,8 @@ export interface PolicyChain {
   readonly steps: readonly Step[]
   /** Index of the last step that says who is calling; -1 when none does. */
   readonly lastIdentity: number
+  /** Whether any consumer group has policies. */
+  readonly groupsMatter: boolean
   /** The whole chain for a consumer of these groups; the same array when no group has policies. */
   forGroups(groups: readonly string[]): readonly Step[]
 }
@@ -38,7 +40,8 @@ export function runRequestHooks(exchange: ChainState, chain: PolicyChain, from =
     const result = step.policy.onRequest?.(exchange)
     if (result instanceof Promise) return continueAfter(result, exchange, chain, index)
     if (result !== undefined) return result
-    applyGroups(exchange, chain, index)
+    const blind = index === chain.lastIdentity ? applyGroups(exchange, chain) : undefined
+    if (blind !== undefined) return blind
     index++
   }
   return undefined
@@ -47,14 +50,21 @@ export function runRequestHooks(exchange: ChainState, chain: PolicyChain, from =
 async function continueAfter(pending: Promise<ChainResult>, exchange: ChainState, chain: PolicyChain, index: number): Promise<ChainResult> {
   const result = await pending
   if (result !== undefined) return result
-  applyGroups(exchange, chain, index)
+  const blind = index === chain.lastIdentity ? applyGroups(exchange, chain) : undefined
+  if (blind !== undefined) return blind
   return runRequestHooks(exchange, chain, index + 1)
 }
 
-/** Once the last identity policy has run, the consumer's groups may bring policies of their own. */
-function applyGroups(exchange: ChainState, chain: PolicyChain, index: number): void {
-  if (index !== chain.lastIdentity || exchange.identity === undefined) return
-  exchange.steps = chain.forGroups(exchange.identity.groups)
+/**
+ * Once the last identity policy has run, the consumer's groups may bring policies of their own. While auth cannot say
+ * which groups those are, nobody guesses: the exchange is refused, but only where a group has policies at all.
+ */
+function applyGroups(exchange: ChainState, chain: PolicyChain): ChainResult {
+  const { identity } = exchange
+  if (identity === undefined) return undefined
+  if (!identity.resolved && chain.groupsMatter) return refuse('dependency.auth_unreachable')
+  exchange.steps = chain.forGroups(identity.groups)
+  return undefined
 }
 
 /** Runs the response hooks of the steps that were reached, in reverse order. */

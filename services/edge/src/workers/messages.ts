@@ -39,7 +39,7 @@ export type ToWorker =
   | { readonly kind: 'prepare' }
   /** From now on the worker counts among those that serve. */
   | { readonly kind: 'listen' }
-  | { readonly kind: 'drain'; readonly lameDuck: boolean; readonly deadlineMs: number }
+  | { readonly kind: 'drain'; readonly lameDuckMs: number; readonly deadlineMs: number }
   | { readonly kind: 'gather-metrics'; readonly id: number }
   | { readonly kind: 'taken'; readonly replies: readonly TakeReply[] }
   | { readonly kind: 'ping' }

@@ -102,12 +102,12 @@ export class WorkerPool {
   }
 
   /** Drains all and resolves when the last one is gone; what is left at the deadline is killed. */
-  async stop(deadlineMs: number): Promise<void> {
+  async stop(lameDuckMs: number, deadlineMs: number): Promise<void> {
     this.stopping = true
     clearInterval(this.pinger)
     const gone = [...this.members.values()].map((member) => new Promise<void>((resolve) => member.worker.once('exit', () => resolve())))
-    for (const member of this.members.values()) this.drain(member, true, deadlineMs)
-    const lastResort = setTimeout(() => this.killAll(), deadlineMs + lameDuckAllowanceMs)
+    for (const member of this.members.values()) this.drain(member, lameDuckMs, deadlineMs)
+    const lastResort = setTimeout(() => this.killAll(), lameDuckMs + deadlineMs + flushMs)
     await Promise.all(gone)
     clearTimeout(lastResort)
   }
@@ -209,16 +209,16 @@ export class WorkerPool {
       member.draining = false
       return
     }
-    if (!this.stopping) this.drain(member, false, replaceDeadlineMs)
+    if (!this.stopping) this.drain(member, 0, replaceDeadlineMs)
     await new Promise<void>((resolve) => {
       if (member.worker.isDead()) resolve()
       else member.worker.once('exit', () => resolve())
     })
   }
 
-  private drain(member: Member, lameDuck: boolean, deadlineMs: number): void {
+  private drain(member: Member, lameDuckMs: number, deadlineMs: number): void {
     member.draining = true
-    sendMessage(member.worker, { kind: 'drain', lameDuck, deadlineMs } satisfies ToWorker)
+    sendMessage(member.worker, { kind: 'drain', lameDuckMs, deadlineMs } satisfies ToWorker)
   }
 
   private metricsOf(member: Member): Promise<readonly MetricSnapshot[]> {
@@ -250,5 +250,5 @@ export class WorkerPool {
 }
 
 const replaceDeadlineMs = 30_000
-/** The lame-duck wait comes before the deadline of a drain begins to run. */
-const lameDuckAllowanceMs = 11_000
+/** After the last exchange: for access records and usage to leave. */
+const flushMs = 3000

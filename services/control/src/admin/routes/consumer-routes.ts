@@ -18,9 +18,8 @@ export function addConsumerRoutes(app: AdminApp, parts: AdminParts): void {
   const tags = ['consumers']
   app.get('/v1/consumers', { schema: { tags, summary: 'List consumers', querystring: pageQuery, response: { 200: pageSchema(item) } } }, async (request) => {
     const { limit, cursor = '' } = request.query
-    const { items } = await parts.consumers.list(cursor, limit + 1)
-    const page = items.slice(0, limit)
-    return { items: page, next: items.length > limit ? page.at(-1)!.name : null }
+    const { items, more } = await parts.consumers.list(cursor, limit)
+    return { items: [...items], next: more ? items.at(-1)!.name : null }
   })
   app.get('/v1/consumers/:name', { schema: { tags, summary: 'One consumer', params: nameParameter, response: { 200: item } } }, async (request) => {
     const { consumer } = await parts.consumers.get(request.params.name)
