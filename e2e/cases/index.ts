@@ -1,11 +1,16 @@
 // The one list of cases; both modes run it from top to bottom.
+import { apiKeys } from './api-keys.ts'
 import type { Case } from './case.ts'
 import { clientAbort } from './client-abort.ts'
 import { conditionMatching } from './condition-matching.ts'
 import { forwarding } from './forwarding.ts'
 import { hostMatching } from './host-matching.ts'
+import { identityChoice } from './identity-choice.ts'
+import { keySets } from './key-sets.ts'
 import { methodMatching } from './method-matching.ts'
 import { pathMatching } from './path-matching.ts'
 import { pathNormalisation } from './path-normalisation.ts'
+import { rateLimits } from './rate-limits.ts'
+import { signedTokens } from './signed-tokens.ts'
 
-export const cases: readonly Case[] = [pathMatching, hostMatching, methodMatching, conditionMatching, pathNormalisation, forwarding, clientAbort]
+export const cases: readonly Case[] = [pathMatching, hostMatching, methodMatching, conditionMatching, pathNormalisation, forwarding, clientAbort, signedTokens, keySets, apiKeys, identityChoice, rateLimits]

@@ -37,6 +37,7 @@ export function runningSystem(parts: SystemParts): System {
   const system: System = {
     ...parts,
     servers: parts.servers,
+    secrets: new Set([adminToken]),
     admin: (method, path, body, { headers = {}, timeoutMs = 30_000 } = {}) =>
       fetchOnce(adminUrl + path, {
         method,

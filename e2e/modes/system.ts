@@ -58,6 +58,8 @@ export interface System {
   readonly adminToken: string
   /** A folder for files of cases. */
   readonly directory: string
+  /** What must stand in no log, no metric and no answer of the admin API: cases add the credentials that they make. */
+  readonly secrets: Set<string>
   /** A request to the admin API with its token; `body` is sent as JSON. */
   admin(method: string, path: string, body?: unknown, options?: AdminOptions): Promise<FetchedResponse>
   /** The whole configuration that `config` means here: with this system's addresses and access log. */
