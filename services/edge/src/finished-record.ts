@@ -30,7 +30,8 @@ function fillRequest(record: FinishedExchange, exchange: EdgeExchange): void {
   record.requestId = exchange.requestId
   record.traceId = exchange.trace?.traceId
   record.consumer = exchange.identity?.consumer
-  record.credential = exchange.identity?.credential
+  // The token of a subject that no consumer has belongs to no credential.
+  record.credential = exchange.identity?.credential || undefined
   record.route = exchange.matched?.name
   record.upstream = exchange.attempts > 0 ? exchange.matched?.upstream?.name : undefined
   record.endpoint = exchange.endpoint?.id

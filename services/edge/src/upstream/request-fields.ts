@@ -37,7 +37,7 @@ export function writeRequestFields(outgoing: OutgoingRequest): void {
 function writeIdentity(headers: HeaderFields, identity: Identity): void {
   headers.add('X-Consumer-Name', fieldText(identity.consumer))
   if (identity.groups.length > 0) headers.add('X-Consumer-Groups', fieldText(identity.groups.join(',')))
-  headers.add('X-Credential-Id', fieldText(identity.credential))
+  if (identity.credential !== '') headers.add('X-Credential-Id', fieldText(identity.credential))
 }
 
 /** A token's subject may hold anything; a field value holds visible ASCII, the rest is percent-encoded. */
