@@ -3,6 +3,8 @@ import { apiKeys } from './api-keys.ts'
 import type { Case } from './case.ts'
 import { clientAbort } from './client-abort.ts'
 import { conditionMatching } from './condition-matching.ts'
+import { configChange } from './config-change.ts'
+import { configWrites } from './config-writes.ts'
 import { forwarding } from './forwarding.ts'
 import { hostMatching } from './host-matching.ts'
 import { identityChoice } from './identity-choice.ts'
@@ -13,4 +15,4 @@ import { pathNormalisation } from './path-normalisation.ts'
 import { rateLimits } from './rate-limits.ts'
 import { signedTokens } from './signed-tokens.ts'
 
-export const cases: readonly Case[] = [pathMatching, hostMatching, methodMatching, conditionMatching, pathNormalisation, forwarding, clientAbort, signedTokens, keySets, apiKeys, identityChoice, rateLimits]
+export const cases: readonly Case[] = [pathMatching, hostMatching, methodMatching, conditionMatching, pathNormalisation, forwarding, clientAbort, signedTokens, keySets, apiKeys, identityChoice, rateLimits, configChange, configWrites]

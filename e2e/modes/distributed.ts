@@ -23,6 +23,7 @@ interface Plan {
 
 /** The six services as processes of their own, the edge twice; `cassandra` is host:port of a server that others use, too. */
 export async function startDistributed(t: Cleanup, cassandra: string): Promise<System> {
+  process.setMaxListeners(50) // each process that is watched over hangs on this one's end
   const directory = mkdtempSync(join(tmpdir(), 'sluice-e2e-distributed-'))
   t.after(() => rmSync(directory, { recursive: true, force: true }))
   const servers = await startServers(t, cassandra)

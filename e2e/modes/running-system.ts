@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fetchOnce, runProcess, type Cleanup } from '@sluice/testkit'
-import { sluiceCommand, type SluiceProcess } from './sluice-process.ts'
+import { fetchOnce, type Cleanup } from '@sluice/testkit'
+import { runSluice, type SluiceProcess } from './sluice-process.ts'
 import type { AccessLine, BackingServers, Config, Edge, Mode, Receipt, System } from './system.ts'
 import { workersOf } from './worker-pids.ts'
 
@@ -47,7 +47,7 @@ export function runningSystem(parts: SystemParts): System {
       }),
     complete: (config) => ({ ...parts.standing, ...config }),
     apply: (config) => apply(system, config),
-    cli: (args, options = {}) => runProcess(t, sluiceCommand, args, { cwd: directory, env: { SLUICE_ADMIN_URL: adminUrl, SLUICE_ADMIN_TOKEN: adminToken }, ...options }),
+    cli: (args, options = {}) => runSluice(t, args, { cwd: directory, env: { SLUICE_ADMIN_URL: adminUrl, SLUICE_ADMIN_TOKEN: adminToken }, ...options }),
     logs: () => processes.map((one) => one.output()).join(''),
   }
   return system

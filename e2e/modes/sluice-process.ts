@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { fetchOnce, startProcess, waitUntil, type Cleanup, type Exit, type RunningProcess } from '@sluice/testkit'
+import { fetchOnce, startProcess, waitUntil, type Cleanup, type Exit, type ProcessOptions, type RunningProcess } from '@sluice/testkit'
 
-export const sluiceCommand = join(import.meta.dirname, '../../node_modules/.bin/sluice')
+const sluiceCommand = join(import.meta.dirname, '../../node_modules/.bin/sluice')
 
 export interface ProcessPlan {
   readonly name: string
@@ -48,16 +48,16 @@ export class SluiceProcess {
     if (this.isRunning) throw new Error(`${this.name} runs already`)
     const { args, env, directory } = this.#plan
     this.#exit = undefined
-    const life = startProcess(this.#t, sluiceCommand, args, { cwd: directory, env: { ...withoutSettings(), ...env } })
+    const life = startGuarded(this.#t, args, { cwd: directory, env: { ...withoutSettings(), ...env } })
     this.#lives.push(life)
     life.exited.then((exit) => (this.#exit = exit), () => undefined)
   }
 
   async ready(): Promise<void> {
     await waitUntil(async () => this.#exit !== undefined || (await isReady(this.metricsUrl)), { timeoutMs: startTimeoutMs, what: `${this.name} to be ready` }).catch((error: Error) => {
-      throw new Error(`${error.message}; it printed:\n${this.output()}`, { cause: error })
+      throw new Error(`${error.message}; the last it printed:\n${this.output().slice(-4000)}`, { cause: error })
     })
-    if (this.#exit !== undefined) throw new Error(`${this.name} ended (${this.#exit.code ?? this.#exit.signal}) while starting:\n${this.output()}`)
+    if (this.#exit !== undefined) throw new Error(`${this.name} ended (${this.#exit.code ?? this.#exit.signal}) while starting:\n${this.output().slice(-4000)}`)
   }
 
   /** SIGTERM and the end; fails when that is not a clean one. */
@@ -97,6 +97,23 @@ export class SluiceProcess {
     if (running === undefined) throw new Error(`${this.name} was never started`)
     return running
   }
+}
+
+/** Runs `sluice` to its end, with none of this process's own settings. */
+export async function runSluice(t: Cleanup, args: readonly string[], options: ProcessOptions): Promise<Exit & { stdout: string; stderr: string }> {
+  const running = startGuarded(t, args, { ...options, env: { ...withoutSettings(), ...options.env } })
+  const exit = await running.exited
+  return { ...exit, stdout: running.stdout(), stderr: running.stderr() }
+}
+
+/** The watch over a process ends with it, not only with the test: there are many over time. */
+function startGuarded(t: Cleanup, args: readonly string[], options: ProcessOptions): RunningProcess {
+  const endings: (() => void | Promise<void>)[] = []
+  const running = startProcess({ after: (end) => void endings.push(end) }, sluiceCommand, args, options)
+  const end = async () => void (await Promise.all(endings.splice(0).map((one) => one())))
+  running.exited.then(end, end)
+  t.after(end)
+  return running
 }
 
 /** Settings of whoever runs the tests are not this system's. */
