@@ -57,6 +57,6 @@ export function startGateway(t: Cleanup, workplace: Workplace, args: readonly st
 
 export async function startServing(t: Cleanup, workplace: Workplace, args?: readonly string[]): Promise<RunningProcess> {
   const gateway = startGateway(t, workplace, args)
-  await gateway.waitForLine(/^ready in/)
+  await gateway.waitForLine(/^ready in/, { timeoutMs: 60_000 })
   return gateway
 }

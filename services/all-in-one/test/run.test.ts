@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { answer, afterPromise, fetchOnce, startUpstream, waitUntil } from '@sluice/testkit'
-import { fixed, makeWorkplace, startGateway, startServing, type Workplace } from './gateway-process.ts'
+import { answer, afterPromise, fetchOnce, startProcess, startUpstream, waitUntil } from '@sluice/testkit'
+import { fixed, makeWorkplace, sluice, startGateway, startServing, type Workplace } from './gateway-process.ts'
 
 const hello = { routes: [fixed('hello', '/hello', 'one')] }
 
@@ -162,4 +162,45 @@ test('when it is killed its workers end and a new one can start', async (t) => {
   await waitUntil(async () => !(await isListening(place.ports.http)), { what: 'its workers to end' })
   await startServing(t, place)
   assert.equal((await fetchOnce(`${place.traffic}/hello`)).status, 200)
+})
+
+test('a folder of config files is served together', async (t) => {
+  const place = await makeWorkplace(t, hello)
+  writeFileSync(join(place.directory, 'more.yaml'), JSON.stringify({ version: 1, routes: [fixed('more', '/more', 'from the second file')] }))
+  await startServing(t, { ...place, configFile: place.directory })
+  assert.equal((await fetchOnce(`${place.traffic}/hello`)).body, 'one')
+  assert.equal((await fetchOnce(`${place.traffic}/more`)).body, 'from the second file')
+  assert.ok(existsSync(join(place.directory, '.sluice/admin-token')))
+})
+
+test('without a config file the last revision is served', async (t) => {
+  const place = await makeWorkplace(t, hello)
+  const first = await startServing(t, place)
+  first.signal('SIGTERM')
+  await first.exited
+  rmSync(place.configFile)
+  const env = { SLUICE_ADMIN_ADDRESS: `127.0.0.1:${place.ports.admin}`, SLUICE_METRICS_ADDRESS: `127.0.0.1:${place.ports.metrics}` }
+  const second = startProcess(t, sluice, ['run', '--workers', '1'], { cwd: place.directory, env })
+  await second.waitForLine(/^ready in/, { timeoutMs: 60_000 })
+  assert.equal((await fetchOnce(`${place.traffic}/hello`)).body, 'one')
+})
+
+test('--drain-seconds ends what does not end by itself', async (t) => {
+  const upstream = await startUpstream(t, () => new Promise<void>(() => {}))
+  const place = await makeWorkplace(t, { upstreams: { hung: { endpoints: [{ url: upstream.url }] } }, routes: [{ name: 'hung', match: { path: '/hung' }, upstream: 'hung' }] })
+  const gateway = await startServing(t, place, ['--workers', '1', '--drain-seconds', '1'])
+  fetchOnce(`${place.traffic}/hung`).catch(() => undefined)
+  await waitUntil(() => upstream.requests.length === 1, { what: 'the request at the upstream' })
+  gateway.signal('SIGTERM')
+  assert.deepEqual(await gateway.exited, { code: 0, signal: null })
+})
+
+test('each worker is counted and serves', async (t) => {
+  const place = await makeWorkplace(t, hello)
+  const gateway = await startServing(t, place, ['--workers', '3'])
+  const token = readFileSync(join(place.directory, '.sluice/admin-token'), 'utf8').trim()
+  const edges = (await fetchOnce(`${place.admin}/v1/edges`, { headers: { authorization: `Bearer ${token}` } })).json<{ items: { workers: number; state: string }[] }>()
+  assert.deepEqual(edges.items.map(({ workers, state }) => ({ workers, state })), [{ workers: 3, state: 'live' }])
+  gateway.signal('SIGTERM')
+  assert.deepEqual(await gateway.exited, { code: 0, signal: null })
 })
