@@ -33,6 +33,7 @@ export const catalogue = {
   'client.too_many_connections': entry(503, 'Too many connections from this address'),
   'client.aborted': entry(499, 'The client left'),
   'client.upgrade_unsupported': entry(501, 'This gateway does not carry this upgrade yet'),
+  'client.expectation_unknown': entry(417, 'Only 100-continue can be expected'),
   'client.forwarded_malformed': entry(400, 'The Forwarded field could not be read'),
 
   'policy.unauthenticated': entry(401, 'A valid credential is needed'),
@@ -49,6 +50,7 @@ export const catalogue = {
   'upstream.response_timeout': entry(504, 'The upstream did not answer in time'),
   'upstream.idle_timeout': entry(504, 'The upstream fell silent'),
   'upstream.request_timeout': entry(504, 'The exchange took too long'),
+  'upstream.overloaded': entry(503, 'Too many requests to the upstream are under way', 'if_unsent'),
   'upstream.none_healthy': entry(503, 'The upstream has no endpoint to send to'),
 
   'dependency.auth_unreachable': entry(503, 'Credentials cannot be checked at the moment'),

@@ -5,6 +5,9 @@
  */
 import type { ErrorCode } from '@sluice/errors'
 
+/** More than anybody sends; what a message costs must not grow with how many lines fit into its head. */
+const maxLines = 1000
+
 const TOKEN = 1
 const VALUE = 2
 const kinds = new Uint8Array(256)
@@ -25,6 +28,12 @@ export function isVisibleAt(text: string, from: number, to: number): boolean {
   return to > from
 }
 
+/** Whether all of it may stand in a field's value or a reason phrase: no control character but the tab (RFC 9110 §5.5). */
+export function isTextAt(text: string, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if ((kinds[text.charCodeAt(at)]! & VALUE) === 0) return false
+  return true
+}
+
 /** How the end of a message's body is found. */
 export type Framing = 'none' | 'length' | 'chunked' | 'close'
 
@@ -37,14 +46,22 @@ export class FieldSection {
   hosts = 0
   closes = false
   keepsAlive = false
-  hasUpgrade = false
+  /** The protocols that Upgrade names, in lower case, and whether Connection speaks of them (RFC 9110 §7.8). */
+  upgrade = ''
+  asksUpgrade = false
+  /** `TE: trailers` */
+  acceptsTrailers = false
   expectsContinue = false
+  /** Something other than 100-continue, which nobody here can meet. */
+  expectsUnknown = false
   private hasTransferEncoding = false
 
   /** Reads the lines between `from` and `to`, the end of the last line's CR LF. Answers what is wrong, or undefined. */
   read(text: string, from: number, to: number): ErrorCode | undefined {
     let at = from
+    let lines = 0
     while (at < to) {
+      if (++lines > maxLines) return 'client.too_many_headers'
       const lineEnd = text.indexOf('\r\n', at)
       if (lineEnd < 0 || lineEnd >= to) return 'client.bad_request'
       const problem = this.readLine(text, at, lineEnd)
@@ -62,7 +79,7 @@ export class FieldSection {
     while (start < end && isBlank(text.charCodeAt(start))) start++
     let stop = end
     while (stop > start && isBlank(text.charCodeAt(stop - 1))) stop--
-    for (let at = start; at < stop; at++) if ((kinds[text.charCodeAt(at)]! & VALUE) === 0) return 'client.bad_request'
+    if (!isTextAt(text, start, stop)) return 'client.bad_request'
     const name = text.slice(from, colon)
     const value = text.slice(start, stop)
     this.flat.push(name, value)
@@ -72,14 +89,17 @@ export class FieldSection {
   /** Only names of these lengths matter here, so most fields cost one comparison. */
   private note(name: string, value: string): ErrorCode | undefined {
     switch (name.length) {
+      case 2:
+        if (name.toLowerCase() === 'te' && hasOption(value, 'trailers')) this.acceptsTrailers = true
+        return undefined
       case 4:
         if (name.toLowerCase() === 'host') this.hosts++
         return undefined
       case 6:
-        if (name.toLowerCase() === 'expect') this.expectsContinue = value.toLowerCase() === '100-continue'
+        if (name.toLowerCase() === 'expect') this.noteExpectation(value.toLowerCase())
         return undefined
       case 7:
-        if (name.toLowerCase() === 'upgrade') this.hasUpgrade = true
+        if (name.toLowerCase() === 'upgrade') this.upgrade += `${value.toLowerCase()},`
         return undefined
       case 10:
         if (name.toLowerCase() === 'connection') this.noteConnection(value.toLowerCase())
@@ -94,14 +114,18 @@ export class FieldSection {
   }
 
   private noteConnection(value: string): void {
-    if (value === 'close') this.closes = true
-    else if (value === 'keep-alive') this.keepsAlive = true
+    if (value === 'keep-alive') this.keepsAlive = true
+    else if (value === 'close') this.closes = true
     else {
-      for (const option of value.split(',')) {
-        if (option.trim() === 'close') this.closes = true
-        else if (option.trim() === 'keep-alive') this.keepsAlive = true
-      }
+      if (hasOption(value, 'close')) this.closes = true
+      if (hasOption(value, 'keep-alive')) this.keepsAlive = true
+      if (hasOption(value, 'upgrade')) this.asksUpgrade = true
     }
+  }
+
+  private noteExpectation(value: string): void {
+    if (value === '100-continue') this.expectsContinue = true
+    else this.expectsUnknown = true
   }
 
   /** A second one, even of the same value, is refused: it is only ever there to be read differently (RFC 9112 §6.3). */
@@ -118,6 +142,18 @@ export class FieldSection {
     this.isChunked = true
     return undefined
   }
+}
+
+/** Whether a list of tokens holds `option` (lower case), blanks around it aside (RFC 9110 §5.6.1). */
+export function hasOption(list: string, option: string): boolean {
+  for (const part of list.toLowerCase().split(',')) {
+    let from = 0
+    let to = part.length
+    while (from < to && isBlank(part.charCodeAt(from))) from++
+    while (to > from && isBlank(part.charCodeAt(to - 1))) to--
+    if (to - from === option.length && part.startsWith(option, from)) return true
+  }
+  return false
 }
 
 function isBlank(code: number): boolean {

@@ -282,11 +282,11 @@ class Walk implements ClientWatcher, AttemptHandler, Expiring {
     else if (!exchange.clientSide.send(chunk)) exchange.attempt?.pause()
   }
 
-  onEnd(): void {
+  onEnd(trailers?: readonly string[]): void {
     const { exchange } = this
     this.endAttempt(this.pipeline.parts.clock.monotonic())
     if (exchange.stage === 'finished') return
-    if (this.expectedBytes <= 0 || exchange.bytesOut !== this.expectedBytes) exchange.clientSide.end()
+    if (this.expectedBytes <= 0 || exchange.bytesOut !== this.expectedBytes) exchange.clientSide.end(undefined, trailers)
     this.finish()
   }
 
@@ -304,11 +304,11 @@ class Walk implements ClientWatcher, AttemptHandler, Expiring {
     this.finish()
   }
 
-  onBadBody(): void {
+  onBadBody(code: ErrorCode): void {
     if (isFinished(this.exchange)) return
     this.abandonAttempt()
-    if (this.exchange.headSent) this.cut('client.bad_request')
-    else this.refuse('client.bad_request')
+    if (this.exchange.headSent) this.cut(code)
+    else this.refuse(code)
   }
 
   /** An error of the catalogue, before anything was sent. */

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { ErrorCode } from '@sluice/errors'
 
 /**
  * The client's side of one exchange, whatever transport carries it. The pipeline and the policies know only this,
@@ -30,7 +31,8 @@ export interface ClientSide {
   sendHead(status: number, fields: string[], flush: boolean): void
   /** False: the client is slower than the upstream; wait for `onClientDrain`. */
   send(chunk: Uint8Array): boolean
-  end(chunk?: Uint8Array | string): void
+  /** `trailers`: flat; sent where the client takes them and the framing has a place for them. */
+  end(chunk?: Uint8Array | string, trailers?: readonly string[]): void
   /** Ends the connection after the response. */
   closeAfterwards(): void
   /** Cuts the connection, for a response that cannot be completed. */
@@ -41,6 +43,6 @@ export interface ClientWatcher {
   /** The connection is gone before the response was complete. */
   onClientGone(): void
   onClientDrain(): void
-  /** The request's body turned out malformed; the connection ends after the answer. */
-  onBadBody(): void
+  /** The request's body turned out malformed, or stays away; the connection ends after the answer. */
+  onBadBody(code: ErrorCode): void
 }

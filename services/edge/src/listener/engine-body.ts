@@ -1,39 +1,49 @@
 import { Readable } from 'node:stream'
 
-/** A request's body from the engine's connection, as the upstream side reads it. */
+/**
+ * A request's body from the engine's connection, as the upstream side reads it. It takes bytes only while its reader
+ * wants them, so that nothing of it is decoded, counted or refused before there is an attempt to refuse.
+ */
 export class EngineBody extends Readable {
+  isWanting = false
+  /** Flat `[name, value, …]`; filled when the body has ended. */
+  trailers: readonly string[] = []
   private readonly admit: (bytesSoFar: number) => boolean
-  private readonly resumeInput: () => void
-  private readonly pauseInput: () => void
+  private readonly onWanted: () => void
   private bytes = 0
   private ended = false
 
-  constructor(admit: (bytesSoFar: number) => boolean, resumeInput: () => void, pauseInput: () => void) {
+  constructor(admit: (bytesSoFar: number) => boolean, onWanted: () => void) {
     super({ highWaterMark: 64 * 1024 })
     this.admit = admit
-    this.resumeInput = resumeInput
-    this.pauseInput = pauseInput
+    this.onWanted = onWanted
     // Whoever reads it is told; without a reader there is nobody to tell.
     this.on('error', () => undefined)
   }
 
   override _read(): void {
-    if (!this.ended) this.resumeInput()
+    if (this.ended) return
+    this.isWanting = true
+    this.onWanted()
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.isWanting = false
+    done(error)
   }
 
   accept(piece: Buffer): void {
     if (this.destroyed || this.ended) return
     this.bytes += piece.length
-    if (!this.admit(this.bytes)) {
-      this.destroy(new Error('the body was refused on its way'))
-      return
-    }
-    if (!this.push(piece)) this.pauseInput()
+    if (!this.admit(this.bytes)) this.destroy(new Error('the body was refused on its way'))
+    else if (!this.push(piece)) this.isWanting = false
   }
 
-  finish(): void {
+  finish(trailers: readonly string[]): void {
     if (this.ended || this.destroyed) return
     this.ended = true
+    this.isWanting = false
+    this.trailers = trailers
     this.push(null)
   }
 

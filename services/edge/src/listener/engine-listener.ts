@@ -2,24 +2,26 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { listenProblem, parseAddress } from '@sluice/service-kit'
 import { EngineConnection } from './engine-connection.ts'
+import { engineLimits, type EngineLimits } from './engine-limits.ts'
 import type { HttpListenerParts, Listener } from './http-listener.ts'
-
-const sweepMs = 500
 
 export class EngineListener implements Listener {
   readonly address: string
   healthPath: string | undefined
   private readonly parts: HttpListenerParts
+  private readonly limits: EngineLimits
   private readonly server: Server
   private readonly connections = new Set<EngineConnection>()
   private readonly sweeper: NodeJS.Timeout
   private draining = false
 
-  constructor(parts: HttpListenerParts) {
+  constructor(parts: HttpListenerParts, limits: EngineLimits = engineLimits) {
     this.parts = parts
+    this.limits = limits
     this.address = parts.address
     this.healthPath = parts.healthPath
     const shared = {
+      limits,
       healthPath: () => this.healthPath,
       isServing: parts.isServing,
       isDraining: () => this.draining,
@@ -34,7 +36,7 @@ export class EngineListener implements Listener {
       this.connections.add(new EngineConnection(socket, shared))
       parts.onConnections(1)
     })
-    this.sweeper = setInterval(() => this.sweep(), sweepMs).unref()
+    this.sweeper = setInterval(() => this.sweep(), limits.sweepMs).unref()
   }
 
   listen(): Promise<number> {
@@ -52,16 +54,25 @@ export class EngineListener implements Listener {
   async drain(deadlineMs: number): Promise<void> {
     this.draining = true
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()))
-    const idle = setInterval(() => this.closeConnections((connection) => connection.isIdle), sweepMs)
-    const end = setTimeout(() => this.closeConnections(() => true), deadlineMs)
+    const { sweepMs, drainGraceMs } = this.limits
+    const began = performance.now()
+    const idle = setInterval(() => {
+      const since = performance.now() - drainGraceMs
+      if (since >= began) this.closeIdle(since)
+    }, sweepMs)
+    const end = setTimeout(() => this.closeAll(), deadlineMs)
     await closed
     clearInterval(idle)
     clearTimeout(end)
     clearInterval(this.sweeper)
   }
 
-  private closeConnections(which: (connection: EngineConnection) => boolean): void {
-    for (const connection of this.connections) if (which(connection)) connection.socket.destroy()
+  private closeIdle(since: number): void {
+    for (const connection of this.connections) if (connection.isIdleSince(since)) connection.socket.destroy()
+  }
+
+  private closeAll(): void {
+    for (const connection of this.connections) connection.socket.destroy()
   }
 
   private sweep(): void {

@@ -1,7 +1,7 @@
 import { catalogue, type ErrorCode } from '@sluice/errors'
 
 /** Methods whose repetition does no more than the first (RFC 9110 §9.2.2). */
-const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
+export const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
 /**
  * Whether another endpoint may be tried after this failure: always when no byte left, and otherwise only for an
@@ -11,7 +11,7 @@ export function mayRetry(code: ErrorCode, sent: boolean, method: string, hasBody
   const rule = catalogue[code].retry
   if (rule === 'never') return false
   if (!sent) return true
-  return rule === 'if_idempotent' && !hasBody && idempotent.has(method)
+  return rule === 'if_idempotent' && !hasBody && idempotentMethods.has(method)
 }
 
 /** Whether the failure says that the endpoint could not be reached at all. */

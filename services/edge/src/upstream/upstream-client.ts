@@ -8,17 +8,22 @@ export interface AttemptRequest {
   readonly path: string
   /** Flat `[name, value, …]`; with Host, without hop-by-hop fields. */
   readonly fields: string[]
-  readonly body: Readable | null
+  /** With the trailer fields that came behind it, once it has ended. */
+  readonly body: (Readable & { readonly trailers?: readonly string[] }) | null
   readonly firstByteMs: number
   readonly idleMs: number
 }
 
-/** Calls come in this order: head, data …, then end or failure; a failure may come at any time. */
+/**
+ * Calls come in this order: head, data …, then end or failure; a failure may come at any time. None but a failure
+ * comes while the attempt is paused.
+ */
 export interface AttemptHandler {
   /** Flat `[name, value, …]` as the endpoint sent them. */
   onHead(status: number, fields: string[]): void
   onData(chunk: Uint8Array): void
-  onEnd(): void
+  /** `trailers`: flat, as the endpoint sent them; undefined when there were none. */
+  onEnd(trailers?: readonly string[]): void
   /** `sent`: bytes of the request may have left. */
   onFailure(code: ErrorCode, sent: boolean, cause: unknown): void
 }

@@ -1,0 +1,116 @@
+/**
+ * The certificates of a listener, ready for handshakes: a secure context for each, found by the name that the client
+ * asks for (SNI, RFC 6066 §3): exact, then a wildcard of one label, then the first certificate.
+ */
+import { createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
+import { certificateNames, wildcardFor } from '@sluice/http'
+import type { HttpsListener } from '@sluice/proto/config'
+
+/** A certificate as the gauge of its end knows it. */
+export interface CertificateEnd {
+  /** Its first host name, else its subject. */
+  readonly name: string
+  readonly endsAtMs: number
+}
+
+/** Why a certificate cannot be used; `pointer` is its place in the document. */
+export class CertificateProblem extends Error {
+  readonly pointer: string
+
+  constructor(message: string, pointer: string, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'CertificateProblem'
+    this.pointer = pointer
+  }
+}
+
+/** AEAD with forward secrecy alone. TLS 1.3 has no others here; the second list is for `minVersion: "1.2"`. */
+const ciphers = [
+  'TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':')
+
+/** Its context is made when the first client asks for it: a thousand of them at once would hold up traffic for a second. */
+class CompiledCertificate implements CertificateEnd {
+  readonly digest: string
+  readonly name: string
+  readonly names: readonly string[]
+  readonly endsAtMs: number
+  readonly options: SecureContextOptions
+  private made: SecureContext | undefined
+
+  constructor(digest: string, certificate: X509Certificate, options: SecureContextOptions) {
+    this.digest = digest
+    this.names = certificateNames(certificate)
+    this.name = this.names[0] ?? (certificate.subject ?? '').replaceAll('\n', ', ')
+    this.endsAtMs = Date.parse(certificate.validTo)
+    this.options = options
+  }
+
+  get context(): SecureContext {
+    return (this.made ??= createSecureContext(this.options))
+  }
+}
+
+export class CertificateTable {
+  readonly compiled: readonly CompiledCertificate[]
+  private readonly byName = new Map<string, CompiledCertificate>()
+
+  constructor(compiled: readonly CompiledCertificate[]) {
+    this.compiled = compiled
+    for (const certificate of compiled) {
+      for (const name of certificate.names) if (!this.byName.has(name)) this.byName.set(name, certificate)
+    }
+  }
+
+  get ends(): readonly CertificateEnd[] {
+    return this.compiled
+  }
+
+  /** What a server is given for handshakes without a name: the first certificate, and what all handshakes go by. */
+  get defaults(): SecureContextOptions {
+    return this.compiled[0]!.options
+  }
+
+  contextFor(serverName: string): SecureContext {
+    const name = serverName.toLowerCase().replace(/\.$/, '')
+    const wildcard = wildcardFor(name)
+    const found = this.byName.get(name) ?? (wildcard === undefined ? undefined : this.byName.get(wildcard)) ?? this.compiled[0]!
+    return found.context
+  }
+}
+
+/**
+ * Compiles what the document holds, whose file settings are the files' contents by now. A certificate that `previous`
+ * has keeps its context. Throws `CertificateProblem`.
+ */
+export function compileCertificates({ certificates, minVersion }: Pick<HttpsListener, 'certificates' | 'minVersion'>, previous?: CertificateTable): CertificateTable {
+  const known = new Map(previous?.compiled.map((one) => [one.digest, one]))
+  return new CertificateTable(certificates.map(({ certFile, keyFile }, index) => {
+    const digest = createHash('sha256').update(JSON.stringify([certFile, keyFile, minVersion])).digest('base64')
+    return known.get(digest) ?? compile(certFile, keyFile, minVersion, digest, `/listeners/https/certificates/${index}`)
+  }))
+}
+
+function compile(cert: string, key: string, minVersion: '1.2' | '1.3', digest: string, pointer: string): CompiledCertificate {
+  const certificate = readOr(() => new X509Certificate(cert), 'the certificate cannot be read', `${pointer}/certFile`)
+  const privateKey = readOr<KeyObject>(() => createPrivateKey(key), 'the private key cannot be read', `${pointer}/keyFile`)
+  if (!certificate.checkPrivateKey(privateKey)) throw new CertificateProblem('the private key does not belong to the certificate', `${pointer}/keyFile`)
+  return new CompiledCertificate(digest, certificate, { cert, key, ciphers, honorCipherOrder: false, minVersion: minVersion === '1.2' ? 'TLSv1.2' : 'TLSv1.3', sessionIdContext, sessionTimeout: sessionSeconds })
+}
+
+/** One for all workers and certificates, so that a session goes on with another of them. */
+const sessionIdContext = 'sluice'
+/** How long a ticket is good for, at most: the keys under them change daily. */
+const sessionSeconds = 86_400
+
+function readOr<T>(read: () => T, message: string, pointer: string): T {
+  try {
+    return read()
+  } catch (error) {
+    // OpenSSL's words name the fault and hold nothing of the key.
+    throw new CertificateProblem(`${message} (${(error as Error).message})`, pointer, error)
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * One client connection that speaks HTTP/2 (RFC 9113), on `node:http2`: frames, HPACK and flow control are nghttp2's;
+ * which streams become exchanges, when it has to end, and what is too much, is decided here.
+ */
+import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import type { Socket } from 'node:net'
+import { catalogue, errorBody, type ErrorCode } from '@sluice/errors'
+import type { EngineConnectionParts } from './engine-connection.ts'
+import { FloodFence } from './flood-fence.ts'
+import { Http2ClientSide, type Http2Host } from './http2-client-side.ts'
+import type { Http2Limits } from './http2-limits.ts'
+import { readHttp2Request, type Http2Request } from './http2-request.ts'
+
+/** What a connection was cut off for. */
+export type Http2Flood = 'resets' | 'pings' | 'settings'
+
+export interface Http2ConnectionParts extends Omit<EngineConnectionParts, 'onClosed'> {
+  readonly http2: Http2Limits
+  readonly encrypted: boolean
+  readonly onFlood: (kind: Http2Flood) => void
+  readonly onClosed: (connection: Http2Connection) => void
+}
+
+const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } = constants
+/** In a GOAWAY: new streams are still served, but please go elsewhere (RFC 9113 §6.8). */
+const anyStream = 2 ** 31 - 1
+
+export class Http2Connection implements Http2Host {
+  readonly peerAddress: string
+  readonly localPort: number
+  readonly encrypted: boolean
+  readonly limits: EngineConnectionParts['limits']
+  private readonly parts: Http2ConnectionParts
+  private readonly session: ServerHttp2Session
+  private readonly streams = new Set<Http2ClientSide>()
+  private readonly resets: FloodFence
+  private readonly controlFrames: FloodFence
+  private idleSince = performance.now()
+  private noticedAt = Infinity
+  private endsAt = Infinity
+
+  constructor(socket: Socket, parts: Http2ConnectionParts) {
+    this.parts = parts
+    this.limits = parts.limits
+    this.encrypted = parts.encrypted
+    this.peerAddress = socket.remoteAddress ?? ''
+    this.localPort = socket.localPort ?? 0
+    this.resets = new FloodFence(parts.http2.maxResetsPerSecond)
+    this.controlFrames = new FloodFence(parts.http2.maxControlFramesPerSecond)
+    this.session = performServerHandshake(socket, sessionOptions(parts.http2))
+    this.session.on('stream', this.onStream)
+    this.session.on('ping', () => this.countControlFrame('pings'))
+    this.session.on('remoteSettings', () => this.countControlFrame('settings'))
+    this.session.on('error', () => undefined)
+    this.session.on('close', () => parts.onClosed(this))
+    if (parts.isDraining()) this.beginDrain()
+  }
+
+  /** Tells the client to open no more streams; those that are on their way are still served. */
+  beginDrain(): void {
+    if (this.noticedAt !== Infinity || this.session.destroyed) return
+    this.noticedAt = performance.now()
+    this.session.goaway(NGHTTP2_NO_ERROR, anyStream)
+  }
+
+  checkDeadline(now: number): void {
+    for (const side of this.streams) side.checkDeadline(now)
+    const { keepAliveMs, drainGraceMs, lingerMs } = this.limits
+    if (now >= this.endsAt) this.destroy()
+    else if (now - this.noticedAt >= drainGraceMs || (this.streams.size === 0 && now - this.idleSince >= keepAliveMs)) this.close(now + lingerMs)
+  }
+
+  destroy(): void {
+    this.session.destroy()
+  }
+
+  onStreamOver(side: Http2ClientSide, takenBack: boolean): void {
+    if (!this.streams.delete(side)) return
+    if (this.streams.size === 0) this.idleSince = performance.now()
+    if (takenBack) this.countReset()
+  }
+
+  /** What is open is answered first; then the connection ends, at the latest `lingerEndsAt` when nothing is open. */
+  private close(lingerEndsAt: number): void {
+    if (this.session.destroyed) return
+    this.session.close()
+    if (this.streams.size === 0 && this.endsAt === Infinity) this.endsAt = lingerEndsAt
+  }
+
+  private readonly onStream = (stream: ServerHttp2Stream, _headers: unknown, flags: number, raw: string[]): void => {
+    if (stream.destroyed || stream.closed) {
+      stream.on('error', () => undefined)
+      return this.countReset()
+    }
+    const request = readHttp2Request(raw)
+    if (this.isHealthProbe(request.target)) return this.answerProbe(stream)
+    const problem = unsupported(request)
+    if (problem !== undefined) return this.refuse(stream, problem)
+    const side = new Http2ClientSide(this, stream, request, (flags & NGHTTP2_FLAG_END_STREAM) === 0)
+    this.streams.add(side)
+    this.parts.onExchange(side)
+  }
+
+  private isHealthProbe(target: string): boolean {
+    const path = this.parts.healthPath()
+    return path !== undefined && (target === path || target.startsWith(`${path}?`))
+  }
+
+  private answerProbe(stream: ServerHttp2Stream): void {
+    const isServing = this.parts.isServing()
+    answerAlone(stream, isServing ? 200 : 503, ['content-type', 'application/json', 'cache-control', 'no-store'], isServing ? '{"status":"serving"}\n' : '{"status":"not serving"}\n')
+  }
+
+  private refuse(stream: ServerHttp2Stream, code: ErrorCode): void {
+    const { status, message } = catalogue[code]
+    const requestId = this.parts.requestId()
+    const { contentType, body } = errorBody({ code, message, requestId }, undefined)
+    answerAlone(stream, status, ['content-type', contentType, 'x-request-id', requestId, 'via', '1.1 sluice'], body)
+  }
+
+  private countReset(): void {
+    if (this.resets.isTooMuch(performance.now())) this.cutOff('resets')
+  }
+
+  private countControlFrame(kind: 'pings' | 'settings'): void {
+    if (this.controlFrames.isTooMuch(performance.now())) this.cutOff(kind)
+  }
+
+  private cutOff(kind: Http2Flood): void {
+    if (this.session.destroyed) return
+    this.parts.onFlood(kind)
+    this.session.destroy(NGHTTP2_ENHANCE_YOUR_CALM)
+  }
+}
+
+function answerAlone(stream: ServerHttp2Stream, status: number, fields: readonly string[], body: string): void {
+  stream.on('error', () => undefined)
+  stream.respond([':status', String(status), ...fields, 'content-length', String(Buffer.byteLength(body))])
+  if (stream.writable) stream.end(body)
+}
+
+/** What is well-formed and cannot be done: a tunnel, an expectation that nobody can meet. */
+function unsupported({ method, expectsUnknown }: Http2Request): ErrorCode | undefined {
+  if (method === 'CONNECT') return 'client.upgrade_unsupported'
+  return expectsUnknown ? 'client.expectation_unknown' : undefined
+}
+
+function sessionOptions(limits: Http2Limits) {
+  return {
+    maxHeaderListPairs: limits.maxHeaderFields,
+    maxSessionInvalidFrames: limits.maxInvalidFrames,
+    // A response may hold a field twice that is meant to stand once: that is its author's matter.
+    strictSingleValueFields: false,
+    settings: { maxConcurrentStreams: limits.maxConcurrentStreams, maxHeaderListSize: limits.maxHeaderListBytes, initialWindowSize: limits.windowBytes },
+  }
+}

@@ -1,0 +1,325 @@
+/**
+ * One connection to an endpoint, one request at a time on it. A request without a body is one string and one write; a
+ * response's head is read once from one latin-1 string (RFC 9112 §4, §6). Sockets read into one shared buffer
+ * (`onread`), which spares a Buffer and a stream event for each read: what has to outlive the callback is copied.
+ */
+import { connect, type Socket } from 'node:net'
+import type { ErrorCode } from '@sluice/errors'
+import { ChunkedDecoder, isBrokenHead, parseResponseHead, type ResponseHead } from '@sluice/http'
+import type { EngineAttempt } from './engine-attempt.ts'
+import { BodyPump } from './engine-body-pump.ts'
+import { idempotentMethods } from './retry-rule.ts'
+
+/** The pool, as its connections see it. */
+export interface ConnectionOwner {
+  readonly host: string
+  readonly port: number
+  readonly connectMs: number
+  /** The connection is free for another request. */
+  release(connection: UpstreamConnection): void
+  /** The connection is gone. */
+  forget(connection: UpstreamConnection): void
+  /** The kept-alive connection of this attempt was closed under it; it may go out once more, on a new one. */
+  resend(attempt: EngineAttempt): void
+}
+
+const readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
+const maxHeadBytes = 64 * 1024
+/** Before the final response; they are the hop's own business and not passed on. */
+const maxInterimResponses = 20
+
+type Phase = 'connecting' | 'idle' | 'head' | 'body' | 'gone'
+
+export class UpstreamConnection {
+  freeSince = 0
+  private readonly owner: ConnectionOwner
+  private readonly socket: Socket
+  private phase: Phase = 'connecting'
+  private attempt: EngineAttempt | undefined
+  private pump: BodyPump | undefined
+  private head: ResponseHead | undefined
+  private chunks: ChunkedDecoder | undefined
+  private headText = ''
+  private interim = 0
+  private bodyLeft = 0
+  private isBodyOver = false
+  private isReusable = true
+  /** Read and not yet handed on, while the attempt is paused. */
+  private held: Buffer | undefined
+  private endedWhilePaused = false
+  private served = 0
+  private deadlineAt = Infinity
+
+  constructor(owner: ConnectionOwner) {
+    this.owner = owner
+    this.socket = connect({
+      host: owner.host,
+      port: owner.port,
+      noDelay: true,
+      keepAlive: true,
+      onread: { buffer: readBuffer, callback: (length: number) => this.onRead(length) },
+    } as never)
+    this.socket.on('connect', () => this.onConnect())
+    this.socket.on('error', (error) => this.onGone(error))
+    this.socket.on('end', () => this.onEnd())
+    this.socket.on('close', () => this.onGone(undefined))
+  }
+
+  begin(attempt: EngineAttempt): void {
+    this.attempt = attempt
+    attempt.connection = this
+    if (this.phase === 'connecting') this.deadlineAt = performance.now() + this.owner.connectMs
+    else this.write(attempt)
+  }
+
+  checkDeadline(now: number): void {
+    if (now < this.deadlineAt) return
+    this.fail(this.phase === 'connecting' ? 'upstream.connect_timeout' : this.phase === 'head' ? 'upstream.response_timeout' : 'upstream.idle_timeout', undefined)
+  }
+
+  /** The attempt's reader cannot take more: its slowness is not the upstream's silence. */
+  pause(): void {
+    this.deadlineAt = Infinity
+    this.socket.pause()
+  }
+
+  resume(): void {
+    this.arm()
+    // Nothing is read before this returns; what was held comes first.
+    this.socket.resume()
+    const { held, attempt } = this
+    this.held = undefined
+    if (held !== undefined) this.takeRest(held, 0)
+    else if (this.isBodyOver) this.complete()
+    if (this.endedWhilePaused && this.attempt === attempt && attempt?.isPaused === false) this.onEnd()
+  }
+
+  /** The attempt is not wanted any more, and with it the rest of its response. */
+  abort(): void {
+    this.attempt = undefined
+    this.drop()
+  }
+
+  /** Ends it without a word to anybody. */
+  drop(): void {
+    if (this.phase === 'gone') return
+    this.phase = 'gone'
+    this.deadlineAt = Infinity
+    this.held = undefined
+    this.pump?.stop()
+    this.pump = undefined
+    this.owner.forget(this)
+    this.socket.destroy()
+  }
+
+  private onConnect(): void {
+    if (this.phase !== 'connecting') return
+    this.phase = 'idle'
+    if (this.attempt !== undefined) this.write(this.attempt)
+  }
+
+  private write(attempt: EngineAttempt): void {
+    const { method, path, fields, body } = attempt.request
+    this.phase = 'head'
+    let text = `${method} ${path} HTTP/1.1\r\n`
+    for (let index = 0; index < fields.length; index += 2) text += `${fields[index]!}: ${fields[index + 1]!}\r\n`
+    if (body === null) this.socket.write(`${text}\r\n`, 'latin1')
+    else {
+      const isChunked = !hasLength(fields)
+      this.socket.write(isChunked ? `${text}Transfer-Encoding: chunked\r\n\r\n` : `${text}\r\n`, 'latin1')
+      this.pump = new BodyPump({
+        socket: this.socket,
+        body,
+        isChunked,
+        onProgress: () => this.arm(),
+        // Nothing is wrong with the upstream: the client left, or sent what is no body.
+        onFailed: (error) => this.fail('client.aborted', error),
+      })
+    }
+    this.arm()
+  }
+
+  /** Sets the deadline for whatever is waited for now: nothing, while it is the client's turn. */
+  private arm(): void {
+    const { attempt, pump } = this
+    if (attempt === undefined || attempt.isPaused) this.deadlineAt = Infinity
+    else if (this.phase === 'body' || pump?.isBlocked === true) this.deadlineAt = performance.now() + attempt.request.idleMs
+    else this.deadlineAt = pump === undefined || pump.isDone ? performance.now() + attempt.request.firstByteMs : Infinity
+  }
+
+  /** True goes on reading. */
+  private onRead(length: number): boolean {
+    if (this.attempt === undefined) {
+      // Bytes that nobody asked for, after a response or before any request: whose they are cannot be known.
+      this.drop()
+      return false
+    }
+    this.take(readBuffer.subarray(0, length))
+    return this.attempt?.isPaused !== true
+  }
+
+  private take(input: Buffer): void {
+    if (this.phase === 'body') return this.takeRest(input, 0)
+    const at = this.takeHead(input)
+    if (at >= 0) this.takeRest(input, at)
+  }
+
+  /** Answers where the body begins, -1 when there is nothing to go on with. */
+  private takeHead(input: Buffer): number {
+    const before = this.headText.length
+    const text = this.headText + input.toString('latin1')
+    let start = 0
+    for (;;) {
+      const end = text.indexOf('\r\n\r\n', Math.max(start, before - 3))
+      if (end < 0) return this.keepHead(text.slice(start))
+      const head = parseResponseHead(text, start, end + 4, this.attempt!.request.method)
+      if (head === undefined || head.status === 101 || end + 4 - start > maxHeadBytes) return this.refuse()
+      if (head.status >= 200) {
+        this.headText = ''
+        this.beginBody(head)
+        return end + 4 - before
+      }
+      if (++this.interim > maxInterimResponses) return this.refuse()
+      start = end + 4
+    }
+  }
+
+  private keepHead(text: string): number {
+    this.headText = text
+    const isHopeless = text.length > maxHeadBytes || !text.startsWith('HTTP/1.'.slice(0, text.length)) || isBrokenHead(text)
+    return isHopeless ? this.refuse() : -1
+  }
+
+  private refuse(): number {
+    this.fail('upstream.bad_response', undefined)
+    return -1
+  }
+
+  private beginBody(head: ResponseHead): void {
+    this.head = head
+    this.phase = 'body'
+    this.isReusable = head.keepAlive
+    this.bodyLeft = head.framing === 'length' ? head.fields.contentLength : 0
+    this.chunks = head.framing === 'chunked' ? new ChunkedDecoder() : undefined
+    this.arm()
+    this.attempt?.handler?.onHead(head.status, head.fields.flat)
+    this.isBodyOver = head.framing === 'none'
+  }
+
+  private takeRest(input: Buffer, from: number): void {
+    const { attempt } = this
+    if (attempt === undefined || this.phase !== 'body') return
+    if (attempt.isPaused) {
+      if (from < input.length) this.held = Buffer.from(input.subarray(from))
+      return
+    }
+    const end = this.isBodyOver || from === input.length ? from : this.takeBody(input, from)
+    if (this.attempt !== attempt || !this.isBodyOver) return
+    // More than the response: to whom it belongs cannot be known, so nothing further comes from this connection.
+    if (end < input.length) this.isReusable = false
+    if (!attempt.isPaused) this.complete()
+  }
+
+  private takeBody(input: Buffer, from: number): number {
+    this.arm()
+    const { framing } = this.head!
+    if (framing === 'length') return this.takeLength(input, from)
+    if (framing === 'chunked') return this.takeChunks(input, from, this.chunks!)
+    this.attempt!.handler?.onData(Buffer.from(input.subarray(from)))
+    return input.length
+  }
+
+  private takeLength(input: Buffer, from: number): number {
+    const end = Math.min(input.length, from + this.bodyLeft)
+    this.bodyLeft -= end - from
+    this.isBodyOver = this.bodyLeft === 0
+    this.attempt!.handler?.onData(Buffer.from(input.subarray(from, end)))
+    return end
+  }
+
+  private takeChunks(input: Buffer, from: number, decoder: ChunkedDecoder): number {
+    const attempt = this.attempt!
+    const end = decoder.feed(input, from, (piece) => attempt.handler?.onData(Buffer.from(piece)))
+    if (decoder.state === 'bad') this.fail('upstream.bad_response', undefined)
+    else this.isBodyOver = decoder.state === 'done'
+    return end
+  }
+
+  private complete(): void {
+    const attempt = this.attempt!
+    const trailers = this.chunks?.trailers
+    const isSent = this.pump?.isDone !== false
+    this.attempt = undefined
+    this.pump?.stop()
+    this.pump = undefined
+    const handler = attempt.end()
+    if (this.isReusable && isSent) this.free()
+    else this.drop()
+    handler?.onEnd(trailers)
+  }
+
+  private free(): void {
+    this.phase = 'idle'
+    this.served++
+    this.interim = 0
+    this.isBodyOver = false
+    this.deadlineAt = Infinity
+    this.freeSince = performance.now()
+    this.owner.release(this)
+  }
+
+  /** The upstream closed its side: the end of a body without a length, otherwise the end too early. */
+  private onEnd(): void {
+    if (this.phase !== 'body' || this.head?.framing !== 'close' || this.attempt === undefined) return this.onGone(undefined)
+    this.isReusable = false
+    if (this.held !== undefined || this.attempt.isPaused) this.endedWhilePaused = true
+    else this.complete()
+  }
+
+  private onGone(error: Error | undefined): void {
+    if (this.phase === 'gone') return
+    // Everything is here and only waits for its reader.
+    if (this.isBodyOver || this.endedWhilePaused) this.isReusable = false
+    else this.fail(this.phase === 'connecting' ? connectCode(error) : 'upstream.reset', error)
+  }
+
+  private fail(code: ErrorCode, cause: unknown): void {
+    const { attempt } = this
+    const isSent = this.phase !== 'connecting'
+    const isUntouched = this.phase === 'head' && this.served > 0 && this.headText === '' && this.interim === 0
+    this.attempt = undefined
+    this.drop()
+    if (attempt === undefined) return
+    if (code === 'upstream.reset' && isUntouched && isRepeatable(attempt)) this.owner.resend(attempt)
+    else attempt.fail(code, isSent, cause)
+  }
+}
+
+/** Whether it may go out twice (RFC 9110 §9.2.2, RFC 9112 §9.3.1). */
+function isRepeatable({ request }: EngineAttempt): boolean {
+  return request.body === null && idempotentMethods.has(request.method)
+}
+
+function hasLength(fields: readonly string[]): boolean {
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index]!
+    if (name.length === 14 && name.toLowerCase() === 'content-length') return true
+  }
+  return false
+}
+
+function connectCode(error: Error | undefined): ErrorCode {
+  switch ((error as NodeJS.ErrnoException | undefined)?.code) {
+    case 'ECONNREFUSED':
+      return 'upstream.connect_refused'
+    case 'ETIMEDOUT':
+      return 'upstream.connect_timeout'
+    // This worker has no room for another connection: nothing is known against the endpoint.
+    case 'EMFILE':
+    case 'ENFILE':
+    case 'EADDRNOTAVAIL':
+      return 'upstream.overloaded'
+    default:
+      return 'upstream.unreachable'
+  }
+}
