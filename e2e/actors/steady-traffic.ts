@@ -17,6 +17,7 @@ export interface Outcome {
 
 export interface TrafficOptions {
   readonly path: string
+  readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
   /** Clients for each edge; half of them keep their connections [4]. */
   readonly clients?: number
@@ -76,9 +77,9 @@ export class SteadyTraffic {
     const startedAt = performance.now()
     for (let attempt = 1; ; attempt++) {
       const { name, url } = this.#edges[(first + attempt - 1) % this.#edges.length]!
-      const { path, headers = {} } = this.#options
+      const { path, method = 'GET', headers = {} } = this.#options
       try {
-        const { status, body } = await fetchOnce(url, { path, headers, agent: agent ?? false })
+        const { status, body } = await fetchOnce(url, { path, method, headers, agent: agent ?? false })
         return { edge: name, startedAt, endedAt: performance.now(), status, body, error: undefined }
       } catch (error) {
         const { code, message } = error as NodeJS.ErrnoException
