@@ -123,7 +123,7 @@ export interface LimiterRules {
   readonly limit: number
   readonly windowSeconds: number
   readonly burst: number
-  readonly mode: 'exact' | 'local'
+  readonly mode: 'auto' | 'exact' | 'local'
   readonly failure: 'open' | 'local' | 'closed'
 }
 

@@ -64,6 +64,6 @@ function limitOf(settings: RateLimitSettings, limit: number, parts: PolicyParts)
   const meaning = JSON.stringify([algorithm, limit, windowSeconds, burst, keyParts(settings)])
   const { level, name } = parts.place
   const counter = `${level}/${name}/${hash('sha256', meaning, 'base64url').slice(0, 12)}`
-  const rules: LimiterRules = { counter, algorithm, limit, windowSeconds, burst, mode: mode === 'local' ? 'local' : 'exact', failure }
+  const rules: LimiterRules = { counter, algorithm, limit, windowSeconds, burst, mode, failure }
   return { rules, limiter: parts.quota.limiter(rules) }
 }

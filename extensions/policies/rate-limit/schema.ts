@@ -26,7 +26,7 @@ const settings = z.strictObject({
   cost: z.int().min(1).max(1_000_000).default(1).describe('What one request takes; at most `burst`.'),
   mode: choiceOf(['auto', 'exact', 'local'], ['leased'])
     .default('auto')
-    .describe('`exact`: one count for all edges and workers. `local`: each worker counts for itself. `auto`: exact for now. `leased` is not built yet.'),
+    .describe('`exact`: one count for all edges and workers. `local`: each worker counts for itself. `auto`: exact below 50 requests a second of a key, above it each worker takes chunks of the same count ahead; neither ever admits more than the limit. `leased` is not built yet.'),
   scope: choiceOf(['dc'], ['az', 'global']).default('dc').describe('How far a count reaches: the datacenter. `az` and `global` are not built yet.'),
   maxWaitMs: settingNotBuilt('maxWaitMs'),
   failure: z

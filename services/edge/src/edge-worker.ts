@@ -148,7 +148,7 @@ export class EdgeWorker {
     const warn = oncePerMinute((problem, times) => this.parts.logger.warn({ problem, times }, 'the counters in Redis cannot be reached'))
     const onDegraded = (decision: string): void => degraded.with(decision).add(1)
     const shared = settings.redis === undefined ? this.countInParent() : (await countersNamed('redis').load()).createRedisCounters(settings.redis as never, { onConnectionError: (error) => warn(String(error)) })
-    return createQuota({ shared, own, scope: settings.scope, workers: settings.workers, onDegraded })
+    return createQuota({ shared, own, clock: systemClock, scope: settings.scope, workers: settings.workers, onDegraded })
   }
 
   private countInParent(): ParentCounters {

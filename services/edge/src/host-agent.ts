@@ -88,6 +88,7 @@ class HostAgent implements Edge {
       logger: parts.logger,
       attachBus: (worker: Worker) => attachRelay(parts.bus, ipcChannel(worker as never)),
       onChange: () => this.onPoolChange(),
+      onHopeless: (problem) => this.settleWaiters(problem),
       onMessage: (message, reply) => {
         if (message.kind === 'usage') this.spool.add(message.part)
         else void answerTakes(this.counters, message.takes).then((replies) => reply({ kind: 'taken', replies }))

@@ -11,6 +11,8 @@ export interface TakeRequest {
   readonly key: string
   readonly rule: LimitRule
   readonly cost: number
+  /** Gives back instead; nothing is answered. */
+  readonly isReturn?: true
 }
 
 export interface TakeReply {
@@ -28,7 +30,7 @@ interface Waiting {
 const maxWaiting = 10_000
 const timeoutMs = 1000
 
-export class ParentCounters implements Pick<Counters, 'take'> {
+export class ParentCounters implements Pick<Counters, 'take' | 'giveBack'> {
   private readonly send: (takes: TakeRequest[]) => void
   private readonly waiting = new Map<number, Waiting & { since: number }>()
   private gathered: TakeRequest[] = []
@@ -43,9 +45,12 @@ export class ParentCounters implements Pick<Counters, 'take'> {
   take(key: string, rule: LimitRule, cost: number): Promise<Take> {
     if (this.waiting.size >= maxWaiting) return Promise.reject(unreachable())
     const id = this.nextId++
-    if (this.gathered.length === 0) setImmediate(() => this.flush())
-    this.gathered.push({ id, key, rule, cost })
+    this.gather({ id, key, rule, cost })
     return new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject, since: performance.now() }))
+  }
+
+  giveBack(key: string, rule: LimitRule, cost: number): void {
+    this.gather({ id: 0, key, rule, cost, isReturn: true })
   }
 
   onReplies(replies: readonly TakeReply[]): void {
@@ -60,6 +65,11 @@ export class ParentCounters implements Pick<Counters, 'take'> {
 
   close(): void {
     clearInterval(this.sweeper)
+  }
+
+  private gather(request: TakeRequest): void {
+    if (this.gathered.length === 0) setImmediate(() => this.flush())
+    this.gathered.push(request)
   }
 
   private flush(): void {
@@ -82,15 +92,18 @@ function unreachable(): SluiceError {
   return new SluiceError('dependency.counters_unreachable')
 }
 
-/** The parent's side: answers a message's takes from its counters. */
-export async function answerTakes(counters: Counters, takes: readonly TakeRequest[]): Promise<TakeReply[]> {
-  return Promise.all(
-    takes.map(async ({ id, key, rule, cost }) => {
-      try {
-        return { id, take: await counters.take(key, rule, cost) }
-      } catch {
-        return { id, take: undefined }
-      }
-    }),
-  )
+/** The parent's side: answers a message's takes from its counters, in their order. */
+export async function answerTakes(counters: Counters, requests: readonly TakeRequest[]): Promise<TakeReply[]> {
+  const replies = await Promise.all(requests.map((request) => answerOne(counters, request)))
+  return replies.filter((reply) => reply !== undefined)
+}
+
+async function answerOne(counters: Counters, { id, key, rule, cost, isReturn }: TakeRequest): Promise<TakeReply | undefined> {
+  try {
+    if (isReturn !== true) return { id, take: await counters.take(key, rule, cost) }
+    await counters.giveBack(key, rule, cost)
+    return undefined
+  } catch {
+    return { id, take: undefined }
+  }
 }

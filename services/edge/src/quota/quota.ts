@@ -1,15 +1,19 @@
 /**
- * What policies count with. `exact` asks the counters that all workers share; `local` and the fallback of an outage
+ * What policies count with. `exact` asks the counters that all workers share for each request, `auto` for a chunk of a
+ * busy key; `local` and the fallback of an outage
  * count in this worker. The answer is synchronous wherever the count is in this process.
  */
 import type { Counters, LimitRule, Take } from '@sluice/counters/counter'
+import type { Clock } from '@sluice/service-kit'
+import { ChunkLeases } from './chunk-leases.ts'
 import type { LimiterRules, LimitVerdict, QuotaPart } from '@sluice/policies/policy'
 
 export interface QuotaParts {
   /** Shared by all workers of the edge, or by all edges. */
-  readonly shared: Pick<Counters, 'take'>
+  readonly shared: Pick<Counters, 'take' | 'giveBack'>
   /** This worker's own. */
   readonly own: Pick<Counters, 'take'>
+  readonly clock: Clock
   readonly scope: string
   /** Workers of this edge: while the shared counters are away, each admits its part of the limit. */
   readonly workers: number
@@ -18,19 +22,22 @@ export interface QuotaParts {
 }
 
 export function createQuota(parts: QuotaParts): QuotaPart {
-  return { limiter: (rules) => new Limiter(parts, rules) }
+  const leases = new ChunkLeases(parts.shared, parts.clock)
+  return { limiter: (rules) => new Limiter(parts, rules.mode === 'auto' ? leases : parts.shared, rules) }
 }
 
 class Limiter {
   private readonly parts: QuotaParts
+  private readonly shared: Pick<Counters, 'take'>
   private readonly rules: LimiterRules
   private readonly rule: LimitRule
   /** A worker's part of the limit. */
   private readonly ownRule: LimitRule
   private readonly prefix: string
 
-  constructor(parts: QuotaParts, rules: LimiterRules) {
+  constructor(parts: QuotaParts, shared: Pick<Counters, 'take'>, rules: LimiterRules) {
     this.parts = parts
+    this.shared = shared
     this.rules = rules
     this.rule = { algorithm: rules.algorithm, limit: rules.limit, windowMs: rules.windowSeconds * 1000, burst: rules.burst }
     const share = Math.max(1, parts.workers)
@@ -42,7 +49,7 @@ class Limiter {
     const whole = this.prefix + key
     if (this.rules.mode === 'local') return verdict(this.parts.own.take(whole, this.rule, cost) as Take, 'counters')
     try {
-      const taken = this.parts.shared.take(whole, this.rule, cost)
+      const taken = this.shared.take(whole, this.rule, cost)
       if (!(taken instanceof Promise)) return verdict(taken, 'counters')
       return taken.then((late) => verdict(late, 'counters'), () => this.takeWithout(whole, cost))
     } catch {

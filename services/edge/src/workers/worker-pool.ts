@@ -13,6 +13,8 @@ export interface WorkerPoolParts {
   /** Gives the worker its end of the bus. */
   readonly attachBus: (worker: Worker) => { detach(): void }
   readonly onChange: () => void
+  /** Told once when workers end again and again as soon as they start; they are started again all the same. */
+  readonly onHopeless: (problem: string) => void
   readonly onMessage: (message: Extract<FromWorker, { kind: 'usage' | 'take' }>, reply: (message: ToWorker) => void) => void
 }
 
@@ -38,6 +40,7 @@ const hangMs = 10_000
 const metricsTimeoutMs = 1000
 /** A worker that ends this soon after its start makes the next one wait. */
 const crashLoopMs = 5000
+const hopelessCrashes = 5
 
 export class WorkerPool {
   private readonly parts: WorkerPoolParts
@@ -48,6 +51,8 @@ export class WorkerPool {
   private nextMetricsId = 1
   private pinger: NodeJS.Timeout | undefined
   private stopping = false
+  /** Workers in a row that ended soon after their start. */
+  private crashes = 0
 
   constructor(parts: WorkerPoolParts) {
     this.parts = parts
@@ -189,6 +194,8 @@ export class WorkerPool {
     if (this.stopping || member.draining) return
     this.parts.logger.warn({ worker: member.worker.process.pid, code, signal }, 'a worker ended; another takes its place')
     const soon = performance.now() - member.startedAt < crashLoopMs
+    this.crashes = soon ? this.crashes + 1 : 0
+    if (this.crashes === hopelessCrashes) this.parts.onHopeless(`the workers end as soon as they start (code ${code ?? signal}); the log says why`)
     setTimeout(() => {
       if (!this.stopping) this.fork()
     }, soon ? 1000 : 0)

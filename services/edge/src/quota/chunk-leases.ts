@@ -1,0 +1,151 @@
+/**
+ * `mode: auto`: a key that is asked for often is counted in chunks. One question to the shared counters takes a chunk
+ * of tokens, which are then spent here without asking; what is not spent soon is given back. A chunk is taken exactly
+ * as a single request would be, so no more is ever admitted than the limit allows. The price: tokens that lie here
+ * unspent (an eighth of what was left when they were taken, for at most `leaseMs`) may be refused elsewhere meanwhile.
+ * Below `hotPerSecond` requests of a key a second every request is counted by itself.
+ */
+import type { Counters, LimitRule, Take } from '@sluice/counters/counter'
+import type { Clock } from '@sluice/service-kit'
+
+type SharedCounters = Pick<Counters, 'take' | 'giveBack'>
+
+const hotPerSecond = 50
+const leaseMs = 200
+const maxChunk = 64
+/** Of what is left, the part that one chunk may take. */
+const chunkShare = 1 / 8
+const maxKeys = 100_000
+
+interface Key {
+  readonly key: string
+  readonly rule: LimitRule
+  tokens: number
+  expiresAt: number
+  /** The last answer of the shared counters, and when it came. */
+  answer: Take | undefined
+  answeredAt: number
+  secondBegan: number
+  count: number
+  isHot: boolean
+  /** The question under way; others of this key wait for it. */
+  asking: Promise<Take> | undefined
+}
+
+export class ChunkLeases implements Pick<Counters, 'take'> {
+  private readonly shared: SharedCounters
+  private readonly clock: Clock
+  private readonly keys = new Map<string, Key>()
+  private sweeper: NodeJS.Timeout | undefined
+
+  constructor(shared: SharedCounters, clock: Clock) {
+    this.shared = shared
+    this.clock = clock
+  }
+
+  /** Synchronous while a chunk lasts. Rejects as the shared counters do. */
+  take(key: string, rule: LimitRule, cost: number): Take | Promise<Take> {
+    const now = this.clock.monotonic()
+    const known = this.keys.get(key) ?? this.add(key, rule, now)
+    this.count(known, now)
+    if (known.tokens >= cost && now < known.expiresAt) return this.spend(known, cost, now)
+    if (!known.isHot || rule.algorithm !== 'token-bucket') return this.shared.take(key, rule, cost)
+    if (known.asking !== undefined) return known.asking.then(() => this.again(known, cost), () => this.shared.take(key, rule, cost))
+    return this.ask(known, cost)
+  }
+
+  stop(): void {
+    clearInterval(this.sweeper)
+    this.sweeper = undefined
+    for (const key of this.keys.values()) this.giveBack(key)
+    this.keys.clear()
+  }
+
+  private again(key: Key, cost: number): Take | Promise<Take> {
+    const now = this.clock.monotonic()
+    if (key.tokens >= cost && now < key.expiresAt) return this.spend(key, cost, now)
+    return this.shared.take(key.key, key.rule, cost)
+  }
+
+  private async ask(key: Key, cost: number): Promise<Take> {
+    const chunk = chunkFor(key, cost)
+    const asking = this.askFor(key, cost, chunk)
+    key.asking = asking
+    try {
+      return await asking
+    } finally {
+      key.asking = undefined
+    }
+  }
+
+  private async askFor(key: Key, cost: number, chunk: number): Promise<Take> {
+    const taken = await this.shared.take(key.key, key.rule, chunk)
+    const now = this.clock.monotonic()
+    if (!taken.admitted && chunk > cost) {
+      key.answer = undefined
+      return this.shared.take(key.key, key.rule, cost)
+    }
+    key.answer = taken
+    key.answeredAt = now
+    if (!taken.admitted) return taken
+    this.giveBack(key)
+    key.tokens = chunk
+    key.expiresAt = now + leaseMs
+    return this.spend(key, cost, now)
+  }
+
+  private spend(key: Key, cost: number, now: number): Take {
+    key.tokens -= cost
+    const { remaining, resetMs } = key.answer!
+    const perToken = key.rule.windowMs / key.rule.limit
+    const unspentMs = key.tokens * perToken
+    return {
+      admitted: true,
+      remaining: remaining + Math.floor(key.tokens),
+      resetMs: Math.max(0, resetMs - unspentMs - (now - key.answeredAt)),
+      retryAfterMs: 0,
+    }
+  }
+
+  private count(key: Key, now: number): void {
+    if (now - key.secondBegan >= 1000) {
+      key.isHot = key.count >= hotPerSecond && now - key.secondBegan < 2000
+      key.secondBegan = now
+      key.count = 0
+    }
+    key.count++
+    if (key.count > hotPerSecond) key.isHot = true
+  }
+
+  private add(key: string, rule: LimitRule, now: number): Key {
+    const made: Key = { key, rule, tokens: 0, expiresAt: 0, answer: undefined, answeredAt: 0, secondBegan: now, count: 0, isHot: false, asking: undefined }
+    if (this.keys.size >= maxKeys) return made
+    this.keys.set(key, made)
+    this.sweeper ??= setInterval(() => this.sweep(), leaseMs).unref()
+    return made
+  }
+
+  private sweep(): void {
+    const now = this.clock.monotonic()
+    for (const key of this.keys.values()) {
+      if (now >= key.expiresAt) this.giveBack(key)
+      if (now - key.secondBegan > 2000 && key.asking === undefined) this.keys.delete(key.key)
+    }
+    if (this.keys.size > 0) return
+    clearInterval(this.sweeper)
+    this.sweeper = undefined
+  }
+
+  private giveBack(key: Key): void {
+    const { tokens } = key
+    key.tokens = 0
+    // Whole tokens only: of a part nobody can tell whether it was spent.
+    if (tokens >= 1) void Promise.resolve(this.shared.giveBack(key.key, key.rule, Math.floor(tokens))).catch(() => undefined)
+  }
+}
+
+/** At most an eighth of what the last answer left, and never less than the request needs. */
+function chunkFor(key: Key, cost: number): number {
+  if (key.answer === undefined) return cost
+  return Math.max(cost, Math.min(maxChunk, Math.floor(key.answer.remaining * chunkShare)))
+}
