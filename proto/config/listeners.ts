@@ -1,15 +1,36 @@
 import { z } from 'zod'
 import { listenAddress } from './strings.ts'
 
-export const httpListener = z.strictObject({
-  address: listenAddress.default('127.0.0.1:8000').describe('Where clients connect.'),
+const door = {
   healthPath: z.string().startsWith('/').optional().describe('Answers 200 while serving and 503 while draining or not ready, before any policy.'),
   delaySeconds: z.number().min(0).max(600).optional().describe('After SIGTERM: how long the edge still accepts while its health says 503. 5 when healthPath is set, else 0.'),
+}
+
+export const httpListener = z.strictObject({
+  address: listenAddress.default('127.0.0.1:8000').describe('Where clients connect.'),
+  ...door,
+})
+
+export const certificate = z.strictObject({
+  certFile: z.string().min(1).describe('A PEM file: the certificate, then those that lead to its authority. Read when the configuration is applied.'),
+  keyFile: z.string().min(1).describe('A PEM file with the private key, without a passphrase. Read when the configuration is applied; never shown.'),
+})
+
+export const httpsListener = z.strictObject({
+  address: listenAddress.default('127.0.0.1:8443').describe('Where clients connect.'),
+  certificates: z.array(certificate).min(1).max(1000).describe('Chosen by the name that the client asks for (SNI) among the names in the certificates; the first one for any other.'),
+  minVersion: z.enum(['1.2', '1.3']).default('1.3').describe('The oldest TLS that is spoken.'),
+  http2: z.boolean().default(true).describe('Whether HTTP/2 is offered beside HTTP/1.1 (ALPN).'),
+  hstsSeconds: z.int().min(0).max(63_072_000).optional().describe('Browsers use HTTPS alone for this long (Strict-Transport-Security); 0 tells them to forget it. Not sent when left out.'),
+  ...door,
 })
 
 export const listeners = z.strictObject({
   http: z.union([z.literal(false), httpListener]).prefault({}).describe('Plain HTTP; false switches it off.'),
+  https: z.union([z.literal(false), httpsListener]).optional().describe('HTTP/1.1 and HTTP/2 over TLS; off when left out.'),
 })
 
+export type Certificate = z.output<typeof certificate>
 export type HttpListener = z.output<typeof httpListener>
+export type HttpsListener = z.output<typeof httpsListener>
 export type Listeners = z.output<typeof listeners>

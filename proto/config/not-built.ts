@@ -3,11 +3,11 @@
  * words, never ignored and never called a misspelling. A row goes when the feature comes.
  */
 export const notBuiltSettings: Readonly<Record<string, readonly string[]>> = {
-  listeners: ['https'],
   'listeners.http': ['proxyProtocol', 'h2c', 'maxConnectionsPerAddress', 'maxConnectionSeconds', 'maxRequestsPerConnection'],
+  'listeners.https': ['proxyProtocol', 'maxConnectionsPerAddress', 'maxConnectionSeconds', 'maxRequestsPerConnection'],
   telemetry: ['traces'],
   'telemetry.accessLog': ['sinks'],
-  upstream: ['circuitBreaker', 'tls', 'protocol'],
+  upstream: ['circuitBreaker', 'protocol'],
   route: ['split', 'mirror'],
   'route.match': ['groups'],
   'consumer.credential': ['basic'],

@@ -8,12 +8,15 @@ import type { Logger } from '@sluice/service-kit'
 import { MetricsRegistry, oncePerMinute, systemClock } from '@sluice/service-kit'
 import { createVerifier } from '@sluice/verifier'
 import { join, resolve } from 'node:path'
+import { measureUpstreams } from './balancer/upstream-metrics.ts'
 import { UpstreamRegistry } from './balancer/upstream-registry.ts'
 import { compileSnapshot, parseDocument, SnapshotRefused, type CompileParts } from './compile-snapshot.ts'
 import type { CompiledSnapshot } from './compiled-snapshot.ts'
 import { createFinishedRecord } from './finished-record.ts'
 import { createIdentity, type EdgeIdentity } from './identity/identity.ts'
-import { ListenerSet } from './listener/listener-set.ts'
+import { CertificateProblem } from './listener/certificate-table.ts'
+import { ListenerSet, type PreparedListeners } from './listener/listener-set.ts'
+import { createTlsMetrics } from './listener/tls-metrics.ts'
 import { Pipeline } from './pipeline.ts'
 import { loadPolicies } from './policy-chain/compile-chain.ts'
 import { ParentCounters } from './quota/parent-counters.ts'
@@ -51,6 +54,7 @@ export class EdgeWorker {
   private parentCounters: ParentCounters | undefined
   private running: Running | undefined
   private snapshot: CompiledSnapshot | undefined
+  private doors: PreparedListeners | undefined
   private mayListen = false
   private draining = false
   private accessLogSettings = ''
@@ -79,7 +83,10 @@ export class EdgeWorker {
       case 'document':
         return this.takeDocument(message)
       case 'endpoints':
-        return this.upstreams?.discover(message.upstream, message.endpoints)
+        if (this.upstreams?.discover(message.upstream, message.endpoints) === true) this.running?.pools.keepOnly(this.upstreams.origins())
+        return undefined
+      case 'ticket-keys':
+        return this.running?.listeners.useTicketKeys(message.keys)
       case 'listen':
         return this.listen()
     }
@@ -88,7 +95,7 @@ export class EdgeWorker {
   private async listen(): Promise<void> {
     this.mayListen = true
     try {
-      await this.running?.listeners.open(this.snapshot?.listeners)
+      await this.running?.listeners.open(this.doors)
       this.parts.tell({ kind: 'listening', addresses: this.running?.listeners.addresses ?? [] })
     } catch (error) {
       const { revision = 0, digest = '' } = this.snapshot ?? {}
@@ -111,7 +118,9 @@ export class EdgeWorker {
     identity.onCredentialVersion((version) => this.parts.tell({ kind: 'credentials', version }))
     await identity.start()
     const telemetry = createTelemetry({ metrics: this.metrics, clock: systemClock, onUsage: (part) => this.parts.tell({ kind: 'usage', part }) })
-    this.upstreams = new UpstreamRegistry(await loadBalancers())
+    const upstreams = new UpstreamRegistry(await loadBalancers())
+    this.upstreams = upstreams
+    measureUpstreams(() => upstreams.all(), this.metrics, systemClock)
     const quota = await this.openQuota(settings)
     const policies = await loadPolicies(policyCatalogue.map((entry) => entry.name))
     const compile = { policies, upstreams: this.upstreams, policyParts: { clock: systemClock, logger, identity: identity.part, quota } }
@@ -122,7 +131,8 @@ export class EdgeWorker {
       onExchange: (client) => pipeline.begin(client),
       onConnections: (change) => telemetry.connectionsActive.add(change),
       requestId: newRequestId,
-      addressSetting: settings.listenHttp === undefined ? 'listeners.http.address' : 'SLUICE_LISTEN_HTTP',
+      ...createTlsMetrics(this.metrics, () => this.running?.listeners.certificates, () => systemClock.now()),
+      addressSettings: addressSettings(settings),
     }, settings.engine)
     this.deadlines.start()
     return { settings, compile, identity, telemetry, listeners, pools }
@@ -170,15 +180,17 @@ export class EdgeWorker {
 
   private async adopt({ revision, digest, document }: DocumentMessage): Promise<void> {
     const { compile, listeners, telemetry, identity, pools, settings } = this.running!
-    const parsed = listeningAt(settings.listenHttp, parseDocument(document))
+    const parsed = listeningAt(settings, parseDocument(document))
     const snapshot = compileSnapshot({ revision, digest }, parsed, compile)
-    if (this.mayListen) await listeners.open(snapshot.listeners)
+    const doors = listeners.prepare(snapshot.listeners)
+    if (this.mayListen) await listeners.open(doors)
     await identity.warm(keySetsIn(document))
     await this.useAccessLog(parsed.telemetry.accessLog)
     this.upstreams!.adopt(snapshot.upstreams, snapshot.upstreamSettings)
     this.snapshot = snapshot
+    this.doors = doors
     telemetry.configRevision.set(revision)
-    if (this.mayListen) listeners.keepOnly(snapshot.listeners)
+    listeners.adopt(doors)
     pools.keepOnly(this.upstreams!.origins())
   }
 
@@ -209,15 +221,24 @@ async function loadBalancers() {
   return new Map(await Promise.all(balancers.map(async (entry) => [entry.name, await entry.load()] as const)))
 }
 
-/** `SLUICE_LISTEN_HTTP` moves the address of an edge and nothing else: a listener that is switched off stays off. */
-function listeningAt(address: string | undefined, document: RevisionDocument): RevisionDocument {
-  const { http } = document.listeners
-  if (address === undefined || http === false) return document
-  return { ...document, listeners: { ...document.listeners, http: { ...http, address } } }
+/** `SLUICE_LISTEN_HTTP` and `_HTTPS` move the addresses of an edge and nothing else: a listener that is switched off stays off. */
+function listeningAt({ listenHttp, listenHttps }: WorkerSettings, document: RevisionDocument): RevisionDocument {
+  const { http, https } = document.listeners
+  const listeners = { ...document.listeners }
+  if (listenHttp !== undefined && http !== false) listeners.http = { ...http, address: listenHttp }
+  if (listenHttps !== undefined && https !== undefined && https !== false) listeners.https = { ...https, address: listenHttps }
+  return { ...document, listeners }
+}
+
+function addressSettings({ listenHttp, listenHttps }: WorkerSettings) {
+  return {
+    http: listenHttp === undefined ? 'listeners.http.address' : 'SLUICE_LISTEN_HTTP',
+    https: listenHttps === undefined ? 'listeners.https.address' : 'SLUICE_LISTEN_HTTPS',
+  }
 }
 
 function refusalOf(error: unknown): Refusal {
-  const pointer = error instanceof SnapshotRefused ? error.pointer : ''
+  const pointer = error instanceof SnapshotRefused || error instanceof CertificateProblem ? error.pointer : ''
   return { code: 'config.refused_by_edge', pointer, detail: (error as Error).message }
 }
 

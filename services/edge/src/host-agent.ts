@@ -40,6 +40,8 @@ export interface EdgeParts {
   readonly engine?: 'node' | 'own'
   /** Where this edge listens instead of at `listeners.http.address`. */
   readonly listenHttp?: string
+  /** Where it listens instead of at `listeners.https.address`. */
+  readonly listenHttps?: string
   /** The head document when the bus is away. */
   readonly fetchFallback?: Parameters<typeof followConfig>[1]['fetchFallback']
 }
@@ -170,8 +172,8 @@ class HostAgent implements Edge {
   }
 
   private workerSettings(): WorkerSettings {
-    const { scope, workers, dataDirectory, baseDirectory, logger, counting, engine = 'own', listenHttp } = this.parts
-    return { engine, scope, workers, dataDirectory, baseDirectory, listenHttp, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined }
+    const { scope, workers, dataDirectory, baseDirectory, logger, counting, engine = 'own', listenHttp, listenHttps } = this.parts
+    return { engine, scope, workers, dataDirectory, baseDirectory, listenHttp, listenHttps, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined }
   }
 
   private follow(stored: { revision: number; digest: string } | undefined): ConfigFeed {

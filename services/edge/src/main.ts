@@ -19,6 +19,7 @@ export function main(): Promise<void> {
     async create(settings, parts) {
       const dataDirectory = resolve(settings.dataDir)
       if (settings.listenHttp !== undefined) parts.logger.info({ address: settings.listenHttp }, 'SLUICE_LISTEN_HTTP takes the place of listeners.http.address')
+      if (settings.listenHttps !== undefined) parts.logger.info({ address: settings.listenHttps }, 'SLUICE_LISTEN_HTTPS takes the place of listeners.https.address')
       const edge = createEdge({
         ...parts,
         scope: defaultScope,
@@ -30,6 +31,7 @@ export function main(): Promise<void> {
         baseDirectory: dataDirectory,
         counting: { redis: { url: settings.redisUrl } },
         ...(settings.listenHttp === undefined ? {} : { listenHttp: settings.listenHttp }),
+        ...(settings.listenHttps === undefined ? {} : { listenHttps: settings.listenHttps }),
         ...(settings.controlUrls.length === 0 ? {} : { fetchFallback: pullOverHttp(settings.controlUrls, settings.controlToken) }),
       })
       process.on('SIGHUP', () => void edge.restartWorkers())

@@ -3,7 +3,7 @@ import { listenAddress } from '@sluice/proto/config'
 import { commaList, distributedSettings, wholeNumber } from '@sluice/service-kit'
 import { z } from 'zod'
 
-/** Everything an edge process reads from its environment. Its listeners come from the applied configuration; `listenHttp` moves the address. */
+/** Everything an edge process reads from its environment. Its listeners come from the applied configuration; `listenHttp` and `listenHttps` move their addresses. */
 export const edgeSettings = distributedSettings(9100).extend({
   edgeName: z.string().min(1).max(128).default(() => hostname()),
   zone: z.string().default(''),
@@ -13,6 +13,7 @@ export const edgeSettings = distributedSettings(9100).extend({
   controlUrls: commaList.default([]),
   controlToken: z.string().optional(),
   listenHttp: listenAddress.optional(),
+  listenHttps: listenAddress.optional(),
 })
 
 export type EdgeSettings = z.output<typeof edgeSettings>

@@ -16,6 +16,7 @@ export interface EngineHost {
   readonly limits: EngineLimits
   readonly peerAddress: string
   readonly localPort: number
+  readonly encrypted: boolean
   readonly isDraining: boolean
   /** Whether bytes were read that nobody has taken yet. */
   readonly hasInput: boolean
@@ -38,7 +39,6 @@ export class EngineClientSide implements ClientSide {
   readonly target: string
   readonly fields: string[]
   readonly declaredBytes: number | undefined
-  readonly encrypted = false
   watcher: ClientWatcher | undefined
   private readonly host: EngineHost
   private readonly head: RequestHead
@@ -82,6 +82,10 @@ export class EngineClientSide implements ClientSide {
 
   get localPort(): number {
     return this.host.localPort
+  }
+
+  get encrypted(): boolean {
+    return this.host.encrypted
   }
 
   get isGone(): boolean {

@@ -14,6 +14,7 @@ import type { EngineLimits } from './engine-limits.ts'
 
 export interface EngineConnectionParts {
   readonly limits: EngineLimits
+  readonly encrypted: boolean
   readonly healthPath: () => string | undefined
   readonly isServing: () => boolean
   readonly isDraining: () => boolean
@@ -25,6 +26,7 @@ export interface EngineConnectionParts {
 export class EngineConnection implements EngineHost {
   readonly socket: Socket
   readonly limits: EngineLimits
+  readonly encrypted: boolean
   readonly peerAddress: string
   readonly localPort: number
   private readonly parts: EngineConnectionParts
@@ -48,6 +50,7 @@ export class EngineConnection implements EngineHost {
     this.socket = socket
     this.parts = parts
     this.limits = parts.limits
+    this.encrypted = parts.encrypted
     this.heads = new HeadReader(this.limits.maxHeadBytes)
     this.peerAddress = socket.remoteAddress ?? ''
     this.localPort = socket.localPort ?? 0

@@ -1,7 +1,7 @@
 /** One listening socket of a worker on the gateway's own HTTP/1.1 engine; the same face as `HttpListener`. */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { listenProblem, parseAddress } from '@sluice/service-kit'
-import { EngineConnection } from './engine-connection.ts'
+import { EngineConnection, type EngineConnectionParts } from './engine-connection.ts'
 import { engineLimits, type EngineLimits } from './engine-limits.ts'
 import type { HttpListenerParts, Listener } from './http-listener.ts'
 
@@ -13,15 +13,18 @@ export class EngineListener implements Listener {
   private readonly server: Server
   private readonly connections = new Set<EngineConnection>()
   private readonly sweeper: NodeJS.Timeout
+  private readonly shared: EngineConnectionParts
   private draining = false
 
-  constructor(parts: HttpListenerParts, limits: EngineLimits = engineLimits) {
+  /** `server`: one that is there already and whose connections are encrypted; it is told of them by `accept`. */
+  constructor(parts: HttpListenerParts, limits: EngineLimits = engineLimits, server?: Server) {
     this.parts = parts
     this.limits = limits
     this.address = parts.address
     this.healthPath = parts.healthPath
-    const shared = {
+    this.shared = {
       limits,
+      encrypted: server !== undefined,
       healthPath: () => this.healthPath,
       isServing: parts.isServing,
       isDraining: () => this.draining,
@@ -32,11 +35,13 @@ export class EngineListener implements Listener {
         parts.onConnections(-1)
       },
     }
-    this.server = createServer({ allowHalfOpen: true, noDelay: true }, (socket: Socket) => {
-      this.connections.add(new EngineConnection(socket, shared))
-      parts.onConnections(1)
-    })
+    this.server = server ?? createServer({ allowHalfOpen: true, noDelay: true }, (socket: Socket) => this.accept(socket))
     this.sweeper = setInterval(() => this.sweep(), limits.sweepMs).unref()
+  }
+
+  accept(socket: Socket): void {
+    this.connections.add(new EngineConnection(socket, this.shared))
+    this.parts.onConnections(1)
   }
 
   listen(): Promise<number> {

@@ -36,6 +36,8 @@ export class Http2ClientSide implements ClientSide {
   private readonly request: Http2Request
   private source: EngineBody | undefined
   private bodyDone: boolean
+  /** The client waits for a 100 before it sends the body. */
+  private awaitsContinue: boolean
   private bodyDeadlineAt = Infinity
   private sendDeadlineAt = Infinity
   /** Held back until the first piece of the body, so that a response without one is a single frame. */
@@ -54,6 +56,7 @@ export class Http2ClientSide implements ClientSide {
     this.target = request.target
     this.fields = request.fields
     this.bodyDone = !hasBody
+    this.awaitsContinue = request.expectsContinue && hasBody
     this.declaredBytes = hasBody ? (request.contentLength < 0 ? undefined : request.contentLength) : 0
     stream.on('error', () => undefined)
     stream.on('drain', this.onDrain)
@@ -169,7 +172,8 @@ export class Http2ClientSide implements ClientSide {
   }
 
   private readonly onWanted = (): void => {
-    if (this.request.expectsContinue && !this.headSent && !this.isGone && this.stream.sentInfoHeaders?.length === 0) this.stream.additionalHeaders({ ':status': 100 })
+    if (this.awaitsContinue && !this.headSent && !this.isGone) this.stream.additionalHeaders({ ':status': 100 })
+    this.awaitsContinue = false
     this.bodyDeadlineAt = performance.now() + this.host.limits.bodyMs
     this.stream.resume()
   }

@@ -129,7 +129,7 @@ export class Http2Connection implements Http2Host {
   private cutOff(kind: Http2Flood): void {
     if (this.session.destroyed) return
     this.parts.onFlood(kind)
-    this.session.destroy(NGHTTP2_ENHANCE_YOUR_CALM)
+    this.session.destroy(new Error(`too many ${kind}`), NGHTTP2_ENHANCE_YOUR_CALM)
   }
 }
 

@@ -8,6 +8,8 @@ export interface Http2Request {
   /** -1: there is no Content-Length. */
   readonly contentLength: number
   readonly expectsContinue: boolean
+  /** It expects something else than 100-continue. */
+  readonly expectsUnknown: boolean
   readonly acceptsTrailers: boolean
 }
 
@@ -22,7 +24,7 @@ export function readHttp2Request(raw: readonly string[]): Http2Request {
   let authority: string | undefined
   let cookieAt = -1
   let contentLength = -1
-  let expectsContinue = false
+  let expectation = ''
   let acceptsTrailers = false
   const fields: string[] = []
   for (let at = 0; at < raw.length; at += 2) {
@@ -56,7 +58,7 @@ export function readHttp2Request(raw: readonly string[]): Http2Request {
         contentLength = Number(value)
         break
       case 'expect':
-        expectsContinue = value.toLowerCase() === '100-continue'
+        expectation = value.toLowerCase()
         break
       case 'te':
         acceptsTrailers = true
@@ -64,5 +66,5 @@ export function readHttp2Request(raw: readonly string[]): Http2Request {
     }
     fields.push(name, value)
   }
-  return { method, target, fields, contentLength, expectsContinue, acceptsTrailers }
+  return { method, target, fields, contentLength, expectsContinue: expectation === '100-continue', expectsUnknown: expectation !== '' && expectation !== '100-continue', acceptsTrailers }
 }

@@ -1,64 +1,125 @@
-import type { Listeners } from '@sluice/proto/config'
+import { randomBytes } from 'node:crypto'
+import type { HttpListener as HttpSettings, HttpsListener as HttpsSettings, Listeners } from '@sluice/proto/config'
+import { compileCertificates, type CertificateTable } from './certificate-table.ts'
 import { EngineListener } from './engine-listener.ts'
 import { HttpListener, type HttpListenerParts, type Listener } from './http-listener.ts'
+import { TlsListener, type TlsListenerParts } from './tls-listener.ts'
 
-type SharedParts = Omit<HttpListenerParts, 'address' | 'healthPath'>
+type SharedParts = Omit<HttpListenerParts, 'address' | 'addressSetting' | 'healthPath'> & Pick<TlsListenerParts, 'onHandshakeError' | 'onFlood'>
 
-/** Who speaks HTTP/1.1: `node:http` with undici, or the gateway's own engine. */
+export interface ListenerSetParts extends SharedParts {
+  /** Where each address was set, for the message when it is taken. */
+  readonly addressSettings: { readonly http: string; readonly https: string }
+}
+
+/** Who speaks HTTP/1.1 without TLS: `node:http` with undici, or the gateway's own engine. */
 export type HttpEngine = 'node' | 'own'
+
+/** Listeners as the document has them, their certificates read. */
+export interface PreparedListeners {
+  readonly listeners: Listeners
+  readonly certificates: CertificateTable | undefined
+}
+
+type Door = { readonly scheme: 'http'; readonly settings: HttpSettings } | { readonly scheme: 'https'; readonly settings: HttpsSettings; readonly certificates: CertificateTable }
+type OpenDoor = { readonly url: string } & ({ readonly scheme: 'http'; readonly listener: Listener } | { readonly scheme: 'https'; readonly listener: TlsListener })
 
 /** How long connections of an address that is not configured any more may finish. */
 const retireMs = 30_000
 
 /** The sockets of a worker, by address. A change opens the new ones first and drains the old ones after. */
 export class ListenerSet {
-  private readonly parts: SharedParts
+  /** Those that handshakes go by, or will once something listens. */
+  certificates: CertificateTable | undefined
+  private readonly parts: ListenerSetParts
   private readonly engine: HttpEngine
-  private readonly listeners = new Map<string, { listener: Listener; url: string }>()
+  private readonly doors = new Map<string, OpenDoor>()
+  private ticketKeys: Buffer = randomBytes(48)
 
-  constructor(parts: SharedParts, engine: HttpEngine) {
+  constructor(parts: ListenerSetParts, engine: HttpEngine) {
     this.parts = parts
     this.engine = engine
   }
 
   /** `http://host:port` of each. */
   get addresses(): string[] {
-    return [...this.listeners.values()].map(({ url }) => url)
+    return [...this.doors.values()].map(({ url }) => url)
   }
 
-  /** Opens what is configured and not open yet. Rejects when an address cannot be opened; nothing is closed then. */
-  async open(wanted: Listeners | undefined): Promise<void> {
-    const http = wanted?.http
-    if (http === undefined || http === false) return
-    const { address, healthPath } = http
-    const known = this.listeners.get(address)
-    if (known !== undefined) {
-      known.listener.healthPath = healthPath
-      return
-    }
-    const Chosen = this.engine === 'own' ? EngineListener : HttpListener
-    const listener = new Chosen({ ...this.parts, address, healthPath })
-    const port = await listener.listen()
-    this.listeners.set(address, { listener, url: urlAt(address, port) })
+  /** Reads what the document holds; nothing changes. Throws `CertificateProblem`. */
+  prepare(listeners: Listeners): PreparedListeners {
+    const { https } = listeners
+    return { listeners, certificates: https === undefined || https === false ? undefined : compileCertificates(https, this.certificates) }
   }
 
-  /** Drains what is open and not configured any more. */
-  keepOnly(wanted: Listeners): void {
-    const kept = wanted.http === false ? undefined : wanted.http.address
-    for (const [address, { listener }] of this.listeners) {
-      if (address === kept) continue
-      this.listeners.delete(address)
-      void listener.drain(retireMs)
+  /** Opens what is wanted and not open yet. Rejects when an address cannot be opened; everything is as before then. */
+  async open(wanted: PreparedListeners | undefined): Promise<void> {
+    const opened = new Map<string, OpenDoor>()
+    try {
+      for (const door of wanted === undefined ? [] : doorsOf(wanted)) {
+        const { address } = door.settings
+        const known = this.doors.get(address)
+        if (known === undefined) opened.set(address, await this.openDoor(door))
+        else if (known.scheme !== door.scheme) throw new Error(`${address} carries ${known.scheme} until another revision has moved it away (listeners.${known.scheme}.address)`)
+      }
+    } catch (error) {
+      for (const { listener } of opened.values()) void listener.drain(0)
+      throw error
     }
+    for (const [address, door] of opened) this.doors.set(address, door)
+    this.certificates ??= wanted?.certificates
+  }
+
+  /** From now on these settings count; what is open and not wanted any more is drained. */
+  adopt(wanted: PreparedListeners): void {
+    this.certificates = wanted.certificates
+    const kept = new Map(doorsOf(wanted).map((door) => [door.settings.address, door]))
+    for (const [address, open] of this.doors) {
+      const door = kept.get(address)
+      if (door === undefined) {
+        this.doors.delete(address)
+        void open.listener.drain(retireMs)
+        continue
+      }
+      open.listener.healthPath = door.settings.healthPath
+      if (open.scheme === 'https' && door.scheme === 'https') open.listener.configure(tlsFacts(door))
+    }
+  }
+
+  /** The keys under session tickets, the same in all workers. */
+  useTicketKeys(keys: Uint8Array): void {
+    this.ticketKeys = Buffer.from(keys)
+    for (const door of this.doors.values()) if (door.scheme === 'https') door.listener.useTicketKeys(this.ticketKeys)
   }
 
   async drain(deadlineMs: number): Promise<void> {
-    await Promise.all([...this.listeners.values()].map(({ listener }) => listener.drain(deadlineMs)))
+    await Promise.all([...this.doors.values()].map(({ listener }) => listener.drain(deadlineMs)))
+  }
+
+  private async openDoor(door: Door): Promise<OpenDoor> {
+    const { address, healthPath } = door.settings
+    const parts = { ...this.parts, address, addressSetting: this.parts.addressSettings[door.scheme], healthPath }
+    if (door.scheme === 'https') {
+      const listener = new TlsListener({ ...parts, tls: tlsFacts(door), ticketKeys: this.ticketKeys })
+      return { scheme: 'https', listener, url: urlAt('https', address, await listener.listen()) }
+    }
+    const listener = this.engine === 'own' ? new EngineListener(parts) : new HttpListener(parts)
+    return { scheme: 'http', listener, url: urlAt('http', address, await listener.listen()) }
   }
 }
 
-function urlAt(address: string, port: number): string {
+function doorsOf({ listeners: { http, https }, certificates }: PreparedListeners): Door[] {
+  const doors: Door[] = http === false ? [] : [{ scheme: 'http', settings: http }]
+  if (https !== undefined && https !== false && certificates !== undefined) doors.push({ scheme: 'https', settings: https, certificates })
+  return doors
+}
+
+function tlsFacts({ settings, certificates }: Extract<Door, { scheme: 'https' }>) {
+  return { certificates, http2: settings.http2 }
+}
+
+function urlAt(scheme: string, address: string, port: number): string {
   if (address.startsWith('unix:')) return address
   const host = address.slice(0, address.lastIndexOf(':'))
-  return `http://${host === '' || host === '0.0.0.0' || host === '[::]' ? '127.0.0.1' : host}:${port}`
+  return `${scheme}://${host === '' || host === '0.0.0.0' || host === '[::]' ? '127.0.0.1' : host}:${port}`
 }

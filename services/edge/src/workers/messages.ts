@@ -12,6 +12,8 @@ export interface WorkerSettings {
   readonly baseDirectory: string
   /** Instead of `listeners.http.address`. */
   readonly listenHttp: string | undefined
+  /** Instead of `listeners.https.address`. */
+  readonly listenHttps: string | undefined
   readonly logLevel: string
   readonly engine: 'node' | 'own'
   /** Undefined: the parent counts. */
@@ -35,6 +37,8 @@ export type ToWorker =
   | { readonly kind: 'boot'; readonly settings: WorkerSettings }
   | DocumentMessage
   | EndpointsMessage
+  /** What session tickets are encrypted under: 48 bytes, the same for all, so that each worker takes the sessions of the others. */
+  | { readonly kind: 'ticket-keys'; readonly keys: Uint8Array }
   /** Everything known at the start has been sent. */
   | { readonly kind: 'prepare' }
   /** From now on the worker counts among those that serve. */

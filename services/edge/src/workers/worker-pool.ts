@@ -3,6 +3,7 @@
  * they end, hang or are told to end, and counted among those that serve from the moment they are told to listen.
  */
 import cluster, { type Worker } from 'node:cluster'
+import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import type { Logger, MetricSnapshot } from '@sluice/service-kit'
 import { readMessage, sendMessage, type DocumentMessage, type EndpointsMessage, type FromWorker, type Refusal, type ToWorker, type WorkerSettings } from './messages.ts'
@@ -35,6 +36,8 @@ interface Member {
 }
 
 const pingMs = 2000
+/** Who gets hold of the keys under session tickets can take sessions over: they are short-lived (RFC 9325 §4.4). */
+const ticketKeysMs = 86_400_000
 /** A worker that answers no ping for this long hangs: it is killed and replaced. */
 const hangMs = 10_000
 const metricsTimeoutMs = 1000
@@ -50,6 +53,8 @@ export class WorkerPool {
   private readonly metricsWaiting = new Map<number, (snapshot: readonly MetricSnapshot[]) => void>()
   private nextMetricsId = 1
   private pinger: NodeJS.Timeout | undefined
+  private ticketKeys = newTicketKeys()
+  private keyTurner: NodeJS.Timeout | undefined
   private stopping = false
   /** Workers in a row that ended soon after their start. */
   private crashes = 0
@@ -63,6 +68,7 @@ export class WorkerPool {
     cluster.schedulingPolicy = cluster.SCHED_RR
     for (let index = 0; index < this.parts.settings.workers; index++) this.fork()
     this.pinger = setInterval(() => this.ping(), pingMs).unref()
+    this.keyTurner = setInterval(() => this.turnTicketKeys(), ticketKeysMs).unref()
   }
 
   /** Every worker gets it, those that drain too: they still answer on their connections. */
@@ -110,6 +116,7 @@ export class WorkerPool {
   async stop(lameDuckMs: number, deadlineMs: number): Promise<void> {
     this.stopping = true
     clearInterval(this.pinger)
+    clearInterval(this.keyTurner)
     const gone = [...this.members.values()].map((member) => new Promise<void>((resolve) => member.worker.once('exit', () => resolve())))
     for (const member of this.members.values()) this.drain(member, lameDuckMs, deadlineMs)
     const lastResort = setTimeout(() => this.killAll(), lameDuckMs + deadlineMs + flushMs)
@@ -174,6 +181,7 @@ export class WorkerPool {
   /** The newest of everything, before it is asked to listen; messages arrive in order. */
   private boot(reply: (message: ToWorker) => void): void {
     reply({ kind: 'boot', settings: this.parts.settings })
+    reply({ kind: 'ticket-keys', keys: this.ticketKeys })
     for (const message of this.endpoints.values()) reply(message)
     if (this.document !== undefined) reply(this.document)
     reply({ kind: 'prepare' })
@@ -251,9 +259,19 @@ export class WorkerPool {
     }
   }
 
+  private turnTicketKeys(): void {
+    this.ticketKeys = newTicketKeys()
+    this.tellAll({ kind: 'ticket-keys', keys: this.ticketKeys })
+  }
+
   private tellAll(message: ToWorker): void {
     for (const member of this.members.values()) sendMessage(member.worker, message)
   }
+}
+
+/** As `node:tls` wants them: 16 bytes of a name, 16 for the HMAC, 16 for AES. */
+function newTicketKeys(): Uint8Array {
+  return randomBytes(48)
 }
 
 const replaceDeadlineMs = 30_000
