@@ -51,7 +51,7 @@ const libraries = [
   rule(
     'client-libraries-stay-home',
     'A driver is loaded only by the process whose settings name it, so only its extension imports it.',
-    { pathNot: ['^extensions/[^/]+/[^/]+/', '/test/', '^e2e/', '\\.test\\.ts$'] },
+    { pathNot: ['^extensions/[^/]+/[^/]+/', '^packages/databases/', '/test/', '^e2e/', '\\.test\\.ts$'] },
     { path: 'node_modules/(ioredis|cassandra-driver|nats|@nats-io|pg|@duckdb|@clickhouse)/' },
   ),
   rule('threads-stay-in-the-verifier', 'One thread pool with one size: two would compete for the cores of the edge.', { pathNot: '^packages/verifier/' }, { path: 'node_modules/piscina/' }),

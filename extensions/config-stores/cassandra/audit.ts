@@ -1,6 +1,6 @@
 import { types } from 'cassandra-driver'
 import type { AuditEntry } from '../config-store.ts'
-import type { Connection } from './connection.ts'
+import type { Connection } from '@sluice/databases/cassandra-connection'
 
 const DAY_MS = 86_400_000
 /** The last instant that a Date and a Cassandra timestamp both have. */

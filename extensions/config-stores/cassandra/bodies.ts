@@ -1,5 +1,5 @@
 import { types } from 'cassandra-driver'
-import type { Connection } from './connection.ts'
+import type { Connection } from '@sluice/databases/cassandra-connection'
 
 /** Far below the largest mutation a node takes (half a commit log segment), and small enough for the heap of a small one. */
 const PART_BYTES = 512 * 1024

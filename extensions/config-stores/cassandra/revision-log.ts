@@ -6,7 +6,7 @@
  */
 import type { types } from 'cassandra-driver'
 import type { RevisionRecord } from '../config-store.ts'
-import type { Connection, Statement } from './connection.ts'
+import type { Connection, Statement } from '@sluice/databases/cassandra-connection'
 
 /** Revisions of one partition. Data written with one size cannot be read with another. */
 export const EPOCH_SIZE = 8192

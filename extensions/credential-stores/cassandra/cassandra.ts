@@ -4,7 +4,7 @@ import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, StoredCon
 import { credentialOf } from '../find-credential.ts'
 import { readSettings } from '../settings.ts'
 import { ChangeLog, LOG_SIZES, type LogSizes } from './change-log.ts'
-import { answer, Connection } from './connection.ts'
+import { answer, Connection } from '@sluice/databases/cassandra-connection'
 import { ConsumerRows } from './consumer-rows.ts'
 import { forEach } from './in-turns.ts'
 import { schema, type CassandraSettings } from './schema.ts'

@@ -7,7 +7,7 @@
 import type { types } from 'cassandra-driver'
 import type { ChangeFacts } from '../consumer-changes.ts'
 import type { CredentialChangeRecord } from '../credential-store.ts'
-import type { Connection, Statement } from './connection.ts'
+import type { Connection, Statement } from '@sluice/databases/cassandra-connection'
 
 export interface LogSizes {
   /** Versions of one partition. Data written with one size cannot be read with another. */

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 import { types, type QueryOptions } from 'cassandra-driver'
 import type { Claim } from '../consumer-changes.ts'
 import type { StoredConsumer } from '../credential-store.ts'
-import type { Connection } from './connection.ts'
+import type { Connection } from '@sluice/databases/cassandra-connection'
 import { forEach } from './in-turns.ts'
 import type { Intent } from './intents.ts'
 

@@ -1,7 +1,7 @@
 import { types } from 'cassandra-driver'
 import type { Claim, ConsumersChange } from '../consumer-changes.ts'
 import type { StoredConsumer } from '../credential-store.ts'
-import type { Connection } from './connection.ts'
+import type { Connection } from '@sluice/databases/cassandra-connection'
 
 const PART_BYTES = 512 * 1024
 

@@ -14,7 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { errors } from 'cassandra-driver'
 import type { ConsumersChange } from '../consumer-changes.ts'
 import type { ChangeLog, Head, LogEntry } from './change-log.ts'
-import { CALL_TIMEOUT_MS, type Connection } from './connection.ts'
+import { CALL_TIMEOUT_MS, type Connection } from '@sluice/databases/cassandra-connection'
 import type { ConsumerRows } from './consumer-rows.ts'
 import { dropIntent, intentOf, readIntent, writeIntent, type Intent } from './intents.ts'
 

@@ -5,7 +5,7 @@ import { checkSize, claimOf, describeTaken, planAddCredential, planDelete, planD
 import { credentialOf } from '../find-credential.ts'
 import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
 import { readSettings } from '../settings.ts'
-import { answer, inTransaction, openDatabase } from './database.ts'
+import { answer, inTransaction, openDatabase } from '@sluice/databases/sqlite-database'
 import { migrations } from './migrations.ts'
 import { schema, type EmbeddedSettings } from './schema.ts'
 import { prepareStatements, type Statements } from './statements.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { plaintextProblems, type Door } from './plaintext.ts'
-import { commaList, flag, SettingsError, wholeNumber } from './settings.ts'
+import { commaList, flag, SettingsError, variableName, wholeNumber } from './settings.ts'
 
 /** Settings that every service of the distributed mode has; `metricsAddress` takes each one's own default port. */
 export function distributedSettings(metricsPort: number) {
@@ -22,7 +22,10 @@ export type DistributedSettings = z.output<ReturnType<typeof distributedSettings
 
 /** Settings of the services that own a store. */
 export const storeSettings = {
-  store: z.enum(['embedded', 'postgres', 'cassandra'], 'expected embedded or cassandra').default('embedded'),
+  store: z
+    .enum(['embedded', 'postgres', 'cassandra'], 'expected embedded or cassandra')
+    .refine((store) => store !== 'postgres', 'postgres is not built yet; expected embedded or cassandra')
+    .default('embedded'),
   cassandraContactPoints: commaList.optional(),
   cassandraDatacenter: z.string().optional(),
   cassandraKeyspace: z.string().default('sluice'),
@@ -30,6 +33,25 @@ export const storeSettings = {
   cassandraPassword: z.string().optional(),
   cassandraCa: z.string().optional(),
   cassandraReplication: z.string().optional(),
+}
+
+const storeShape = z.object(storeSettings)
+
+/** What the store is opened with. Throws a `SettingsError` for what its kind cannot do without. */
+export function openingSettingsOf(settings: z.output<typeof storeShape>, dataDirectory: string): object {
+  if (settings.store === 'embedded') return { directory: dataDirectory }
+  const missing = (['cassandraContactPoints', 'cassandraDatacenter'] as const).filter((name) => settings[name] === undefined)
+  if (missing.length > 0) throw new SettingsError(missing.map((name) => `${variableName(name)}: needed for SLUICE_STORE=cassandra`))
+  const given = {
+    contactPoints: settings.cassandraContactPoints,
+    localDatacenter: settings.cassandraDatacenter,
+    keyspace: settings.cassandraKeyspace,
+    user: settings.cassandraUser,
+    password: settings.cassandraPassword,
+    ca: settings.cassandraCa,
+    replication: settings.cassandraReplication,
+  }
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
 
 /** What the NATS bus is opened with. */

@@ -3,9 +3,9 @@ import { resolve } from 'node:path'
 import { busNamed } from '@sluice/buses'
 import { openCredentialStore } from '@sluice/credential-stores'
 import { defaultScope } from '@sluice/proto/subjects'
-import { natsBusSettings, runServiceProcess } from '@sluice/service-kit'
+import { natsBusSettings, openingSettingsOf, runServiceProcess } from '@sluice/service-kit'
 import { createAuth } from './service.ts'
-import { authSettings, storeSettingsOf } from './settings.ts'
+import { authSettings } from './settings.ts'
 
 /** Auth of the distributed mode: `sluice service auth`. */
 export function main(): Promise<void> {
@@ -16,7 +16,7 @@ export function main(): Promise<void> {
     async create(settings, parts) {
       const dataDirectory = resolve(settings.dataDir)
       if (settings.store === 'embedded') await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
-      const store = await openCredentialStore(settings.store, storeSettingsOf(settings, dataDirectory), {
+      const store = await openCredentialStore(settings.store, openingSettingsOf(settings, dataDirectory), {
         clock: parts.clock,
         onWarning: (message) => parts.logger.warn(message),
       })

@@ -3,9 +3,9 @@ import { resolve } from 'node:path'
 import { busNamed } from '@sluice/buses'
 import { openConfigStore } from '@sluice/config-stores'
 import { defaultScope } from '@sluice/proto/subjects'
-import { natsBusSettings, runServiceProcess } from '@sluice/service-kit'
+import { natsBusSettings, openingSettingsOf, runServiceProcess } from '@sluice/service-kit'
 import { createControl } from './service.ts'
-import { adminTlsOf, controlSettings, storeSettingsOf } from './settings.ts'
+import { adminTlsOf, controlSettings } from './settings.ts'
 
 /** Control of the distributed mode: `sluice service control`. */
 export function main(): Promise<void> {
@@ -17,7 +17,7 @@ export function main(): Promise<void> {
     async create(settings, parts) {
       const dataDirectory = resolve(settings.dataDir)
       await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
-      const store = await openConfigStore(settings.store, storeSettingsOf(settings, dataDirectory), { clock: parts.clock, onWarning: (message) => parts.logger.warn(message) })
+      const store = await openConfigStore(settings.store, openingSettingsOf(settings, dataDirectory), { clock: parts.clock, onWarning: (message) => parts.logger.warn(message) })
       const control = createControl({
         ...parts,
         scope: defaultScope,

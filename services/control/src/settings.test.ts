@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readSettings, type SettingsError } from '@sluice/service-kit'
-import { adminTlsOf, controlSettings, storeSettingsOf } from './settings.ts'
+import { openingSettingsOf, readSettings, type SettingsError } from '@sluice/service-kit'
+import { adminTlsOf, controlSettings } from './settings.ts'
 
 test('every wrong variable is named, and no value shown', () => {
   assert.throws(
@@ -21,7 +21,7 @@ test('certificate and key go together and can be read', () => {
 })
 
 test('the store is opened with what was set and nothing else', () => {
-  assert.deepEqual(storeSettingsOf(readSettings(controlSettings, {}), '/data'), { directory: '/data' })
+  assert.deepEqual(openingSettingsOf(readSettings(controlSettings, {}), '/data'), { directory: '/data' })
   const cassandra = readSettings(controlSettings, { SLUICE_STORE: 'cassandra', SLUICE_CASSANDRA_CONTACT_POINTS: 'a,b:9043', SLUICE_CASSANDRA_DATACENTER: 'dc1' })
-  assert.deepEqual(storeSettingsOf(cassandra, '/data'), { contactPoints: ['a', 'b:9043'], localDatacenter: 'dc1', keyspace: 'sluice' })
+  assert.deepEqual(openingSettingsOf(cassandra, '/data'), { contactPoints: ['a', 'b:9043'], localDatacenter: 'dc1', keyspace: 'sluice' })
 })

@@ -7,7 +7,6 @@ const path = z.string().min(1)
 /** Everything a control process reads from its environment. */
 export const controlSettings = distributedSettings(9105).extend({
   ...storeSettings,
-  store: storeSettings.store.refine((store) => store !== 'postgres', 'postgres is not built yet; expected embedded or cassandra'),
   adminAddress: z.string().refine(isAddress, 'expected an address such as 127.0.0.1:8001, :8001 or unix:PATH').default('127.0.0.1:8001'),
   adminToken: z.string().optional(),
   adminCert: path.optional(),
@@ -39,19 +38,4 @@ function readPem(setting: string, file: string): string {
   } catch (error) {
     throw new SettingsError([`${setting}: ${file} cannot be read (${(error as NodeJS.ErrnoException).code})`])
   }
-}
-
-/** What the store of the settings is opened with. */
-export function storeSettingsOf(settings: ControlSettings, dataDirectory: string): object {
-  if (settings.store === 'embedded') return { directory: dataDirectory }
-  const given = {
-    contactPoints: settings.cassandraContactPoints,
-    localDatacenter: settings.cassandraDatacenter,
-    keyspace: settings.cassandraKeyspace,
-    user: settings.cassandraUser,
-    password: settings.cassandraPassword,
-    ca: settings.cassandraCa,
-    replication: settings.cassandraReplication,
-  }
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }

@@ -6,9 +6,8 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, policies, types, type ClientOptions, type Host, type QueryOptions } from 'cassandra-driver'
 import { SluiceError } from '@sluice/errors'
-import type { z } from 'zod'
-import { makeKeyspace, migrate, type Migrations } from './migrate.ts'
-import type { schema } from './schema.ts'
+import { makeKeyspace, migrate, type Migrations } from './cassandra-migrations.ts'
+import type { ConnectionSettings } from './cassandra-settings.ts'
 
 /** No call of a store takes longer. */
 export const CALL_TIMEOUT_MS = 5000
@@ -19,8 +18,6 @@ export interface Statement {
   readonly query: string
   readonly params: readonly unknown[]
 }
-
-export type ConnectionSettings = Pick<z.output<typeof schema.settings>, 'contactPoints' | 'localDatacenter' | 'keyspace' | 'user' | 'password' | 'ca' | 'replication'>
 
 export class Connection {
   readonly #settings: ConnectionSettings
