@@ -25,6 +25,9 @@ export interface TrafficOptions {
   readonly failOver?: boolean
 }
 
+/** Whoever has had no answer by then gives up; a connection that a killed worker was being handed hangs for as long as its client waits. */
+const answerWithinMs = 5000
+
 /** A pause of each client between two requests, so that the machine has time for the system, too. */
 const pauseMs = 5
 
@@ -79,7 +82,7 @@ export class SteadyTraffic {
       const { name, url } = this.#edges[(first + attempt - 1) % this.#edges.length]!
       const { path, method = 'GET', headers = {} } = this.#options
       try {
-        const { status, body } = await fetchOnce(url, { path, method, headers, agent: agent ?? false })
+        const { status, body } = await fetchOnce(url, { path, method, headers, agent: agent ?? false, timeoutMs: answerWithinMs })
         return { edge: name, startedAt, endedAt: performance.now(), status, body, error: undefined }
       } catch (error) {
         const { code, message } = error as NodeJS.ErrnoException

@@ -1,23 +1,29 @@
 // The one list of cases; both modes run it from top to bottom.
+import { accessLog } from './access-log.ts'
 import { activeHealth } from './active-health.ts'
 import { apiKeys } from './api-keys.ts'
 import type { Case } from './case.ts'
 import { clientAbort } from './client-abort.ts'
+import { commandLine } from './command-line.ts'
 import { conditionMatching } from './condition-matching.ts'
 import { configChange } from './config-change.ts'
+import { configFile } from './config-file.ts'
 import { configWrites } from './config-writes.ts'
 import { endpointLoss } from './endpoint-loss.ts'
 import { forwarding } from './forwarding.ts'
+import { health } from './health.ts'
 import { hostMatching } from './host-matching.ts'
 import { identityChoice } from './identity-choice.ts'
 import { keySets } from './key-sets.ts'
 import { methodMatching } from './method-matching.ts'
+import { metrics } from './metrics.ts'
 import { pathMatching } from './path-matching.ts'
 import { pathNormalisation } from './path-normalisation.ts'
 import { rateLimits } from './rate-limits.ts'
 import { registration } from './registration.ts'
 import { registrationExpiry } from './registration-expiry.ts'
 import { signedTokens } from './signed-tokens.ts'
+import { usage } from './usage.ts'
 import { workerRestart } from './worker-restart.ts'
 
 export const cases: readonly Case[] = [
@@ -36,6 +42,12 @@ export const cases: readonly Case[] = [
   rateLimits,
   configChange,
   configWrites,
+  commandLine,
+  configFile,
+  accessLog,
+  metrics,
+  health,
+  usage,
   endpointLoss,
   activeHealth,
   workerRestart,

@@ -7,13 +7,8 @@ import { edgeOf, runningSystem, standingConfig } from './running-system.ts'
 import { SluiceProcess } from './sluice-process.ts'
 import type { System } from './system.ts'
 
-export interface EmbeddedSystem extends System {
-  /** The file that `sluice run -c` follows. */
-  readonly configFile: string
-}
-
 /** One `sluice run` with two workers and a config file without routes. */
-export async function startEmbedded(t: Cleanup): Promise<EmbeddedSystem> {
+export async function startEmbedded(t: Cleanup): Promise<System> {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-e2e-embedded-'))
   t.after(() => rmSync(directory, { recursive: true, force: true }))
   const [http = 0, admin = 0, metrics = 0] = await freePorts(3)

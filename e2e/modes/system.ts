@@ -56,6 +56,8 @@ export interface System {
   readonly servers: BackingServers | undefined
   readonly adminUrl: string
   readonly adminToken: string
+  /** The file that `sluice run` follows; distributed, there is none. */
+  readonly configFile?: string
   /** A folder for files of cases. */
   readonly directory: string
   /** What must stand in no log, no metric and no answer of the admin API: cases add the credentials that they make. */
