@@ -8,11 +8,22 @@ export function endpointFacts(id: string, overrides: Partial<EndpointFacts> = {}
   return { id, url: `http://127.0.0.1:9001/${id}`, weight: 1, priority: 0, zone: '', health: 'healthy', ...overrides }
 }
 
-/** How often each endpoint was picked in `times` first attempts. */
+/** Numbers from 0 to below 1, the same ones for the same seed (mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+/** How often each endpoint was picked in `times` first attempts, each with a key of its own. */
 export function countPicks(balancer: Balancer, state: UpstreamEndpoints, times: number, nowMs = 0): Record<string, number> {
   const counts: Record<string, number> = {}
   for (let i = 0; i < times; i++) {
-    const id = balancer.pick(state, nowMs, undefined)?.id ?? 'none'
+    const id = balancer.pick(state, nowMs, undefined, `key-${i}`)?.id ?? 'none'
     counts[id] = (counts[id] ?? 0) + 1
   }
   return counts
@@ -93,6 +104,41 @@ export function balancerContract(name: string, createBalancer: () => Balancer): 
     test('a second attempt goes to the next priority when the first has no other endpoint', () => {
       const state = createUpstreamEndpoints('users', [up('a', 0), up('b', 1)])
       assert.equal(createBalancer().pick(state, 0, new Set(['a']))?.id, 'b')
+    })
+
+    test('an exchange without a key is served all the same', () => {
+      const state = createUpstreamEndpoints('users', [up('a'), down('b')])
+      assert.equal(createBalancer().pick(state, 0, undefined, undefined)?.id, 'a')
+    })
+
+    test('endpoints that come and go are picked and not picked from then on', () => {
+      const balancer = createBalancer()
+      const first = createUpstreamEndpoints('users', [up('a'), up('b')])
+      countPicks(balancer, first, 20)
+      const second = createUpstreamEndpoints('users', [up('b'), up('c')], first, 0)
+      assert.deepEqual(Object.keys(countPicks(balancer, second, 200, 60_000)).sort(), ['b', 'c'])
+    })
+
+    test('picking allocates nothing, with even weights, others, and some in their slow start', () => {
+      const even = createUpstreamEndpoints('users', [up('a'), up('b'), down('c')])
+      const weighted = createUpstreamEndpoints('orders', ['a', 'b', 'c'].map((id, index) => endpointFacts(id, { weight: index + 1 })))
+      const slow = createUpstreamEndpoints('products', [up('a'), up('b')], createUpstreamEndpoints('products', [up('a')]), 0)
+      const byState = [even, weighted, slow].map((state) => ({ state, balancer: createBalancer() }))
+      const pickMany = (times: number) => {
+        for (let i = 0; i < times; i++) {
+          const { balancer, state } = byState[i % 3]!
+          balancer.pick(state, i & 1023, undefined, '203.0.113.7')
+        }
+      }
+      pickMany(50_000)
+      // The least of several rounds: what else this process does in between is no matter of the balancer.
+      const rounds = Array.from({ length: 5 }, () => {
+        const before = process.memoryUsage().heapUsed
+        pickMany(50_000)
+        const grown = process.memoryUsage().heapUsed - before
+        return grown < 0 ? Infinity : grown / 50_000
+      })
+      assert.ok(Math.min(...rounds) < 8, `${Math.min(...rounds)} bytes a pick`)
     })
   })
 }

@@ -31,10 +31,28 @@ export interface EndpointState {
   health: EndpointHealthState
   /** On the monotonic clock, in ms: until then this worker leaves it out (passive health). 0: it does not. */
   leftOutUntil: number
+  /** On the monotonic clock, in ms: since then it takes a growing share (slow start). `-Infinity`: its whole share. */
+  slowSince: number
   /** Requests open at it now, in this worker; counted by the edge. */
   open: number
-  /** The balancer's own running figure. */
+  /** What came of the attempts at it; kept by the edge for passive health. */
+  readonly outcomes: EndpointOutcomes
+  /** The balancer's own running figures: whose turn it is, and how long answers take, in ms, at which instant. */
   current: number
+  latencyMs: number
+  latencyAt: number
+}
+
+/** Passive health's figures of one endpoint in this worker. */
+export interface EndpointOutcomes {
+  /** Failures since it last did better. */
+  failuresInARow: number
+  /** Attempts that ended, and those of them that failed, since the endpoints were last compared. */
+  ended: number
+  failed: number
+  /** How often it was put aside lately, and until when it was the last time. */
+  ejections: number
+  ejectedUntil: number
 }
 
 /** The endpoints of one priority. */
@@ -48,6 +66,10 @@ export interface PriorityGroup {
   readonly healthy: number
   /** Whether all usable ones have the same weight. */
   readonly isEven: boolean
+  /** The largest weight. */
+  readonly heaviest: number
+  /** On the monotonic clock, in ms: before it some endpoint is in its slow start. */
+  slowUntil: number
   /** Where the balancer goes on. */
   cursor: number
 }
@@ -59,22 +81,52 @@ export interface UpstreamEndpoints {
   readonly byId: ReadonlyMap<string, EndpointState>
 }
 
+/**
+ * What of an exchange a balancer goes by: nothing, the client's address, what the upstream's `hashOn` names, or the
+ * cookie by which the gateway knows the client again.
+ */
+export type PickKey = 'address' | 'hash-on' | 'cookie'
+
 export interface Balancer {
+  /** The edge works the key out for balancers that ask for one, and for no others. */
+  readonly needsKey?: PickKey
+  /** The cookie's name, with `needsKey: cookie`. */
+  readonly cookieName?: string
   /**
    * The endpoint for the next attempt; undefined when there is none to send to (`upstream.none_healthy`, or the
-   * first attempt's error stands). `nowMs` is the monotonic clock; `excluded` holds ids that had an attempt already.
-   * Runs once an attempt and allocates nothing.
+   * first attempt's error stands). `nowMs` is the monotonic clock; `excluded` holds ids that had an attempt already;
+   * `key` is undefined when the exchange has none. Runs once an attempt and allocates nothing, but for what is worked
+   * out anew after the endpoints changed.
    */
-  pick(state: UpstreamEndpoints, nowMs: number, excluded: ReadonlySet<string> | undefined): EndpointState | undefined
+  pick(state: UpstreamEndpoints, nowMs: number, excluded: ReadonlySet<string> | undefined, key?: string): EndpointState | undefined
+  /** Told of every attempt's first answer (`ms` until its head) or failure; nothing of attempts that the client ended. */
+  observe?(endpoint: EndpointState, ms: number, ok: boolean, nowMs: number): void
+  /** The value of `Set-Cookie` that leads the client back to `endpoint`; undefined when `key` does so already. */
+  cookieFor?(endpoint: EndpointState, key: string | undefined, secure: boolean): string | undefined
 }
 
 export interface BalancerSchema {
   readonly name: string
 }
 
+/** The settings `stickyCookie` of an upstream, as far as they were given. */
+export interface StickyCookieSettings {
+  readonly name?: string | undefined
+  readonly secret?: string | undefined
+  readonly maxAgeSeconds?: number | undefined
+}
+
+export interface BalancerParts {
+  /** The upstream's name. */
+  readonly upstream: string
+  readonly stickyCookie?: StickyCookieSettings | undefined
+  /** From 0 to below 1. */
+  readonly random: () => number
+}
+
 export interface BalancerModule {
   /** One for each upstream. */
-  createBalancer(): Balancer
+  createBalancer(parts: BalancerParts): Balancer
 }
 
 export interface BalancerEntry extends BalancerSchema {

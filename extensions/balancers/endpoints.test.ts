@@ -39,4 +39,20 @@ suite('the endpoints of an upstream', () => {
       { priority: 1, usable: 1, healthy: 1, isEven: true },
     ])
   })
+
+  test('an endpoint that joins others, or is healthy again, starts slowly; the first ones do not', () => {
+    const first = createUpstreamEndpoints('users', [endpointFacts('a'), endpointFacts('b', { health: 'unhealthy' })], undefined, 1000)
+    assert.deepEqual([...first.byId.values()].map(({ slowSince }) => slowSince), [-Infinity, -Infinity])
+    const second = createUpstreamEndpoints('users', [endpointFacts('a'), endpointFacts('b'), endpointFacts('c')], first, 2000)
+    assert.deepEqual([...second.byId.values()].map(({ slowSince }) => slowSince), [-Infinity, 2000, 2000])
+    assert.equal(second.groups[0]!.slowUntil, 32_000)
+  })
+
+  test('probes that find it healthy again end what passive health held against an endpoint', () => {
+    const first = createUpstreamEndpoints('users', [endpointFacts('a', { health: 'unhealthy' })])
+    Object.assign(first.byId.get('a')!, { leftOutUntil: 99_000 })
+    Object.assign(first.byId.get('a')!.outcomes, { ejections: 3, failuresInARow: 4 })
+    const after = createUpstreamEndpoints('users', [endpointFacts('a')], first, 2000).byId.get('a')!
+    assert.partialDeepStrictEqual(after, { leftOutUntil: 0, slowSince: 2000, outcomes: { ejections: 0, failuresInARow: 0 } })
+  })
 })

@@ -1,4 +1,5 @@
 import type { EndpointHealthState, EndpointState, PriorityGroup, UpstreamEndpoints } from './balancer.ts'
+import { slowStartMs } from './slow-start.ts'
 
 /** What is known of an endpoint, from the snapshot or from discovery. */
 export interface EndpointFacts {
@@ -13,12 +14,17 @@ export interface EndpointFacts {
 
 /**
  * The endpoints of an upstream, grouped by priority. `previous` is the state before: an endpoint of the same id, URL,
- * priority and zone keeps its object, and with it its open requests, its time out and its turn.
- * Throws a `TypeError` for a URL that is none: both sources of endpoints have checked it.
+ * priority and zone keeps its object, and with it its open requests, its time out and its turn. One that joins others,
+ * and one that was unhealthy and is healthy again, starts slowly from `nowMs` on; the probes that brought it back also
+ * end what passive health held against it. Throws a `TypeError` for a URL that is none: both sources have checked it.
  */
-export function createUpstreamEndpoints(upstream: string, list: readonly EndpointFacts[], previous?: UpstreamEndpoints): UpstreamEndpoints {
+export function createUpstreamEndpoints(upstream: string, list: readonly EndpointFacts[], previous?: UpstreamEndpoints, nowMs = 0): UpstreamEndpoints {
   const byId = new Map<string, EndpointState>()
-  for (const facts of [...list].sort(byPriorityThenId)) byId.set(facts.id, stateOf(facts, previous?.byId.get(facts.id)))
+  const joinsOthers = previous !== undefined && previous.byId.size > 0
+  for (const facts of [...list].sort(byPriorityThenId)) {
+    const known = previous?.byId.get(facts.id)
+    byId.set(facts.id, isSame(known, facts) ? updated(known, facts, nowMs) : newState(facts, joinsOthers ? nowMs : -Infinity))
+  }
   const priorities = new Map<number, EndpointState[]>()
   for (const endpoint of byId.values()) {
     const group = priorities.get(endpoint.priority)
@@ -37,22 +43,37 @@ function byPriorityThenId(a: EndpointFacts, b: EndpointFacts): number {
   return a.priority - b.priority || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
 }
 
-function stateOf(facts: EndpointFacts, known: EndpointState | undefined): EndpointState {
-  if (known === undefined || known.url !== facts.url || known.priority !== facts.priority || known.zone !== facts.zone) return newState(facts)
-  known.weight = facts.weight
-  known.health = facts.health
+function isSame(known: EndpointState | undefined, facts: EndpointFacts): known is EndpointState {
+  return known !== undefined && known.url === facts.url && known.priority === facts.priority && known.zone === facts.zone
+}
+
+function updated(known: EndpointState, { weight, health }: EndpointFacts, nowMs: number): EndpointState {
+  if (known.health === 'unhealthy' && health === 'healthy') comeBack(known, nowMs)
+  known.weight = weight
+  known.health = health
   return known
 }
 
-function newState({ id, url, weight, priority, zone, health }: EndpointFacts): EndpointState {
+function comeBack(endpoint: EndpointState, nowMs: number): void {
+  endpoint.slowSince = nowMs
+  endpoint.leftOutUntil = 0
+  Object.assign(endpoint.outcomes, noOutcomes)
+}
+
+const noOutcomes = { failuresInARow: 0, ended: 0, failed: 0, ejections: 0, ejectedUntil: 0 } as const
+
+function newState({ id, url, weight, priority, zone, health }: EndpointFacts, slowSince: number): EndpointState {
   const { origin, host, pathname } = new URL(url)
   const basePath = pathname.replace(/\/+$/, '')
-  return { id, url, origin, basePath, hostHeader: host, weight, priority, zone, health, leftOutUntil: 0, open: 0, current: 0 }
+  const facts = { id, url, origin, basePath, hostHeader: host, weight, priority, zone, health }
+  return { ...facts, leftOutUntil: 0, slowSince, open: 0, outcomes: { ...noOutcomes }, current: 0, latencyMs: 0, latencyAt: 0 }
 }
 
 function groupOf(priority: number, endpoints: readonly EndpointState[]): PriorityGroup {
   const usable = endpoints.filter((endpoint) => endpoint.weight > 0 && endpoint.health !== 'draining')
   const healthy = usable.filter((endpoint) => endpoint.health === 'healthy').length
   const isEven = usable.every((endpoint) => endpoint.weight === usable[0]!.weight)
-  return { priority, endpoints, usable: usable.length, healthy, isEven, cursor: 0 }
+  const heaviest = usable.reduce((most, { weight }) => Math.max(most, weight), 0)
+  const slowUntil = usable.reduce((latest, { slowSince }) => Math.max(latest, slowSince + slowStartMs), -Infinity)
+  return { priority, endpoints, usable: usable.length, healthy, isEven, heaviest, slowUntil, cursor: 0 }
 }

@@ -7,7 +7,7 @@ export const notBuiltSettings: Readonly<Record<string, readonly string[]>> = {
   'listeners.https': ['proxyProtocol', 'maxConnectionsPerAddress', 'maxConnectionSeconds', 'maxRequestsPerConnection'],
   telemetry: ['traces'],
   'telemetry.accessLog': ['sinks'],
-  upstream: ['circuitBreaker', 'protocol'],
+  upstream: ['protocol'],
   route: ['split', 'mirror'],
   'route.match': ['groups'],
   'consumer.credential': ['basic'],
@@ -21,5 +21,5 @@ export const notBuiltPolicies: readonly string[] = [
   'fault', 'error-format', 'log-body', 'ai-tokens',
 ]
 
-export const notBuiltBalancers: readonly string[] = ['least-requests', 'consistent-hash', 'ip-hash', 'sticky-cookie', 'latency']
+export const notBuiltBalancers: readonly string[] = []
 export const notBuiltSources: readonly string[] = ['dns', 'consul', 'etcd', 'kubernetes', 'cloud-map']

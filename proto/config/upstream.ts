@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { balancerName, circuitBreaker, hashOn, stickyCookie } from './balancing.ts'
 import { policyList } from './policy-entry.ts'
 import { durationMs, positiveInteger, resourceMarks, resourceName } from './strings.ts'
 
@@ -38,14 +39,17 @@ export const upstream = z
       })
       .optional()
       .describe('Where endpoints come from when they do not stand here.'),
-    balancer: z.literal('round-robin').default('round-robin').describe('Which endpoint takes the next attempt.'),
+    balancer: balancerName.default('round-robin').describe('Which endpoint takes the next attempt.'),
+    hashOn: hashOn.optional().describe('With `consistent-hash`: what is hashed, `client` (its address), `path`, `consumer`, `header:NAME` or `cookie:NAME` [client]. A request without it goes by the client\'s address.'),
+    stickyCookie: stickyCookie.optional().describe('With `sticky-cookie`: the cookie that leads a client back to its endpoint.'),
     hostHeader: z.string().min(1).default('client').describe('The Host sent: the `client`\'s, the `endpoint`\'s, or a literal name.'),
     health: z
       .strictObject({
         active: activeHealth.optional().describe('Probes by discovery; none when left out.'),
-        passive: z.boolean().default(true).describe('A worker leaves an endpoint out for 5 s after a connection to it failed.'),
+        passive: z.boolean().default(true).describe('A worker leaves an endpoint out for 5 s after a connection to it failed, for as long as its 503 asks by `Retry-After` (60 s at most), and for 30 s and more after five failures in a row or when it fails far more often than the others.'),
       })
       .prefault({}),
+    circuitBreaker: circuitBreaker.optional().describe('Stops sending to an upstream that fails; off when left out.'),
     timeouts: z
       .strictObject({
         connectMs: durationMs.default(5000).describe('Until the connection stands.'),
@@ -65,6 +69,8 @@ export const upstream = z
     ...resourceMarks,
   })
   .refine((value) => (value.endpoints === undefined) !== (value.discovery === undefined), 'needs either "endpoints" or "discovery"')
+  .refine((value) => value.hashOn === undefined || value.balancer === 'consistent-hash', { path: ['hashOn'], error: '"balancer: consistent-hash" beside it' })
+  .refine((value) => value.stickyCookie === undefined || value.balancer === 'sticky-cookie', { path: ['stickyCookie'], error: 'needs "balancer: sticky-cookie" beside it' })
 
 export type Endpoint = z.output<typeof endpoint>
 export type Upstream = z.output<typeof upstream>

@@ -30,17 +30,11 @@ suite('balancer round-robin: how attempts are spread', () => {
     assert.deepEqual(countPicks(createBalancer(), createUpstreamEndpoints('users', list), 400), { a: 100, b: 100, d: 100, e: 100 })
   })
 
-  test('picking allocates nothing', () => {
-    const even = createUpstreamEndpoints('users', ['a', 'b', 'c'].map((id) => endpointFacts(id)))
-    const weighted = createUpstreamEndpoints('orders', ['a', 'b', 'c'].map((id, index) => endpointFacts(id, { weight: index + 1 })))
-    const balancer = createBalancer()
-    const pickMany = (times: number) => {
-      for (let i = 0; i < times; i++) balancer.pick(i % 2 === 0 ? even : weighted, i, undefined)
-    }
-    pickMany(50_000)
-    const before = process.memoryUsage().heapUsed
-    pickMany(200_000)
-    const bytesPerPick = (process.memoryUsage().heapUsed - before) / 200_000
-    assert.ok(bytesPerPick < 20, `${bytesPerPick} bytes a pick`)
+  test('an endpoint that joined takes a share that grows with the seconds, and its whole share after 30 s', () => {
+    const before = createUpstreamEndpoints('users', [endpointFacts('a')])
+    const state = createUpstreamEndpoints('users', [endpointFacts('a'), endpointFacts('b')], before, 1000)
+    const share = (seconds: number) => countPicks(createBalancer(), state, 1000, 1000 + seconds * 1000)['b']! / 1000
+    assert.deepEqual([0, 15, 29].map((seconds) => share(seconds).toFixed(2)), ['0.09', '0.33', '0.49'])
+    assert.equal(share(30), 0.5)
   })
 })

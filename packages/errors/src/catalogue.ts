@@ -51,6 +51,7 @@ export const catalogue = {
   'upstream.idle_timeout': entry(504, 'The upstream fell silent'),
   'upstream.request_timeout': entry(504, 'The exchange took too long'),
   'upstream.overloaded': entry(503, 'Too many requests to the upstream are under way', 'if_unsent'),
+  'upstream.circuit_open': entry(503, 'The upstream has been failing and is left alone for a while'),
   'upstream.none_healthy': entry(503, 'The upstream has no endpoint to send to'),
 
   'dependency.auth_unreachable': entry(503, 'Credentials cannot be checked at the moment'),

@@ -14,13 +14,14 @@ import { EdgeExchange } from './exchange.ts'
 import type { ClientSide, ClientWatcher } from './listener/client-side.ts'
 import { readRequest } from './parser/read-request.ts'
 import { runBodyHooks, runDoneHooks, runRequestHooks, runResponseHooks } from './policy-chain/policy-chain.ts'
+import { circuitResponse } from './responder/circuit-response.ts'
 import { answerResponse, errorResponse, refusalFacts, type OwnResponse } from './responder/own-response.ts'
 import { cleanUpstreamFields, writeResponseFields } from './responder/response-fields.ts'
 import { findRoute } from './router/find-route.ts'
 import type { Deadlines, Expiring } from './upstream/deadlines.ts'
 import type { PoolSet } from './upstream/pool-set.ts'
 import { hostForAttempt, writeRequestFields } from './upstream/request-fields.ts'
-import { isUnreachable, mayRetry } from './upstream/retry-rule.ts'
+import { blamesEndpoint, isUnreachable, mayRetry } from './upstream/retry-rule.ts'
 import type { AttemptHandler } from './upstream/upstream-client.ts'
 import { continueTrace, traceparentOf } from './telemetry/trace-context.ts'
 
@@ -76,6 +77,8 @@ class Walk implements ClientWatcher, AttemptHandler, Expiring {
   private body: Readable | null = null
   /** From the response's Content-Length; -1 when it is not known. */
   private expectedBytes = -1
+  /** Of the running attempt, for the upstream's circuit breaker. */
+  private turn = 0
 
   constructor(pipeline: Pipeline, exchange: EdgeExchange) {
     this.pipeline = pipeline
@@ -157,9 +160,14 @@ class Walk implements ClientWatcher, AttemptHandler, Expiring {
     const { exchange } = this
     const { request } = exchange
     const upstream = exchange.route.upstream!
-    const endpoint = upstream.pick(now, exchange.tried)
-    if (endpoint === undefined) return this.refuse(failure)
     const { settings } = upstream
+    this.turn = upstream.admit(now)
+    if (this.turn === 0) return failure === 'upstream.none_healthy' ? this.answerForCircuit(now) : this.refuse(failure)
+    const endpoint = upstream.pick(now, exchange.tried, exchange)
+    if (endpoint === undefined) {
+      upstream.release(this.turn)
+      return this.refuse(failure)
+    }
     exchange.endpoint = endpoint
     exchange.attempts++
     exchange.upstreamSince = now
@@ -200,8 +208,8 @@ class Walk implements ClientWatcher, AttemptHandler, Expiring {
     const upstream = exchange.route.upstream!
     const now = pipeline.parts.clock.monotonic()
     const endpoint = exchange.endpoint!
+    if (!exchange.clientSide.isGone) this.blame(code, now)
     this.endAttempt(now)
-    if (isUnreachable(code)) upstream.noteUnreachable(endpoint, now)
     if (exchange.stage === 'finished') return
     if (exchange.clientSide.isGone) return this.onClientGone()
     if (exchange.headSent) return this.cut(code)
@@ -213,8 +221,17 @@ class Walk implements ClientWatcher, AttemptHandler, Expiring {
     this.attempt(now, code)
   }
 
+  /** Tells the upstream's state of a failure that speaks against the endpoint. */
+  private blame(code: ErrorCode, now: number): void {
+    const { exchange, body } = this
+    if (exchange.attempt === undefined && exchange.upstreamSince === 0) return
+    if (!blamesEndpoint(code, body !== null && !body.readableEnded, exchange.headSent)) return
+    exchange.route.upstream!.noteFailure(exchange.endpoint!, isUnreachable(code), now - exchange.upstreamSince, this.turn, now)
+  }
+
   onDeadline(): void {
     if (this.exchange.stage === 'finished') return
+    this.blame('upstream.request_timeout', this.pipeline.parts.clock.monotonic())
     this.abandonAttempt()
     if (this.exchange.headSent) this.cut('upstream.request_timeout')
     else this.refuse('upstream.request_timeout')
@@ -225,12 +242,25 @@ class Walk implements ClientWatcher, AttemptHandler, Expiring {
   onHead(status: number, fields: string[]): void {
     const { exchange } = this
     const headers = new HeaderFields(fields)
+    this.noteAnswer(status, headers)
+    if (exchange.stage === 'finished') return
     const length = headers.get('content-length')
     this.expectedBytes = length === undefined || exchange.request.method === 'HEAD' ? -1 : Number(length)
     cleanUpstreamFields(headers)
     exchange.response = { status, headers }
     if (headers.get('content-type')?.startsWith('text/event-stream') === true) this.clearDeadline()
     this.respond(() => undefined)
+  }
+
+  private noteAnswer(status: number, headers: HeaderFields): void {
+    const { exchange } = this
+    const upstream = exchange.route.upstream!
+    const endpoint = exchange.endpoint!
+    const now = this.pipeline.parts.clock.monotonic()
+    upstream.noteAnswer(endpoint, status, headers, now - exchange.upstreamSince, this.turn, now)
+    if (status >= 500) return
+    const cookie = upstream.cookieFor(endpoint, exchange, exchange.client.scheme === 'https')
+    if (cookie !== undefined) headers.add('Set-Cookie', cookie)
   }
 
   /** Runs the response policies and sends the head; then `afterHead`. */
@@ -327,6 +357,16 @@ class Walk implements ClientWatcher, AttemptHandler, Expiring {
     this.refuse('client.method_not_allowed', ['Allow', [...allowed].sort().join(', ')])
   }
 
+  /** The upstream is left alone for now. */
+  private answerForCircuit(now: number): void {
+    const { exchange } = this
+    const { circuit, settings } = exchange.route.upstream!
+    exchange.reason = 'upstream.circuit_open'
+    const { message } = catalogue['upstream.circuit_open']
+    const facts = { message, requestId: exchange.requestId, accept: this.accept(), retryAfterSeconds: circuit?.retryAfterSeconds(now) ?? 1 }
+    this.respondOwn(circuitResponse(settings.circuitBreaker?.fallback, facts))
+  }
+
   /** Sends what the gateway itself answers. */
   private respondOwn(own: OwnResponse): void {
     const { exchange } = this
@@ -374,6 +414,7 @@ class Walk implements ClientWatcher, AttemptHandler, Expiring {
     if (exchange.attempt === undefined && exchange.upstreamSince === 0) return
     exchange.upstreamMs += now - exchange.upstreamSince
     exchange.upstreamSince = 0
+    exchange.matched!.upstream!.release(this.turn)
     exchange.attempt = undefined
     if (exchange.endpoint !== undefined) exchange.endpoint.open--
   }

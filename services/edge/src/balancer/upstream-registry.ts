@@ -1,15 +1,30 @@
 import type { BalancerModule } from '@sluice/balancers/balancer'
 import type { Upstream } from '@sluice/proto/config'
+import { systemClock, type Clock } from '@sluice/service-kit'
 import { UpstreamState, type DiscoveredEndpoint } from './upstream-state.ts'
+
+export interface RegistryParts {
+  readonly clock?: Clock
+  readonly random?: () => number
+}
 
 /** The upstreams of a worker by name; a state lives as long as its upstream is configured. */
 export class UpstreamRegistry {
   private readonly states = new Map<string, UpstreamState>()
   private readonly discovered = new Map<string, readonly DiscoveredEndpoint[]>()
   private readonly balancers: ReadonlyMap<string, BalancerModule>
+  private readonly clock: Clock
+  private readonly random: () => number
 
-  constructor(balancers: ReadonlyMap<string, BalancerModule>) {
+  constructor(balancers: ReadonlyMap<string, BalancerModule>, { clock = systemClock, random = Math.random }: RegistryParts = {}) {
     this.balancers = balancers
+    this.clock = clock
+    this.random = random
+  }
+
+  /** The current upstreams. */
+  all(): Iterable<UpstreamState> {
+    return this.states.values()
   }
 
   /**
@@ -20,7 +35,7 @@ export class UpstreamRegistry {
     const prepared = new Map<string, UpstreamState>()
     for (const [name, settings] of Object.entries(upstreams)) {
       const known = this.states.get(name)
-      prepared.set(name, known !== undefined && known.settings.balancer === settings.balancer ? known : this.create(name, settings))
+      prepared.set(name, known !== undefined && isBalancedAlike(known.settings, settings) ? known : this.create(name, settings))
     }
     return prepared
   }
@@ -34,17 +49,20 @@ export class UpstreamRegistry {
     }
   }
 
-  /** Discovery's word on one upstream, kept for when the upstream is configured later. */
-  discover(upstream: string, endpoints: readonly DiscoveredEndpoint[]): void {
+  /** Discovery's word on one upstream, kept for when the upstream is configured later. Answers whether an address came or went. */
+  discover(upstream: string, endpoints: readonly DiscoveredEndpoint[]): boolean {
     this.discovered.set(upstream, endpoints)
-    this.states.get(upstream)?.discover(endpoints)
+    return this.states.get(upstream)?.discover(endpoints) ?? false
   }
 
-  /** Every endpoint URL origin in use. */
-  origins(): Set<string> {
-    const origins = new Set<string>()
+  /**
+   * The origin of every endpoint that may be sent to, and for how many seconds what is open at it goes on once it may
+   * not any more.
+   */
+  origins(): Map<string, number> {
+    const origins = new Map<string, number>()
     for (const state of this.states.values()) {
-      for (const endpoint of state.endpoints.byId.values()) origins.add(endpoint.origin)
+      for (const origin of state.origins()) origins.set(origin, Math.max(state.settings.drainSeconds, origins.get(origin) ?? 0))
     }
     return origins
   }
@@ -52,9 +70,15 @@ export class UpstreamRegistry {
   private create(name: string, settings: Upstream): UpstreamState {
     const balancer = this.balancers.get(settings.balancer)
     if (balancer === undefined) throw new Error(`there is no balancer "${settings.balancer}"`)
-    const state = new UpstreamState(name, settings, balancer.createBalancer())
+    const state = new UpstreamState(name, settings, balancer.createBalancer({ upstream: name, stickyCookie: settings.stickyCookie, random: this.random }), this.clock)
     const known = this.discovered.get(name)
     if (known !== undefined) state.discover(known)
     return state
   }
+}
+
+/** Whether a balancer made for the one settings does for the others. */
+function isBalancedAlike(one: Upstream, other: Upstream): boolean {
+  const facts = ({ balancer, hashOn, stickyCookie }: Upstream) => JSON.stringify([balancer, hashOn, stickyCookie])
+  return facts(one) === facts(other)
 }

@@ -1,15 +1,23 @@
 /**
  * What a worker keeps of one upstream across snapshots: its endpoints with their open requests and health, its
- * balancer's turn, and the share of retries it has left. A changed snapshot or discovery's word updates it in place,
- * so that requests that are running keep counting on the same objects.
+ * balancer's turn, its circuit, and the share of retries it has left. A changed snapshot or discovery's word updates it
+ * in place, so that requests that are running keep counting on the same objects.
  */
 import { createUpstreamEndpoints, leaveOut, type EndpointFacts } from '@sluice/balancers/endpoints'
 import type { Balancer, EndpointState, UpstreamEndpoints } from '@sluice/balancers/balancer'
+import type { HeaderFields } from '@sluice/http'
 import type { Upstream } from '@sluice/proto/config'
+import type { Clock } from '@sluice/service-kit'
+import { CircuitBreaker } from './circuit-breaker.ts'
+import { Outliers } from './outliers.ts'
+import { keyReader, type KeyedExchange, type ReadKey } from './pick-key.ts'
+import { retryAfterMs } from './retry-after.ts'
 import { RetryBudget } from './retry-budget.ts'
 
 /** How long an endpoint is left out after a connection to it failed. */
 const leaveOutMs = 5000
+/** The turn of an attempt at an upstream without a circuit breaker. */
+const withoutCircuit = 1
 
 /** Discovery's word on one endpoint. */
 export interface DiscoveredEndpoint {
@@ -26,39 +34,98 @@ export class UpstreamState {
   settings: Upstream
   endpoints: UpstreamEndpoints
   readonly budget: RetryBudget
+  readonly outliers = new Outliers()
+  /** Undefined for an upstream without `circuitBreaker`. */
+  circuit: CircuitBreaker | undefined
+  private readonly clock: Clock
   private readonly balancer: Balancer
+  private readonly readKey: ReadKey | undefined
   private discovered: readonly DiscoveredEndpoint[] | undefined
 
-  constructor(name: string, settings: Upstream, balancer: Balancer) {
+  constructor(name: string, settings: Upstream, balancer: Balancer, clock: Clock) {
     this.name = name
     this.settings = settings
     this.balancer = balancer
+    this.clock = clock
+    this.readKey = keyReader(balancer.needsKey, settings.hashOn, balancer.cookieName)
     this.budget = new RetryBudget(settings.retries.budgetPercent)
     this.endpoints = createUpstreamEndpoints(name, this.facts())
+    this.useCircuit(settings)
   }
 
+  /** New settings of the same balancer. */
   configure(settings: Upstream): void {
     this.settings = settings
     this.budget.percent = settings.retries.budgetPercent
+    this.useCircuit(settings)
     this.refresh()
   }
 
-  discover(endpoints: readonly DiscoveredEndpoint[]): void {
+  /** Answers whether an address came or went. */
+  discover(endpoints: readonly DiscoveredEndpoint[]): boolean {
+    const before = this.origins()
     this.discovered = endpoints
     this.refresh()
+    return before.symmetricDifference(this.origins()).size > 0
   }
 
-  pick(nowMs: number, tried: ReadonlySet<string> | undefined): EndpointState | undefined {
-    return this.balancer.pick(this.endpoints, nowMs, tried)
+  /** Of the endpoints that may be sent to. */
+  origins(): Set<string> {
+    const origins = new Set<string>()
+    for (const { origin, health } of this.endpoints.byId.values()) if (health !== 'draining') origins.add(origin)
+    return origins
   }
 
-  /** A connection to it failed: it is left out for 5 s, unless passive health is switched off. */
-  noteUnreachable(endpoint: EndpointState, nowMs: number): void {
-    if (this.settings.health.passive) leaveOut(endpoint, nowMs + leaveOutMs)
+  /** Whether an attempt may be made now: its turn, to be told with its outcome, or `notAdmitted`. */
+  admit(nowMs: number): number {
+    return this.circuit === undefined ? withoutCircuit : this.circuit.admit(nowMs)
+  }
+
+  pick(nowMs: number, tried: ReadonlySet<string> | undefined, exchange: KeyedExchange): EndpointState | undefined {
+    return this.balancer.pick(this.endpoints, nowMs, tried, this.readKey?.(exchange))
+  }
+
+  /** The `Set-Cookie` that leads the client back to the endpoint that answered; undefined when it needs none. */
+  cookieFor(endpoint: EndpointState, exchange: KeyedExchange, secure: boolean): string | undefined {
+    return this.balancer.cookieFor?.(endpoint, this.readKey?.(exchange), secure)
+  }
+
+  /** The head of a response has come, `ms` after the attempt began. Runs once an attempt. */
+  noteAnswer(endpoint: EndpointState, status: number, headers: Pick<HeaderFields, 'get'>, ms: number, turn: number, nowMs: number): void {
+    this.balancer.observe?.(endpoint, ms, status < 500, nowMs)
+    if (this.settings.health.passive) {
+      this.outliers.noteAnswer(endpoint, status, this.endpoints, nowMs)
+      if (status === 503) leaveOut(endpoint, nowMs + retryAfterMs(headers.get('retry-after'), this.clock.now()))
+    }
+    if (this.circuit === undefined) return
+    if (status < 400) this.circuit.noteSuccess(turn, nowMs)
+    else if (status < 500) this.circuit.noteRefusal(turn)
+    else this.circuit.noteFailure(turn, nowMs)
+  }
+
+  /** The endpoint gave no answer, or broke one off. `unreachable`: it is left out for 5 s. */
+  noteFailure(endpoint: EndpointState, unreachable: boolean, ms: number, turn: number, nowMs: number): void {
+    this.balancer.observe?.(endpoint, ms, false, nowMs)
+    if (this.settings.health.passive) {
+      this.outliers.noteFailure(endpoint, this.endpoints, nowMs)
+      if (unreachable) leaveOut(endpoint, nowMs + leaveOutMs)
+    }
+    this.circuit?.noteFailure(turn, nowMs)
+  }
+
+  /** The attempt is over, whatever came of it; without an outcome it counts for nothing. */
+  release(turn: number): void {
+    this.circuit?.release(turn)
+  }
+
+  private useCircuit({ circuitBreaker }: Upstream): void {
+    if (circuitBreaker === undefined) this.circuit = undefined
+    else if (this.circuit === undefined) this.circuit = new CircuitBreaker(circuitBreaker)
+    else this.circuit.settings = circuitBreaker
   }
 
   private refresh(): void {
-    this.endpoints = createUpstreamEndpoints(this.name, this.facts(), this.endpoints)
+    this.endpoints = createUpstreamEndpoints(this.name, this.facts(), this.endpoints, this.clock.monotonic())
   }
 
   /** Static endpoints stand in the configuration and take their health from discovery; others come from there whole. */

@@ -23,18 +23,22 @@ export interface ErrorFacts {
   readonly requestId: string
   readonly accept: string | undefined
   readonly headers?: readonly string[]
+  /** Instead of the code's. */
+  readonly status?: number
+  /** With 503: seconds after which a client may ask again [1]. */
+  readonly retryAfterSeconds?: number
 }
 
 /** Seconds after which a client may ask again when a part of the gateway or an upstream is away. */
-const retryAfterSeconds = '1'
+const defaultRetryAfterSeconds = 1
 
 /** The response for an error: the gateway's format, or a problem when `Accept` asks for one. */
 export function errorResponse(facts: ErrorFacts): OwnResponse {
-  const { status } = catalogue[facts.code]
+  const { status = catalogue[facts.code].status, retryAfterSeconds = defaultRetryAfterSeconds } = facts
   const { contentType, body } = errorBody(facts, facts.accept)
   const fields = ['Content-Type', contentType, 'Content-Length', String(Buffer.byteLength(body)), 'Cache-Control', 'no-store']
   if (facts.headers !== undefined) fields.push(...facts.headers)
-  if (status === 503) fields.push('Retry-After', retryAfterSeconds)
+  if (status === 503) fields.push('Retry-After', String(retryAfterSeconds))
   return { status, fields, body }
 }
 

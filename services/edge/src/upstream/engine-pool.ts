@@ -74,8 +74,11 @@ export class EnginePool implements EndpointPool, ConnectionOwner {
   destroy(): void {
     clearInterval(this.sweeper)
     this.sweeper = undefined
+    for (const connection of this.idle.splice(0)) connection.drop()
+    const waiting = [...this.waiting]
     this.waiting.clear()
-    for (const connection of [...this.idle.splice(0), ...this.busy]) connection.drop()
+    for (const connection of [...this.busy]) connection.cut()
+    for (const attempt of waiting) attempt.fail('upstream.reset', false, undefined)
     this.closing?.()
   }
 

@@ -112,6 +112,15 @@ export class UpstreamConnection {
     this.socket.destroy()
   }
 
+  /** Ends it, and tells whoever waits for its response. */
+  cut(): void {
+    const { attempt } = this
+    const isSent = this.phase !== 'connecting'
+    this.attempt = undefined
+    this.drop()
+    attempt?.fail('upstream.reset', isSent, undefined)
+  }
+
   private onConnect(): void {
     if (this.phase !== 'connecting') return
     this.phase = 'idle'

@@ -1,4 +1,4 @@
-import { catalogue, type ErrorCode } from '@sluice/errors'
+import { catalogue, sourceOf, type ErrorCode } from '@sluice/errors'
 
 /** Methods whose repetition does no more than the first (RFC 9110 §9.2.2). */
 export const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
@@ -17,4 +17,15 @@ export function mayRetry(code: ErrorCode, sent: boolean, method: string, hasBody
 /** Whether the failure says that the endpoint could not be reached at all. */
 export function isUnreachable(code: ErrorCode): boolean {
   return code === 'upstream.connect_refused' || code === 'upstream.connect_timeout' || code === 'upstream.unreachable'
+}
+
+/**
+ * Whether a failure speaks against the endpoint. While the request's body is still on its way, silence may be the
+ * client's: only a connection that did not come about counts then. Nor does it count that the gateway has too much under
+ * way, or that a response that was being read slowly stood still.
+ */
+export function blamesEndpoint(code: ErrorCode, bodyOnItsWay: boolean, headSent: boolean): boolean {
+  if (isUnreachable(code)) return true
+  if (bodyOnItsWay || sourceOf(code) !== 'upstream' || code === 'upstream.overloaded') return false
+  return !(headSent && (code === 'upstream.idle_timeout' || code === 'upstream.request_timeout'))
 }

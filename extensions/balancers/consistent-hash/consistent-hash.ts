@@ -1,0 +1,14 @@
+/** The endpoint that the key has in the upstream's Maglev table (`maglev.ts`). */
+import type { Balancer } from '../balancer.ts'
+import { findCandidates, noCandidates } from '../eligible.ts'
+import { hashText } from '../hash-text.ts'
+import { MaglevTables } from '../maglev.ts'
+
+export function createBalancer(): Balancer {
+  const candidates = noCandidates()
+  const tables = new MaglevTables()
+  return {
+    needsKey: 'hash-on',
+    pick: (state, nowMs, excluded, key = '') => (findCandidates(candidates, state, nowMs, excluded) ? tables.find(hashText(key), state, candidates, nowMs, excluded) : undefined),
+  }
+}
