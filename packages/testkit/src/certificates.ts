@@ -42,7 +42,7 @@ export function makeCertificate(options: CertificateOptions = {}): MadeCertifica
   )
   const signature = sign('sha256', body, issuer?.privateKey ?? privateKey)
   const whole = sequence(body, ecdsaWithSha256, tagged(0x03, Buffer.from([0]), signature))
-  const cert = `-----BEGIN CERTIFICATE-----\n${whole.toString('base64').replace(/(.{64})/g, '$1\n')}\n-----END CERTIFICATE-----\n`
+  const cert = `-----BEGIN CERTIFICATE-----\n${whole.toString('base64').match(/.{1,64}/g)!.join('\n')}\n-----END CERTIFICATE-----\n`
   return { cert, key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string, subject, privateKey }
 }
 
