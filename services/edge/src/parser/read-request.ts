@@ -14,8 +14,11 @@ export function readRequest(request: EdgeRequest, scheme: string): ErrorCode | u
   request.askedPath = target.path
   const path = target.path === '*' ? '*' : normalisePath(target.path)
   if (path === undefined) return 'client.bad_path'
-  const authority = target.authority ?? onlyHost(request)
+  const written = onlyHost(request)
+  const authority = target.authority ?? written
   if (authority === undefined) return 'client.bad_host'
+  // The absolute form stands above Host (RFC 9112 §3.2.2), which must be a host all the same (§3.2).
+  if (written !== undefined && written !== authority && parseHost(written) === undefined) return 'client.bad_host'
   const host = parseHost(authority)
   if (host === undefined) return 'client.bad_host'
   request.path = path
