@@ -9,6 +9,7 @@ import { conditionMatching } from './condition-matching.ts'
 import { configChange } from './config-change.ts'
 import { configFile } from './config-file.ts'
 import { configWrites } from './config-writes.ts'
+import { edgeAlone } from './edge-alone.ts'
 import { endpointLoss } from './endpoint-loss.ts'
 import { forwarding } from './forwarding.ts'
 import { health } from './health.ts'
@@ -17,11 +18,16 @@ import { identityChoice } from './identity-choice.ts'
 import { keySets } from './key-sets.ts'
 import { methodMatching } from './method-matching.ts'
 import { metrics } from './metrics.ts'
+import { natsOutage } from './nats-outage.ts'
 import { pathMatching } from './path-matching.ts'
 import { pathNormalisation } from './path-normalisation.ts'
 import { rateLimits } from './rate-limits.ts'
-import { registration } from './registration.ts'
+import { receipts } from './receipts.ts'
+import { redisOutage } from './redis-outage.ts'
 import { registrationExpiry } from './registration-expiry.ts'
+import { registration } from './registration.ts'
+import { secrets } from './secrets.ts'
+import { serviceRestarts } from './service-restarts.ts'
 import { signedTokens } from './signed-tokens.ts'
 import { usage } from './usage.ts'
 import { workerRestart } from './worker-restart.ts'
@@ -52,4 +58,10 @@ export const cases: readonly Case[] = [
   activeHealth,
   workerRestart,
   registrationExpiry,
+  receipts,
+  redisOutage,
+  natsOutage,
+  serviceRestarts,
+  edgeAlone,
+  secrets,
 ]

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { fetchOnce, waitUntil, type FetchedResponse } from '@sluice/testkit'
 import { ask, refusalOf } from '../actors/ask.ts'
 import { makeConsumer, makeKeyOf, withKey } from '../actors/consumers.ts'
+import { readMetrics, sum } from '../actors/metrics.ts'
 import { makeKey, mint } from '../actors/signing-keys.ts'
 import type { System } from '../modes/system.ts'
 import type { Case } from './case.ts'
@@ -17,10 +18,34 @@ const limited = (name: string, settings: object, ...identity: object[]) => ({
   policies: [...identity, { 'rate-limit': { windowSeconds, ...settings } }, { 'fixed-response': { body: 'admitted' } }],
 })
 
-/** `count` requests, spread over the edges, all at once. */
-function burst(system: System, path: string, count: number, headers: Record<string, string> = {}): Promise<FetchedResponse[]> {
+const atOnce = 8
+
+/** `count` requests, spread over the edges, several at once. */
+async function burst(system: System, path: string, count: number, headers: Record<string, string> = {}): Promise<FetchedResponse[]> {
   const { edges } = system
-  return Promise.all(Array.from({ length: count }, (_, index) => fetchOnce(edges[index % edges.length]!.url + path, { headers })))
+  const answers: FetchedResponse[] = []
+  let next = 0
+  const client = async () => {
+    for (let index = next++; index < count; index = next++) answers.push(await fetchOnce(edges[index % edges.length]!.url + path, { headers }))
+  }
+  await Promise.all(Array.from({ length: atOnce }, client))
+  return answers
+}
+
+/** Decisions that were made without the shared count: an answer of Redis that takes 20 ms is not waited for. */
+async function degraded(system: System): Promise<number> {
+  const samples = await Promise.all(system.edges.map((edge) => readMetrics(edge.metricsUrl)))
+  return sum(samples.flat(), 'sluice_limit_degraded_total')
+}
+
+/** A burst from an address of its own; again from another one when the machine was too busy for the shared count to be used. */
+async function countedBurst(system: System, path: string, count: number): Promise<{ answers: FetchedResponse[]; headers: Record<string, string> }> {
+  for (let attempt = 1; ; attempt++) {
+    const headers = { 'x-forwarded-for': `198.51.100.${attempt}` }
+    const before = await degraded(system)
+    const answers = await burst(system, path, count, headers)
+    if (attempt === 5 || (await degraded(system)) === before) return { answers, headers }
+  }
 }
 
 const remainingOf = (answers: readonly FetchedResponse[]) => answers.map(({ headers }) => Number(headers['x-ratelimit-remaining'])).sort((a, b) => a - b)
@@ -45,15 +70,18 @@ export const rateLimits: Case = {
     }
     await system.apply(config)
 
+    let spent: Record<string, string> = {}
+
     await t.test('of many requests at once exactly as many pass as the limit says, and each says what is left', async () => {
-      const answers = await burst(system, '/exact', 60)
+      const { answers, headers } = await countedBurst(system, '/exact', 60)
+      spent = headers
       assert.equal(admittedOf(answers).length, 20)
       assert.deepEqual(remainingOf(admittedOf(answers)), Array.from({ length: 20 }, (_, left) => left), 'each count was given out once')
       assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200, 429]))
     })
 
     await t.test('fields tell the limit, what is left and when it is whole again; 429 tells when to come back', async () => {
-      const { status, reason, answer } = await refusalOf(system, '/exact')
+      const { status, reason, answer } = await refusalOf(system, '/exact', { headers: spent })
       assert.deepEqual([status, reason], [429, 'policy.limit_exceeded'])
       assert.equal(answer.headers['ratelimit-policy'], `"rate-limit";q=20;w=${windowSeconds}`)
       const [, left, reset] = /^"rate-limit";r=(\d+);t=(\d+)$/.exec(String(answer.headers['ratelimit'])) ?? []

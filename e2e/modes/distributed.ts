@@ -17,6 +17,8 @@ interface Plan {
   readonly directory: string
   readonly adminAddress: string
   readonly adminToken: string
+  /** Of edges that pull from control while the bus is away. */
+  readonly controlToken: string
   /** Settings that every process gets. */
   readonly shared: Readonly<Record<string, string>>
 }
@@ -28,19 +30,23 @@ export async function startDistributed(t: Cleanup, cassandra: string): Promise<S
   t.after(() => rmSync(directory, { recursive: true, force: true }))
   const servers = await startServers(t, cassandra)
   const [adminPort = 0, firstPort = 0, secondPort = 0, ...metricsPorts] = await freePorts(3 + serviceNames.length + edgeNames.length)
-  const plan: Plan = { t, directory, adminAddress: `127.0.0.1:${adminPort}`, adminToken: randomBytes(32).toString('base64url'), shared: settingsFor(servers) }
+  const plan: Plan = { t, directory, adminAddress: `127.0.0.1:${adminPort}`, adminToken: newToken(), controlToken: newToken(), shared: settingsFor(servers) }
   const services = new Map(serviceNames.map((name, index) => [name as string, serviceProcess(plan, name, metricsPorts[index]!)]))
   await Promise.all([...services.values()].map((service) => service.start()))
   const edges = edgeNames.map((name, index) => edge(plan, name, { port: [firstPort, secondPort][index]!, metricsPort: metricsPorts[serviceNames.length + index]!, isMoved: index > 0 }))
   const standing = standingConfig(`127.0.0.1:${firstPort}`)
   const { adminAddress, adminToken } = plan
-  const system = runningSystem({ t, mode: 'distributed', edges, services, servers, adminUrl: `http://${adminAddress}`, adminToken, directory, standing })
+  const running = runningSystem({ t, mode: 'distributed', edges, services, servers, adminUrl: `http://${adminAddress}`, adminToken, directory, standing })
+  const system: System = { ...running, launchEdge: (inner, name) => launchEdge({ ...plan, t: inner }, name) }
+  system.secrets.add(plan.controlToken)
   // Before there is an edge: the addresses must not be the default ones when they come.
   const first = await system.admin('PUT', '/v1/config?wait=all', system.complete({}))
   assert.equal(first.status, 200, first.body)
   await Promise.all(edges.map((one) => one.process.start()))
   return system
 }
+
+const newToken = () => randomBytes(32).toString('base64url')
 
 async function startServers(t: Cleanup, cassandra: string): Promise<BackingServers> {
   const [nats, redis, relay] = await Promise.all([startNats(), startRedis(), openRelay(t, cassandra)])
@@ -59,16 +65,25 @@ function settingsFor({ nats, redis, cassandra }: BackingServers): Record<string,
   }
 }
 
-function serviceProcess({ t, directory, shared, adminAddress, adminToken }: Plan, name: string, metricsPort: number): SluiceProcess {
-  const own = name === 'control' ? { SLUICE_ADMIN_ADDRESS: adminAddress, SLUICE_ADMIN_TOKEN: adminToken } : {}
+function serviceProcess({ t, directory, shared, adminAddress, adminToken, controlToken }: Plan, name: string, metricsPort: number): SluiceProcess {
+  const own = name === 'control' ? { SLUICE_ADMIN_ADDRESS: adminAddress, SLUICE_ADMIN_TOKEN: adminToken, SLUICE_CONTROL_TOKEN: controlToken } : {}
   return sluiceService(t, { name, service: name, directory, metricsPort, env: { ...shared, ...own } })
 }
 
 function edge(plan: Plan, name: string, { port, metricsPort, isMoved }: { port: number; metricsPort: number; isMoved: boolean }): Edge {
   const address = `127.0.0.1:${port}`
-  const own = { SLUICE_EDGE_NAME: name, SLUICE_WORKERS: '2', ...(isMoved && { SLUICE_LISTEN_HTTP: address }) }
+  const control = { SLUICE_CONTROL_URLS: `http://${plan.adminAddress}`, SLUICE_CONTROL_TOKEN: plan.controlToken }
+  const own = { SLUICE_EDGE_NAME: name, SLUICE_WORKERS: '2', ...control, ...(isMoved && { SLUICE_LISTEN_HTTP: address }) }
   const process = sluiceService(plan.t, { name, service: 'edge', directory: plan.directory, metricsPort, env: { ...plan.shared, ...own } })
   return edgeOf(process, { name, address, logDirectory: join(plan.directory, name) })
+}
+
+/** One more edge, of a name that may be taken already. */
+async function launchEdge(plan: Plan, name: string): Promise<Edge> {
+  const [port = 0, metricsPort = 0] = await freePorts(2)
+  const another = edge({ ...plan, directory: mkdtempSync(join(plan.directory, 'another-')) }, name, { port, metricsPort, isMoved: true })
+  another.process.launch()
+  return another
 }
 
 interface ServicePlan {
@@ -80,7 +95,7 @@ interface ServicePlan {
 }
 
 /** `sluice service …` with a data directory of its own. */
-export function sluiceService(t: Cleanup, { name, service, directory, metricsPort, env }: ServicePlan): SluiceProcess {
+function sluiceService(t: Cleanup, { name, service, directory, metricsPort, env }: ServicePlan): SluiceProcess {
   const dataDirectory = join(directory, name)
   mkdirSync(dataDirectory, { recursive: true })
   return new SluiceProcess(t, {

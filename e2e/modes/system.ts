@@ -1,5 +1,5 @@
 // What a case sees of the gateway: its outside, whichever mode runs it.
-import type { Exit, FetchedResponse, NatsServer, RedisServer } from '@sluice/testkit'
+import type { Cleanup, Exit, FetchedResponse, NatsServer, RedisServer } from '@sluice/testkit'
 import type { SluiceProcess } from './sluice-process.ts'
 import type { TcpRelay } from './tcp-relay.ts'
 
@@ -70,6 +70,8 @@ export interface System {
   apply(config: Config): Promise<Receipt>
   /** Runs the `sluice` command against this system's admin API. */
   cli(args: readonly string[], options?: { input?: string }): Promise<Exit & { stdout: string; stderr: string }>
+  /** Distributed: starts one more edge for a test, without waiting for it. */
+  launchEdge?(t: Cleanup, name: string): Promise<Edge>
   /** Everything that every process has printed. */
   logs(): string
 }
