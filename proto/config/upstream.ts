@@ -3,16 +3,16 @@ import { balancerName, circuitBreaker, hashOn, stickyCookie } from './balancing.
 import { policyList } from './policy-entry.ts'
 import { durationMs, positiveInteger, resourceMarks, resourceName } from './strings.ts'
 
-const endpointUrl = z.string().refine(isEndpointUrl, 'a URL such as "http://127.0.0.1:9001" or "http://users.internal/base", without query or user')
+const endpointUrl = z.string().refine(isEndpointUrl, 'a URL such as "http://127.0.0.1:9001" or "https://users.internal/base", without query or user')
 
 function isEndpointUrl(value: string): boolean {
   if (!URL.canParse(value)) return false
   const url = new URL(value)
-  return url.protocol === 'http:' && url.hostname !== '' && url.search === '' && url.hash === '' && url.username === ''
+  return (url.protocol === 'http:' || url.protocol === 'https:') && url.hostname !== '' && url.search === '' && url.hash === '' && url.username === ''
 }
 
 export const endpoint = z.strictObject({
-  url: endpointUrl.describe('Where it is: `http://host:port`, with a base path if there is one.'),
+  url: endpointUrl.describe('Where it is: `http://host:port` or `https://host:port`, with a base path if there is one.'),
   weight: z.number().min(0).max(1000).default(1).describe('Share of the traffic beside the others; 0 takes none.'),
   zone: z.string().max(64).optional().describe('Where it stands; shown, not decided by yet.'),
   priority: z.int().min(0).max(100).default(0).describe('Lower ones first; higher ones only while no lower one is healthy.'),
@@ -25,6 +25,16 @@ const activeHealth = z.strictObject({
   unhealthyAfter: positiveInteger.max(100).default(3).describe('Failures in a row.'),
   healthyAfter: positiveInteger.max(100).default(2).describe('Successes in a row.'),
 })
+
+/** How a connection to an endpoint is encrypted; each of them can be left out. */
+export const upstreamTls = z
+  .strictObject({
+    caFile: z.string().min(1).optional().describe('A PEM file: the authorities that are trusted, instead of those that Node brings. Read when the configuration is applied.'),
+    serverName: z.string().min(1).max(253).optional().describe("The name asked for (SNI) and looked for in the endpoint's certificate; the endpoint's host when left out."),
+    clientCertFile: z.string().min(1).optional().describe('A PEM file: what the gateway shows when it is asked who it is.'),
+    clientKeyFile: z.string().min(1).optional().describe('Its private key, without a passphrase; never shown.'),
+  })
+  .refine((value) => (value.clientCertFile === undefined) === (value.clientKeyFile === undefined), '"clientCertFile" and "clientKeyFile" stand together')
 
 export const upstream = z
   .strictObject({
@@ -64,6 +74,7 @@ export const upstream = z
         budgetPercent: z.number().min(0).max(100).default(20).describe('Retries are at most this share of the requests of the last ten seconds, though ten are always allowed; 0 allows none.'),
       })
       .prefault({}),
+    tls: upstreamTls.optional().describe('For endpoints whose URL begins with `https://`, and for all that `discovery` finds. Certificates are always verified.'),
     policies: policyList.default([]).describe('For every route to this upstream.'),
     drainSeconds: z.number().min(0).max(3600).default(30).describe('Taken, and not acted on yet: what is open at an endpoint that was taken out runs to its own end.'),
     ...resourceMarks,
@@ -74,4 +85,5 @@ export const upstream = z
 
 export type Endpoint = z.output<typeof endpoint>
 export type Upstream = z.output<typeof upstream>
+export type UpstreamTls = z.output<typeof upstreamTls>
 export type ActiveHealth = z.output<typeof activeHealth>

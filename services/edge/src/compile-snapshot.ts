@@ -59,7 +59,13 @@ export function compileSnapshot(version: { revision: number; digest: string }, d
     upstreamSettings: new Map(Object.entries(document.upstreams)),
     trustedProxies: new CidrSet(document.trustedProxies),
     listeners: document.listeners,
+    strictTransport: strictTransportOf(document.listeners),
   }
+}
+
+/** The value of Strict-Transport-Security (RFC 6797 §6.1). */
+function strictTransportOf({ https }: RevisionDocument['listeners']): string | undefined {
+  return https === undefined || https === false || https.hstsSeconds === undefined ? undefined : `max-age=${https.hstsSeconds}`
 }
 
 interface RouteContext {

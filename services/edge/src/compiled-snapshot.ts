@@ -26,4 +26,6 @@ export interface CompiledSnapshot {
   readonly upstreamSettings: ReadonlyMap<string, Upstream>
   readonly trustedProxies: CidrSet
   readonly listeners: Listeners
+  /** Strict-Transport-Security, for responses over TLS alone (RFC 6797 §7.2). */
+  readonly strictTransport: string | undefined
 }

@@ -33,7 +33,6 @@ export class TlsServer {
       ...facts.certificates.defaults,
       ticketKeys,
       handshakeTimeout: handshakeMs,
-      allowHalfOpen: true,
       noDelay: true,
       SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) => done(null, this.facts.certificates.contextFor(name)),
       ALPNCallback: ({ protocols }) => this.choose(protocols),

@@ -7,6 +7,8 @@ export interface OutgoingResponse {
   readonly limits: readonly LimitStatement[]
   /** Fields that policies want on any response. */
   readonly responseFields: readonly string[]
+  readonly clientSide: { readonly encrypted: boolean }
+  readonly snapshot: { readonly strictTransport: string | undefined }
 }
 
 /** What an upstream says that a client must not hear: the hop's own fields, and other ways to reach it (PX11). */
@@ -22,6 +24,8 @@ export function writeResponseFields(fields: HeaderFields, outgoing: OutgoingResp
   if (outgoing.limits.length > 0) writeLimitFields(fields, outgoing.limits)
   const { responseFields } = outgoing
   for (let index = 0; index < responseFields.length; index++) flat.push(responseFields[index]!)
+  const { strictTransport } = outgoing.snapshot
+  if (strictTransport !== undefined && outgoing.clientSide.encrypted) fields.set('Strict-Transport-Security', strictTransport)
   flat.push('X-Request-ID', outgoing.requestId)
   const via = fields.get('via')
   if (via === undefined) flat.push('Via', '1.1 sluice')
