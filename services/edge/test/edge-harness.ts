@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { busNamed } from '@sluice/buses'
+import type { Bus } from '@sluice/buses/bus'
 import { announceConfig, answerConfig } from '@sluice/buses/config-feed'
 import { answer } from '@sluice/buses/rpc'
 import { countersNamed } from '@sluice/counters'
@@ -16,6 +17,7 @@ import { createEdge, type Edge } from '../src/service.ts'
 
 export interface EdgeUnderTest {
   readonly edge: Edge
+  readonly bus: Bus
   readonly url: string
   readonly port: number
   readonly directory: string
@@ -70,5 +72,5 @@ export async function startEdge(t: Cleanup, document: Partial<RevisionDocumentIn
     if (report.refusal !== undefined) throw new Error(`refused: ${report.refusal.detail}`)
     await edge.serving()
   }
-  return { edge, url: `http://127.0.0.1:${port}`, port, directory, reports, batches, apply, log }
+  return { edge, bus, url: `http://127.0.0.1:${port}`, port, directory, reports, batches, apply, log }
 }
