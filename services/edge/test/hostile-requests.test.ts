@@ -10,6 +10,8 @@ const everyManyth = 7
 const shortBytes = 250
 
 const corpus = readCorpus('requests')
+/** Whether a 100 is sent hangs on whether the body is there, so where those are cut does matter. */
+const cuttable = corpus.filter(({ bytes }) => bytes.length <= shortBytes && !bytes.includes('Expect:'))
 
 function check(item: CorpusCase, lane: Lane, outcome: Outcome): void {
   const lines = (parts: { responses: readonly string[]; requests: readonly string[]; afterwards: string }) =>
@@ -45,7 +47,7 @@ describe('odd and hostile requests, whole', { concurrency: false }, () => {
   }
 
   it('where the bytes are cut on their way changes nothing', async () => {
-    const chosen = corpus.filter(({ bytes }) => bytes.length <= shortBytes).filter((_, index) => index % everyManyth === 0)
+    const chosen = cuttable.filter((_, index) => index % everyManyth === 0)
     const cuts = chosen.flatMap((item) => Array.from({ length: item.bytes.length - 1 }, (_, index) => ({ item, cut: index + 1 })))
     assert.ok(cuts.length > 2000, `${cuts.length} cuts`)
     await inLanes(lanes.lanes, cuts, async ({ item, cut }, lane) => {
@@ -55,7 +57,7 @@ describe('odd and hostile requests, whole', { concurrency: false }, () => {
   })
 
   it('a byte at a time changes nothing either', async () => {
-    const chosen = corpus.filter(({ bytes }) => bytes.length <= shortBytes).filter((_, index) => index % (everyManyth * 3) === 1)
+    const chosen = cuttable.filter((_, index) => index % (everyManyth * 3) === 1)
     await inLanes(lanes.lanes, chosen, async (item, lane) => {
       const everywhere = Array.from({ length: item.bytes.length - 1 }, (_, index) => index + 1)
       check({ ...item, title: `${item.title}, byte by byte` }, lane, await replayRequest(lanes.under.port, lane, item, everywhere))

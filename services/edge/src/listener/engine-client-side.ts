@@ -160,9 +160,11 @@ export class EngineClientSide implements ClientSide {
   destroy(): void {
     this.over = true
     this.source?.destroy()
-    // Where the connection's end is the response's end, only a reset tells the client that something is missing.
-    if (this.endsByClosing) this.host.socket.resetAndDestroy()
-    else this.host.socket.destroy()
+    const { socket, encrypted } = this.host
+    // Where the connection's end is the response's end, only a reset tells the client that something is missing; under
+    // TLS it is the missing close_notify, and a Unix socket knows no reset.
+    if (this.endsByClosing && !encrypted && socket.remoteAddress !== undefined) socket.resetAndDestroy()
+    else socket.destroy()
   }
 
   /** Takes body bytes of `input` from `from` on; answers where it stopped: at `from` when nobody wants any. */
