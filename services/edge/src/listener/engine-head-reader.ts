@@ -39,30 +39,37 @@ export class HeadReader {
   private begin(text: string): void {
     this.begun = text
     this.seam = text.slice(-3)
-    this.checkHope(text)
+    if (text.startsWith('\r\n')) this.outcome = 'client.bad_request'
+    else this.checkHope(text)
   }
 
   /** Only what is new is searched: a head that trickles in costs no more than one that comes at once. */
   private goOn(text: string, from: number): number {
     const { seam } = this
+    if (seam === '\r' && text.startsWith('\n')) return this.goOnBehindLine(text, from)
     const found = (seam + text).indexOf('\r\n\r\n')
     if (found >= 0) {
       const used = found + 4 - seam.length
       const whole = this.begun + text.slice(0, used)
-      this.complete(whole, !this.passedEmptyLine && whole.startsWith('\r\n') ? 2 : 0, whole.length)
+      this.complete(whole, 0, whole.length)
       return from + used
     }
     this.begun += text
     this.seam = (seam + text).slice(-3)
-    if (this.begun === '\r\n' && !this.passedEmptyLine) this.passEmptyLine()
-    else this.checkHope(seam.endsWith('\n') ? text : seam.slice(-1) + text)
+    this.checkHope(seam.endsWith('\n') ? text : seam.slice(-1) + text)
     return from + text.length
   }
 
-  private passEmptyLine(): void {
+  /** An empty line whose CR came alone; a second one is no beginning of anything. */
+  private goOnBehindLine(text: string, from: number): number {
+    if (this.passedEmptyLine) {
+      this.outcome = 'client.bad_request'
+      return from + text.length
+    }
     this.passedEmptyLine = true
     this.begun = ''
     this.seam = ''
+    return text.length === 1 ? from + 1 : from + this.feed(text, 1)
   }
 
   /** Spares whoever sends something else the wait for an end that never comes. */
