@@ -76,7 +76,7 @@ export const upstream = z
       .prefault({}),
     tls: upstreamTls.optional().describe('For endpoints whose URL begins with `https://`, and for all that `discovery` finds. Certificates are always verified.'),
     policies: policyList.default([]).describe('For every route to this upstream.'),
-    drainSeconds: z.number().min(0).max(3600).default(30).describe('Taken, and not acted on yet: what is open at an endpoint that was taken out runs to its own end.'),
+    drainSeconds: z.number().min(0).max(3600).default(30).describe('How long what is open at an endpoint goes on when the endpoint is taken out or drains; then it is cut.'),
     ...resourceMarks,
   })
   .refine((value) => (value.endpoints === undefined) !== (value.discovery === undefined), 'needs either "endpoints" or "discovery"')

@@ -61,7 +61,7 @@ it('least-requests: while one endpoint is busy the others are sent to', async (t
   await Promise.all(held)
 })
 
-it('consistent-hash: a header\'s value has one endpoint, values are spread over all', async (t) => {
+it('consistent-hash: each value of a header has one endpoint, values are spread over all', async (t) => {
   const upstreams = await startThree(t)
   await forwardTo({ endpoints: endpointsOf(upstreams), balancer: 'consistent-hash', hashOn: 'header:X-Tenant' })
   const tenant = (index: number) => ({ headers: { 'x-tenant': `tenant-${index % 20}` } })
