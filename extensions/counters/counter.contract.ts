@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
-import type { Counters, LimitRule, Take } from './counter.ts'
+import type { Counters, Take, TokenBucketRule } from './counter.ts'
+import { testAlgorithms } from './algorithms.contract.ts'
 
 export interface CountersHarness {
   /** Counters that are ready; each call gives another instance on the same counts, where there can be several. */
@@ -16,7 +17,7 @@ export interface CountersHarness {
 }
 
 /** So slow that no token comes back during a test. */
-export const hourly = (limit: number, burst = limit): LimitRule => ({ algorithm: 'token-bucket', limit, windowMs: 3_600_000, burst })
+export const hourly = (limit: number, burst = limit): TokenBucketRule => ({ algorithm: 'token-bucket', limit, windowMs: 3_600_000, burst })
 
 /** The tests all counters pass. Each uses keys of its own, so that all share one store. */
 export function testCounters(name: string, harness: CountersHarness): void {
@@ -36,12 +37,13 @@ export function testCounters(name: string, harness: CountersHarness): void {
     testTime(opened, harness)
     testReturning(opened, harness)
     testReference(opened, harness)
+    testAlgorithms(opened, harness)
   })
 }
 
-type Opened = () => { counters: Counters; peer: Counters }
+export type Opened = () => { counters: Counters; peer: Counters }
 
-function assertNear(actual: number, expected: number, toleranceMs: number): void {
+export function assertNear(actual: number, expected: number, toleranceMs: number): void {
   assert.ok(Math.abs(actual - expected) <= toleranceMs + 0.01, `${actual} is not ${expected} ± ${toleranceMs}`)
 }
 
@@ -124,7 +126,7 @@ function testTaking(opened: Opened, { toleranceMs }: CountersHarness): void {
 }
 
 function testTime(opened: Opened, { pass }: CountersHarness): void {
-  const quick: LimitRule = { algorithm: 'token-bucket', limit: 10, windowMs: 1000, burst: 3 }
+  const quick: TokenBucketRule = { algorithm: 'token-bucket', limit: 10, windowMs: 1000, burst: 3 }
 
   test('after the wait that a refusal names the same cost is admitted', async () => {
     const { counters } = opened()
@@ -149,7 +151,7 @@ function testTime(opened: Opened, { pass }: CountersHarness): void {
   test('in any stretch of time no more than burst and rate allow is admitted, and no less is when asked all the time', async () => {
     const { counters } = opened()
     const key = randomUUID()
-    const rule: LimitRule = { algorithm: 'token-bucket', limit: 7, windowMs: 100, burst: 5 }
+    const rule: TokenBucketRule = { algorithm: 'token-bucket', limit: 7, windowMs: 100, burst: 5 }
     const began = performance.now()
     let admitted = 0
     let simulatedMs = 0
@@ -174,13 +176,13 @@ function testReturning(opened: Opened, { toleranceMs }: CountersHarness): void {
     await counters.giveBack(key, hourly(60, 5), 2)
     assert.equal((await counters.peek(key, hourly(60, 5))).remaining, 2)
     await counters.giveBack(key, hourly(60, 5), 100)
-    assert.deepEqual(await counters.peek(key, hourly(60, 5)), { admitted: true, remaining: 5, resetMs: 0, retryAfterMs: 0 })
+    assert.deepEqual(await counters.peek(key, hourly(60, 5)), { admitted: true, remaining: 5, resetMs: 0, retryAfterMs: 0, waitMs: 0 })
   })
 
   test('looking takes nothing, and sees what a take would', async () => {
     const { counters } = opened()
     const key = randomUUID()
-    assert.deepEqual(await counters.peek(key, hourly(60, 1)), { admitted: true, remaining: 1, resetMs: 0, retryAfterMs: 0 })
+    assert.deepEqual(await counters.peek(key, hourly(60, 1)), { admitted: true, remaining: 1, resetMs: 0, retryAfterMs: 0, waitMs: 0 })
     assert.equal((await counters.take(key, hourly(60, 1), 1)).admitted, true)
     for (let again = 0; again < 3; again++) {
       const seen = await counters.peek(key, hourly(60, 1))
@@ -206,9 +208,9 @@ type Step = { do: 'take' | 'giveBack'; cost: number } | { do: 'peek' | 'reset' }
 /** A token bucket as it is drawn in books: a level that only steps change, since no time passes. */
 class Reference {
   level: number
-  readonly rule: LimitRule
+  readonly rule: TokenBucketRule
 
-  constructor(rule: LimitRule) {
+  constructor(rule: TokenBucketRule) {
     this.rule = rule
     this.level = rule.burst
   }
@@ -218,14 +220,14 @@ class Reference {
     const admitted = cost <= this.level
     const missing = cost > this.rule.burst ? Infinity : cost - this.level
     if (admitted) this.level -= cost
-    return { admitted, remaining: this.level, resetMs: (this.rule.burst - this.level) * tokenMs, retryAfterMs: admitted ? 0 : missing * tokenMs }
+    return { admitted, remaining: this.level, resetMs: (this.rule.burst - this.level) * tokenMs, retryAfterMs: admitted ? 0 : missing * tokenMs, waitMs: 0 }
   }
 
   peek(): Take {
     const { level } = this
     const { admitted, retryAfterMs } = this.take(1)
     this.level = level
-    return { admitted, retryAfterMs, remaining: level, resetMs: this.take(0).resetMs }
+    return { ...this.take(0), admitted, retryAfterMs }
   }
 
   giveBack(cost: number): void {

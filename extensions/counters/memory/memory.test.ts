@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm'
 import { createFakeClock } from '@sluice/testkit'
 import fc from 'fast-check'
 import { hourly, testCounters } from '../counter.contract.ts'
-import type { LimitRule } from '../counter.ts'
+import type { LimitRule, TokenBucketRule } from '../counter.ts'
 import { createMemoryCounters } from './memory.ts'
 
 setFlagsFromString('--expose-gc')
@@ -16,7 +16,7 @@ const shared = createMemoryCounters({}, { clock: contractClock })
 testCounters('memory', { open: async () => shared, pass: (ms) => contractClock.advance(ms), toleranceMs: 0, runs: 300 })
 
 /** The bucket of the books with a clock: a level that time fills, in whole milliseconds. */
-function referenceBucket(rule: LimitRule, clock: { monotonic(): number }) {
+function referenceBucket(rule: TokenBucketRule, clock: { monotonic(): number }) {
   const tokenMs = rule.windowMs / rule.limit
   const capacityMs = rule.burst * tokenMs
   let level = capacityMs
@@ -37,7 +37,7 @@ test('with time passing in any pattern, calls give what a plain token bucket giv
     fc.property(rules, steps, ({ limit, tokenMs, burst }, calls) => {
       const clock = createFakeClock()
       const counters = createMemoryCounters({}, { clock })
-      const rule: LimitRule = { algorithm: 'token-bucket', limit, windowMs: limit * tokenMs, burst }
+      const rule: TokenBucketRule = { algorithm: 'token-bucket', limit, windowMs: limit * tokenMs, burst }
       const reference = referenceBucket(rule, clock)
       for (const { waitMs, cost } of calls) {
         clock.advance(waitMs)
@@ -120,6 +120,53 @@ test('a few keys used for long cost no more memory than at the beginning', () =>
   assert.ok(after - before < 2e6, `${after - before} bytes more`)
 })
 
+test('logs are bounded all together: the one not used for longest is forgotten, and no other kind of count is', () => {
+  const counters = createMemoryCounters({ maxLogEntries: 10_000 }, { clock: createFakeClock() })
+  const rule: LimitRule = { algorithm: 'sliding-window-log', limit: 4000, windowMs: 60_000 }
+  counters.take('bucket', hourly(1), 1)
+  for (const key of ['a', 'b', 'c']) for (let taken = 0; taken < 4000; taken++) assert.equal(counters.take(key, rule, 1).admitted, true)
+  assert.equal(counters.logged, 8000)
+  assert.deepEqual(['a', 'b', 'c'].map((key) => counters.peek(key, rule).remaining), [4000, 0, 0])
+  assert.equal(counters.peek('bucket', hourly(1)).admitted, false)
+  counters.reset('b')
+  assert.equal(counters.logged, 4000)
+})
+
+test('a log forgets what left its window, so that it never holds many more than its limit', () => {
+  const clock = createFakeClock()
+  const counters = createMemoryCounters({}, { clock })
+  const rule: LimitRule = { algorithm: 'sliding-window-log', limit: 50, windowMs: 1000 }
+  for (let taken = 0; taken < 20_000; taken++) {
+    counters.take('k', rule, 1)
+    clock.advance(20)
+    assert.ok(counters.logged <= 150, `${counters.logged} entries`)
+  }
+})
+
+test('a wall clock that steps back opens no window a second time, and one that is set right again counts on', () => {
+  for (const algorithm of ['fixed-window', 'sliding-window'] as const) {
+    const clock = createFakeClock() // at the beginning of a minute
+    const counters = createMemoryCounters({}, { clock })
+    const rule: LimitRule = { algorithm, limit: 2, windowMs: 60_000 }
+    for (let taken = 0; taken < 2; taken++) assert.equal(counters.take('k', rule, 1).admitted, true)
+    clock.shiftWallClock(-500)
+    assert.equal(counters.take('k', rule, 1).admitted, false, algorithm)
+    clock.shiftWallClock(-7 * 3_600_000)
+    assert.equal(counters.take('k', rule, 1).admitted, true, algorithm)
+  }
+})
+
+test('a question with another window than the one that is counted gets no answer from it, and leaves it alone', () => {
+  const counters = createMemoryCounters({}, { clock: createFakeClock() })
+  const rule: LimitRule = { algorithm: 'fixed-window', limit: 5, windowMs: 60_000 }
+  counters.take('k', rule, 4)
+  assert.equal(counters.peek('k', { ...rule, windowMs: 1000 }).remaining, 5)
+  assert.equal(counters.peek('k', hourly(7)).remaining, 7)
+  counters.giveBack('k', hourly(7), 4)
+  assert.equal(counters.peek('k', rule).remaining, 1)
+})
+
 test('settings that do not fit are named', () => {
   assert.throws(() => createMemoryCounters({ maxKeys: 0 }), /settings of the memory counters: maxKeys/)
+  assert.throws(() => createMemoryCounters({ maxLogEntries: 9999 }), /settings of the memory counters: maxLogEntries/)
 })

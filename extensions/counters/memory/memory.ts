@@ -1,14 +1,13 @@
-/**
- * Counters in this process: a map from key to bucket, and the order in which they were used. Full buckets are as good
- * as none and are swept, two looks for each new key; so there are never many more than are alive, and never more than
- * `maxKeys`.
- */
+/** Counters in this process. Logs are kept apart from the other counts: one of them may weigh as much as thousands. */
 import type { Counters, LimitRule, Take } from '../counter.ts'
 import { checkRule } from '../rule-check.ts'
 import { readSettings } from '../settings.ts'
-import { refund, spend } from './gcra.ts'
-import { type Bucket, RecencyList } from './recency-list.ts'
+import { BucketCount } from './bucket-count.ts'
+import type { Clock, Count } from './count.ts'
+import { KeyedCounts } from './keyed-counts.ts'
+import { LogCount } from './log-count.ts'
 import { type MemoryCountersSettings, schema } from './schema.ts'
+import { FixedWindowCount, SlidingWindowCount } from './window-counts.ts'
 
 /** Counters that answer synchronously. */
 export interface MemoryCounters extends Counters {
@@ -16,91 +15,77 @@ export interface MemoryCounters extends Counters {
   peek(key: string, rule: LimitRule): Take
   giveBack(key: string, rule: LimitRule, cost: number): void
   reset(key: string): boolean
-  /** Keys kept, full buckets that are not swept yet included. */
+  /** Keys kept, whole counts that are not swept yet included. */
   readonly size: number
+  /** Requests that logs remember one by one. */
+  readonly logged: number
 }
 
 export interface MemoryCountersParts {
-  /** Only durations count: the wall clock may jump. */
-  readonly clock?: { monotonic(): number }
+  readonly clock?: Clock
 }
 
-const looksPerNewKey = 2
+const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
 
 /** Counts in this process; nothing is shared with another. */
 export function createMemoryCounters(settings: MemoryCountersSettings = {}, parts: MemoryCountersParts = {}): MemoryCounters {
-  return new MapCounters(readSettings(schema, settings).maxKeys, parts.clock ?? { monotonic: () => performance.now() })
+  return new ProcessCounters(readSettings(schema, settings), parts.clock ?? systemClock)
 }
 
-class MapCounters implements MemoryCounters {
+class ProcessCounters implements MemoryCounters {
   readonly healthy = true
-  readonly #buckets = new Map<string, Bucket>()
-  readonly #recency = new RecencyList()
-  readonly #maxKeys: number
-  readonly #clock: { monotonic(): number }
+  readonly #counts: KeyedCounts
+  readonly #logs: KeyedCounts
+  readonly #clock: Clock
 
-  constructor(maxKeys: number, clock: { monotonic(): number }) {
-    this.#maxKeys = maxKeys
+  constructor({ maxKeys, maxLogEntries }: { maxKeys: number; maxLogEntries: number }, clock: Clock) {
+    this.#counts = new KeyedCounts({ maxKeys, maxEntries: 0 }, newCount)
+    this.#logs = new KeyedCounts({ maxKeys, maxEntries: maxLogEntries }, (key, rule) => new LogCount(key, rule as never) as Count)
     this.#clock = clock
   }
 
   get size(): number {
-    return this.#buckets.size
+    return this.#counts.size + this.#logs.size
+  }
+
+  get logged(): number {
+    return this.#logs.entries
   }
 
   take(key: string, rule: LimitRule, cost: number): Take {
     checkRule(rule, cost)
-    const now = this.#clock.monotonic()
-    const bucket = this.#buckets.get(key)
-    const { take, fullAt } = spend(bucket?.fullAt ?? now, now, rule, cost)
-    if (bucket !== undefined) {
-      bucket.fullAt = fullAt
-      this.#recency.touch(bucket)
-    } else if (fullAt > now) {
-      this.#buckets.set(key, this.#recency.add(key, fullAt))
-      this.#makeRoom(now)
-    }
-    return take
+    return this.#countsFor(rule).take(key, rule, cost, this.#clock)
   }
 
   peek(key: string, rule: LimitRule): Take {
     checkRule(rule, 1)
-    const now = this.#clock.monotonic()
-    const fullAt = this.#buckets.get(key)?.fullAt ?? now
-    const { admitted, retryAfterMs } = spend(fullAt, now, rule, 1).take
-    const { remaining, resetMs } = spend(fullAt, now, rule, 0).take
-    return { admitted, remaining, resetMs, retryAfterMs }
+    return this.#countsFor(rule).peek(key, rule, this.#clock)
   }
 
   giveBack(key: string, rule: LimitRule, cost: number): void {
     checkRule(rule, cost)
-    const bucket = this.#buckets.get(key)
-    if (bucket !== undefined) bucket.fullAt = refund(bucket.fullAt, rule, cost)
+    this.#countsFor(rule).giveBack(key, rule, cost, this.#clock)
   }
 
   reset(key: string): boolean {
-    const bucket = this.#buckets.get(key)
-    if (bucket === undefined) return false
-    this.#forget(bucket)
-    return bucket.fullAt > this.#clock.monotonic()
+    const inCounts = this.#counts.reset(key, this.#clock)
+    return this.#logs.reset(key, this.#clock) || inCounts
   }
 
   async close(): Promise<void> {
-    this.#buckets.clear()
-    this.#recency.clear()
+    this.#counts.clear()
+    this.#logs.clear()
   }
 
-  #makeRoom(now: number): void {
-    for (let looks = 0; looks < looksPerNewKey; looks++) {
-      const bucket = this.#recency.look()
-      if (bucket !== undefined && bucket.fullAt <= now) this.#forget(bucket)
-    }
-    const { oldest } = this.#recency
-    if (this.#buckets.size > this.#maxKeys && oldest !== undefined) this.#forget(oldest)
+  #countsFor({ algorithm }: LimitRule): KeyedCounts {
+    return algorithm === 'sliding-window-log' ? this.#logs : this.#counts
   }
+}
 
-  #forget(bucket: Bucket): void {
-    this.#buckets.delete(bucket.key)
-    this.#recency.remove(bucket)
+function newCount(key: string, rule: LimitRule): Count {
+  switch (rule.algorithm) {
+    case 'token-bucket': case 'leaky-bucket': return new BucketCount(key, rule) as Count
+    case 'fixed-window': return new FixedWindowCount(key, rule) as Count
+    default: return new SlidingWindowCount(key, rule as never) as Count
   }
 }

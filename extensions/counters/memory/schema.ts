@@ -4,7 +4,8 @@ export const schema = {
   name: 'memory',
   summary: 'In this process; exact for as long as it lives.',
   settings: z.strictObject({
-    maxKeys: z.int().min(1).max(10_000_000).default(1_000_000).describe('Keys kept at once, about 150 bytes each; beyond them the one not used for longest is forgotten and starts full.'),
+    maxKeys: z.int().min(1).max(10_000_000).default(1_000_000).describe('Keys kept at once, about 200 bytes each; beyond them the one not used for longest is forgotten and starts full.'),
+    maxLogEntries: z.int().min(10_000).max(100_000_000).default(5_000_000).describe('Requests that `sliding-window-log` limits remember at once, 16 bytes each; beyond them the log not used for longest is forgotten.'),
   }),
 } as const
 

@@ -52,17 +52,17 @@ class RedisCounters implements Counters {
 
   async take(key: string, rule: LimitRule, cost: number): Promise<Take> {
     checkRule(rule, cost)
-    return takeOf(await this.#call(takeFunction, key, [tokenUs(rule), rule.burst, cost]))
+    return takeOf(await this.#call(takeFunction, key, ruleArguments(rule, cost)))
   }
 
   async peek(key: string, rule: LimitRule): Promise<Take> {
     checkRule(rule, 1)
-    return takeOf(await this.#call(peekFunction, key, [tokenUs(rule), rule.burst]))
+    return takeOf(await this.#call(peekFunction, key, ruleArguments(rule, 1)))
   }
 
   async giveBack(key: string, rule: LimitRule, cost: number): Promise<void> {
     checkRule(rule, cost)
-    await this.#call(giveBackFunction, key, [tokenUs(rule), cost])
+    await this.#call(giveBackFunction, key, ruleArguments(rule, cost))
   }
 
   async reset(key: string): Promise<boolean> {
@@ -77,7 +77,7 @@ class RedisCounters implements Counters {
   }
 
   /** One call, and a second one if the server had lost the library: emptied, replaced, or a replica that took over. */
-  async #call(name: string, key: string, args: readonly number[]): Promise<unknown> {
+  async #call(name: string, key: string, args: readonly (string | number)[]): Promise<unknown> {
     const run = () => this.#client.fcall(name, 1, this.#settings.keyPrefix + key, ...args)
     return this.#inTime(async () => {
       try {
@@ -158,13 +158,16 @@ function withBudget<T>(answer: Promise<T>, ms: number): Promise<T> {
   })
 }
 
-function tokenUs({ windowMs, limit }: LimitRule): number {
-  return (windowMs * 1000) / limit
+/** Algorithm, limit, window in µs, burst, longest wait in µs and cost, as the library reads them. */
+function ruleArguments(rule: LimitRule, cost: number): (string | number)[] {
+  const burst = 'burst' in rule ? rule.burst : rule.limit
+  const maxWaitMs = 'maxWaitMs' in rule ? rule.maxWaitMs : 0
+  return [rule.algorithm, rule.limit, rule.windowMs * 1000, burst, maxWaitMs * 1000, cost]
 }
 
 function takeOf(reply: unknown): Take {
-  const [admitted, remaining, resetUs, retryUs] = reply as [number, number, number, number]
-  return { admitted: admitted === 1, remaining, resetMs: resetUs / 1000, retryAfterMs: retryUs < 0 ? Infinity : retryUs / 1000 }
+  const [admitted, remaining, resetUs, retryUs, waitUs] = reply as [number, number, number, number, number]
+  return { admitted: admitted === 1, remaining, resetMs: resetUs / 1000, retryAfterMs: retryUs < 0 ? Infinity : retryUs / 1000, waitMs: waitUs / 1000 }
 }
 
 function isFunctionMissing(error: unknown): boolean {

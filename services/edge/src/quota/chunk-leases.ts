@@ -104,6 +104,7 @@ export class ChunkLeases implements Pick<Counters, 'take'> {
       remaining: remaining + Math.floor(key.tokens),
       resetMs: Math.max(0, resetMs - unspentMs - (now - key.answeredAt)),
       retryAfterMs: 0,
+      waitMs: 0,
     }
   }
 
