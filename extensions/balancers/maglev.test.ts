@@ -33,6 +33,14 @@ suite('a Maglev table', () => {
     assert.ok(Math.abs(share - 0.5) < 0.02, String(share))
   })
 
+  test('weights that are far apart hold as well, and cost no more time', () => {
+    const started = process.cpuUsage()
+    const share = owners(named(200, (index) => ({ weight: index === 0 ? 1000 : 1 }))).filter((id) => id === 'http://10.0.0.0:8080').length / 20_000
+    assert.ok(Math.abs(share - 1000 / 1199) < 0.02, String(share))
+    const { user } = process.cpuUsage(started)
+    assert.ok(user < 500_000, `${user} µs`)
+  })
+
   test('every worker has the same table, in whatever order it heard of the endpoints', () => {
     assert.deepEqual(owners(named(10)), owners(named(10).reverse()))
   })

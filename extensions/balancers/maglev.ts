@@ -15,6 +15,8 @@ const skipSeed = 0x5bd1e995
 const probeStep = 0x9e3779b9
 /** An endpoint's number has to fit beside `empty` in sixteen bits; further ones, should there ever be any, take nothing. */
 const maxEndpoints = 0xffff
+/** Turns of all endpoints together, so that weights that are far apart cost no more time than even ones. */
+const maxTurns = 500_000
 /** Places that a key tries before the walk that always finds one. */
 const probes = 20
 
@@ -75,19 +77,29 @@ function fillPlaces(endpoints: readonly EndpointState[]): Uint16Array {
   const places = new Uint16Array(maglevSize).fill(empty)
   const next = Uint32Array.from(endpoints, ({ id }) => hashText(id) % maglevSize)
   const skips = Uint32Array.from(endpoints, ({ id }) => (hashText(id, skipSeed) % (maglevSize - 1)) + 1)
-  const heaviest = endpoints.reduce((most, { weight }) => Math.max(most, weight), 0)
-  const turns = Float64Array.from(endpoints, ({ weight }) => weight / heaviest)
+  const gains = gainsOf(endpoints)
   const due = new Float64Array(endpoints.length)
   for (let filled = 0; ; ) {
     for (let index = 0; index < endpoints.length; index++) {
-      due[index]! += turns[index]!
-      if (due[index]! < 1 - 1e-9) continue
-      due[index]! -= 1
-      let place = next[index]!
-      while (places[place] !== empty) place = (place + skips[index]!) % maglevSize
-      places[place] = index
-      next[index] = (place + skips[index]!) % maglevSize
-      if (++filled === maglevSize) return places
+      for (due[index]! += gains[index]!; due[index]! >= 1 - 1e-9; due[index]!--) {
+        let place = next[index]!
+        while (places[place] !== empty) place = (place + skips[index]!) % maglevSize
+        places[place] = index
+        next[index] = (place + skips[index]!) % maglevSize
+        if (++filled === maglevSize) return places
+      }
     }
   }
+}
+
+/** Places that each endpoint gains in a round: one for the heaviest, more only where there would be too many rounds. */
+function gainsOf(endpoints: readonly EndpointState[]): Float64Array {
+  let total = 0
+  let heaviest = 0
+  for (const { weight } of endpoints) {
+    total += weight
+    heaviest = Math.max(heaviest, weight)
+  }
+  const rounds = Math.min((heaviest / total) * maglevSize, maxTurns / endpoints.length)
+  return Float64Array.from(endpoints, ({ weight }) => ((weight / total) * maglevSize) / rounds)
 }
