@@ -1,17 +1,21 @@
+import { writeFileSync } from 'node:fs'
 import type { TestContext } from 'node:test'
 import type { System } from '../modes/system.ts'
 import { cases } from './index.ts'
 
-const caseTimeoutMs = 60_000
+const caseTimeoutMs = 120_000
 
 /**
- * Runs the cases that this system's mode can have, one after another; one that fails stops no other. While working on one,
- * `SLUICE_TEST_CASES` (a pattern over names) leaves the others out.
+ * Runs the cases that this system's mode can have, one after another; one that fails stops no other. For whoever works on
+ * one: `SLUICE_TEST_CASES` (a pattern over names) leaves the others out, `SLUICE_TEST_LOGS` names a file for what the
+ * processes have printed.
  */
 export async function runCases(system: System, t: TestContext): Promise<void> {
-  const wanted = new RegExp(process.env['SLUICE_TEST_CASES'] ?? '')
+  const { SLUICE_TEST_CASES: pattern = '', SLUICE_TEST_LOGS: logFile } = process.env
+  const wanted = new RegExp(pattern)
   for (const { name, modes, run } of cases) {
     if (modes?.includes(system.mode) === false || !wanted.test(name)) continue
     await t.test(name, { timeout: caseTimeoutMs }, (inner) => run(system, inner))
   }
+  if (logFile !== undefined) writeFileSync(logFile, system.logs())
 }
