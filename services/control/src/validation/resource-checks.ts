@@ -1,7 +1,7 @@
 /** What one resource says of another, and names that may stand only once. */
 import { type DocumentView, isMap, type Part, parts, type Settings, textOf, textsOf } from './document-view.ts'
 import { nearestName } from './nearest-name.ts'
-import { oneOf, type Path, type ProblemList } from './problem.ts'
+import { oneOf, type Path, type ProblemList, type Warning } from './problem.ts'
 
 export function checkNamesOnce(view: DocumentView, problems: ProblemList): void {
   checkOnce('route', view.routes.map(nameOf), problems)
@@ -29,25 +29,37 @@ function checkOnce(kind: string, named: readonly { name: string | undefined; pat
   }
 }
 
-/** Routes lead to upstreams that exist; consumers belong to groups that exist. */
+/** Routes lead to upstreams that exist. */
 export function checkReferences(view: DocumentView, problems: ProblemList): void {
   const upstreams = new Set(view.upstreams.map((upstream) => upstream.name))
   for (const { path, settings } of view.routes) {
-    checkReference('upstream', textOf(settings, 'upstream'), [...path, 'upstream'], upstreams, problems)
-  }
-  const groups = new Set(view.groups.flatMap((group) => textOf(group.settings, 'name') ?? []))
-  for (const { path, settings } of view.consumers) {
-    for (const { index, text } of textsOf(settings, 'groups')) checkReference('group', text, [...path, 'groups', index], groups, problems)
+    checkUpstream(textOf(settings, 'upstream'), [...path, 'upstream'], upstreams, problems)
   }
 }
 
-function checkReference(kind: string, name: string | undefined, path: Path, known: ReadonlySet<string>, problems: ProblemList): void {
+function checkUpstream(name: string | undefined, path: Path, known: ReadonlySet<string>, problems: ProblemList): void {
   if (name === undefined || known.has(name)) return
   problems.add(() => {
     const names = [...known]
-    const expected = names.length === 0 ? `${kind === 'upstream' ? 'an' : 'a'} ${kind} of that name; none is defined` : oneOf(names)
-    return { path, message: `there is no ${kind} "${name}"`, expected, nearest: nearestName(name, names), code: 'config.reference_missing' }
+    const expected = names.length === 0 ? 'an upstream of that name; none is defined' : oneOf(names)
+    return { path, message: `there is no upstream "${name}"`, expected, nearest: nearestName(name, names), code: 'config.reference_missing' }
   })
+}
+
+/**
+ * Consumers in groups that nobody defines. No problem: such a group has no policies of its own, and `acl` may still go
+ * by it. Consumers outlive a configuration that drops their group, so what is exported must stay applicable.
+ */
+export function undefinedGroups(view: DocumentView): Warning[] {
+  const groups = view.groups.flatMap((group) => textOf(group.settings, 'name') ?? [])
+  return view.consumers.flatMap(({ path, settings }) =>
+    textsOf(settings, 'groups')
+      .filter(({ text }) => !groups.includes(text))
+      .map(({ index, text }) => {
+        const nearest = nearestName(text, groups)
+        return { path: [...path, 'groups', index], message: `there is no group "${text}", so it brings no policies${nearest === undefined ? '' : `; did you mean "${nearest}"?`}` }
+      }),
+  )
 }
 
 /** Settings of which exactly one, or at most one, may stand. */

@@ -8,7 +8,7 @@ import { notBuiltAt } from './not-built-names.ts'
 import { checkPolicies, type PolicySchemas } from './policy-checks.ts'
 import { type Path, pointerOf, type Problem, ProblemList, type Warning } from './problem.ts'
 import { readReferences, type ReferenceParts, type ReferenceValues } from './reference-values.ts'
-import { checkAddresses, checkAlternatives, checkNamesOnce, checkReferences } from './resource-checks.ts'
+import { checkAddresses, checkAlternatives, checkNamesOnce, checkReferences, undefinedGroups } from './resource-checks.ts'
 import { checkRoutes, doubtfulSettings } from './route-checks.ts'
 import { addShapeProblems, shapeErrorMap } from './shape.ts'
 import { shadowedRoutes } from './shadowed-routes.ts'
@@ -57,7 +57,7 @@ async function check(input: unknown, policies: PolicySchemas, parts: ValidationP
   const found = withoutValues(problems.all(), references.values)
   if (config === undefined || found.length > 0) return refused(found)
   const document = input as GatewayConfigInput
-  const warnings = [...doubtfulSettings(viewDocument(resolved), resolved), ...shadowedRoutes(config.routes), ...keptWarnings(references)]
+  const warnings = [...doubtfulSettings(viewDocument(resolved), resolved), ...undefinedGroups(viewDocument(resolved)), ...shadowedRoutes(config.routes), ...keptWarnings(references)]
   return { problems: [], warnings, document, revision: revisionOf(document, references), consumers: document.consumers ?? [] }
 }
 
