@@ -25,8 +25,9 @@ export class AuthDouble {
   constructor(bus: Bus) {
     this.#subscriptions = [
       answer(bus, subjects.consumersList(scope), { request: ConsumersListRequestSchema, reply: ConsumersListReplySchema }, ({ afterName, limit }) => {
-        const names = [...this.consumers.keys()].sort().filter((name) => name > afterName).slice(0, limit)
-        return { consumersJson: names.map((name) => JSON.stringify(this.consumers.get(name))), version: this.version }
+        const behind = [...this.consumers.keys()].sort().filter((name) => name > afterName)
+        const names = behind.slice(0, limit)
+        return { consumersJson: names.map((name) => JSON.stringify(this.consumers.get(name))), more: behind.length > limit, version: this.version }
       }),
       answer(bus, subjects.consumerGet(scope), { request: ConsumerGetRequestSchema, reply: ConsumerGetReplySchema }, ({ name }) => {
         const found = this.consumers.get(name)
