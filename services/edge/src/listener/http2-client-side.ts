@@ -17,6 +17,8 @@ export interface Http2Host {
   readonly encrypted: boolean
   /** How long a client may stay away with a body that is waited for, and with taking what was sent. */
   readonly limits: { readonly bodyMs: number; readonly sendMs: number }
+  /** The last piece of a response is about to be sent. */
+  onResponseEnding(): void
   /** The stream is gone; `takenBack`: by the client, before it had an answer. */
   onStreamOver(side: Http2ClientSide, takenBack: boolean): void
 }
@@ -116,6 +118,7 @@ export class Http2ClientSide implements ClientSide {
     if (this.responseEnded) return
     const hasBody = chunk !== undefined && chunk.length > 0 && !this.bodyless
     this.trailers = trailers
+    this.host.onResponseEnding()
     if (!this.isGone) {
       this.respond(!hasBody && !this.sendsTrailers)
       if (hasBody) this.stream.end(chunk)

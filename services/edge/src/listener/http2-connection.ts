@@ -22,25 +22,26 @@ export interface Http2ConnectionParts extends Omit<EngineConnectionParts, 'onClo
 }
 
 const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } = constants
-/** In a GOAWAY: new streams are still served, but please go elsewhere (RFC 9113 §6.8). */
-const anyStream = 2 ** 31 - 1
-
 export class Http2Connection implements Http2Host {
   readonly peerAddress: string
   readonly localPort: number
   readonly encrypted: boolean
   readonly limits: EngineConnectionParts['limits']
   private readonly parts: Http2ConnectionParts
+  private readonly socket: Socket
   private readonly session: ServerHttp2Session
+  private readonly closeSession: () => void
   private readonly streams = new Set<Http2ClientSide>()
   private readonly resets: FloodFence
   private readonly controlFrames: FloodFence
   private idleSince = performance.now()
-  private noticedAt = Infinity
+  /** Since when no more streams are wanted, or offered. */
+  private drainingSince = Infinity
   private endsAt = Infinity
 
   constructor(socket: Socket, parts: Http2ConnectionParts) {
     this.parts = parts
+    this.socket = socket
     this.limits = parts.limits
     this.encrypted = parts.encrypted
     this.peerAddress = socket.remoteAddress ?? ''
@@ -48,6 +49,10 @@ export class Http2Connection implements Http2Host {
     this.resets = new FloodFence(parts.http2.maxResetsPerSecond)
     this.controlFrames = new FloodFence(parts.http2.maxControlFramesPerSecond)
     this.session = performServerHandshake(socket, sessionOptions(parts.http2))
+    this.closeSession = this.session.close.bind(this.session)
+    // A GOAWAY from a client says that it opens no more streams; `node:http2` answers it by calling this, and would
+    // refuse the requests that left the client together with it.
+    this.session.close = () => this.beginDrain()
     this.session.on('stream', this.onStream)
     this.session.on('ping', () => this.countControlFrame('pings'))
     this.session.on('remoteSettings', () => this.countControlFrame('settings'))
@@ -56,35 +61,52 @@ export class Http2Connection implements Http2Host {
     if (parts.isDraining()) this.beginDrain()
   }
 
-  /** Tells the client to open no more streams; those that are on their way are still served. */
+  /**
+   * Ends the connection where the client loses nothing: idle for a moment, or with the response to its only request. nghttp2
+   * takes no new streams once it has sent a GOAWAY, so the notice of RFC 9113 §6.8 that leaves time for those on their way
+   * cannot be had; a client whose streams always overlap gets one after `drainBusyMs`, and knows which of them to repeat.
+   */
   beginDrain(): void {
-    if (this.noticedAt !== Infinity || this.session.destroyed) return
-    this.noticedAt = performance.now()
-    this.session.goaway(NGHTTP2_NO_ERROR, anyStream)
+    this.drainingSince = Math.min(this.drainingSince, performance.now())
   }
 
   checkDeadline(now: number): void {
     for (const side of this.streams) side.checkDeadline(now)
-    const { keepAliveMs, drainGraceMs, lingerMs } = this.limits
     if (now >= this.endsAt) this.destroy()
-    else if (now - this.noticedAt >= drainGraceMs || (this.streams.size === 0 && now - this.idleSince >= keepAliveMs)) this.close(now + lingerMs)
+    else if (this.isDue(now)) this.close(now)
   }
 
   destroy(): void {
     this.session.destroy()
+    this.socket.destroy()
+  }
+
+  onResponseEnding(): void {
+    if (this.isDraining && this.streams.size === 1 && !this.session.destroyed) this.session.goaway(NGHTTP2_NO_ERROR)
   }
 
   onStreamOver(side: Http2ClientSide, takenBack: boolean): void {
     if (!this.streams.delete(side)) return
     if (this.streams.size === 0) this.idleSince = performance.now()
     if (takenBack) this.countReset()
+    else if (this.isDraining && this.streams.size === 0) this.close(this.idleSince)
   }
 
-  /** What is open is answered first; then the connection ends, at the latest `lingerEndsAt` when nothing is open. */
-  private close(lingerEndsAt: number): void {
-    if (this.session.destroyed) return
-    this.session.close()
-    if (this.streams.size === 0 && this.endsAt === Infinity) this.endsAt = lingerEndsAt
+  private get isDraining(): boolean {
+    return this.drainingSince !== Infinity
+  }
+
+  private isDue(now: number): boolean {
+    if (this.isDraining && now - this.drainingSince >= this.parts.http2.drainBusyMs) return true
+    if (this.streams.size > 0) return false
+    const quietSince = this.isDraining ? Math.max(this.drainingSince, this.idleSince) : this.idleSince
+    return now - quietSince >= (this.isDraining ? this.limits.drainGraceMs : this.limits.keepAliveMs)
+  }
+
+  /** What is open is answered first; then the connection ends, when the client reads on, or after a moment. */
+  private close(now: number): void {
+    this.closeSession()
+    if (this.streams.size === 0) this.endsAt = Math.min(this.endsAt, now + this.limits.lingerMs)
   }
 
   private readonly onStream = (stream: ServerHttp2Stream, _headers: unknown, flags: number, raw: string[]): void => {

@@ -10,6 +10,8 @@ export interface Http2Limits {
   readonly maxResetsPerSecond: number
   /** PING and SETTINGS, each of which has to be answered (CVE-2019-9512, CVE-2019-9515), in a second. */
   readonly maxControlFramesPerSecond: number
+  /** How long a drain waits for a moment without requests. */
+  readonly drainBusyMs: number
   /** Frames that are empty or make no sense, over a connection's life (CVE-2019-9518). */
   readonly maxInvalidFrames: number
 }
@@ -21,5 +23,6 @@ export const http2Limits: Http2Limits = {
   windowBytes: 128 * 1024,
   maxResetsPerSecond: 100,
   maxControlFramesPerSecond: 200,
+  drainBusyMs: 5000,
   maxInvalidFrames: 100,
 }
