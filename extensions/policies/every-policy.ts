@@ -15,5 +15,10 @@ export const everyPolicy = {
     .describe('Decide and record, change nothing. `true` is not built yet.'),
 }
 
+/** `shadow` of a policy that can. */
+export const canShadow = {
+  shadow: z.boolean().default(false).describe('Decide and record, change nothing: the access record and the metrics say what would have happened.'),
+}
+
 /** `failure` of a policy that can only fail closed for now. */
 export const failsClosed = choiceOf(['closed'], ['open']).default('closed').describe('What an outage does: `closed` answers 503. `open` is not built yet.')

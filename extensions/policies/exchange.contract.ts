@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { HeaderFields } from '@sluice/http'
 import type { ClientFacts, Exchange, Identity, RequestFacts, RouteFacts } from './exchange.ts'
-import type { HookResult, LimiterRules, LimitVerdict, PolicyParts, Refusal, TokenRules, Verdict } from './policy.ts'
+import type { HookResult, LimiterRules, LimitVerdict, OpenLimitRules, OpenVerdict, PolicyParts, Refusal, TokenRules, Verdict } from './policy.ts'
 
 export interface ExchangeChanges {
   readonly method?: string
@@ -40,6 +40,7 @@ export function exchangeOf(changes: ExchangeChanges = {}): Exchange {
     identity: changes.identity,
     limits: [],
     responseFields: [],
+    isOver: false,
   }
 }
 
@@ -49,24 +50,28 @@ export function identityOf(changes: Partial<Identity> = {}): Identity {
 
 export interface AskedParts extends PolicyParts {
   /** What the policy asked for when it was compiled. */
-  readonly asked: { tokens: TokenRules[]; keys: { cacheSeconds: number; staleSeconds: number }[]; limiters: LimiterRules[] }
+  readonly asked: { tokens: TokenRules[]; keys: { cacheSeconds: number; staleSeconds: number }[]; limiters: LimiterRules[]; openLimits: OpenLimitRules[] }
   /** Credentials that were checked, and keys that were counted. */
   readonly seen: string[]
+  /** Keys that were given back or left. */
+  readonly returned: string[]
 }
 
 export interface PartsChanges {
   /** What a check of a token or key answers. */
   readonly verdict?: Verdict | ((credential: string) => Verdict | Promise<Verdict>)
   readonly take?: (key: string, cost: number, rules: LimiterRules) => LimitVerdict | Promise<LimitVerdict>
+  readonly enter?: (key: string) => Promise<OpenVerdict>
   readonly place?: Partial<PolicyParts['place']>
   readonly compile?: PolicyParts['compile']
 }
 
-const admitted: LimitVerdict = { admitted: true, remaining: 1, resetMs: 1000, retryAfterMs: 0, decidedBy: 'counters' }
+const admitted: LimitVerdict = { admitted: true, remaining: 1, resetMs: 1000, retryAfterMs: 0, waitMs: 0, decidedBy: 'counters' }
 
 export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
-  const asked: AskedParts['asked'] = { tokens: [], keys: [], limiters: [] }
+  const asked: AskedParts['asked'] = { tokens: [], keys: [], limiters: [], openLimits: [] }
   const seen: string[] = []
+  const returned: string[] = []
   const check = (credential: string): Verdict | Promise<Verdict> => {
     seen.push(credential)
     const { verdict = { outcome: 'invalid', reason: 'nobody knows it' } } = changes
@@ -75,6 +80,7 @@ export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
   return {
     asked,
     seen,
+    returned,
     clock: { now: () => 0, monotonic: () => 0 },
     logger: { warn: () => undefined, info: () => undefined },
     identity: {
@@ -84,7 +90,17 @@ export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
     quota: {
       limiter: (rules) => {
         asked.limiters.push(rules)
-        return { take: (key, cost) => (seen.push(key), changes.take === undefined ? admitted : changes.take(key, cost, rules)) }
+        return {
+          take: (key, cost) => (seen.push(key), changes.take === undefined ? admitted : changes.take(key, cost, rules)),
+          giveBack: (key) => void returned.push(key),
+        }
+      },
+      openLimit: (rules) => {
+        asked.openLimits.push(rules)
+        return {
+          enter: (key) => (seen.push(key), changes.enter === undefined ? Promise.resolve({ admitted: true, counted: true, remaining: 1 }) : changes.enter(key)),
+          leave: (key) => void returned.push(key),
+        }
       },
     },
     place: { level: 'route:get-user', type, name: type, ...changes.place },

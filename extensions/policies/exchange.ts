@@ -20,6 +20,8 @@ export interface Exchange {
   readonly limits: LimitStatement[]
   /** Fields for the response, whatever it will be: the upstream's, an answer or an error. Flat `[name, value, …]`. */
   readonly responseFields: string[]
+  /** Its response has been sent or its client has left; a policy that was still waiting need not go on. */
+  readonly isOver: boolean
 }
 
 export interface ClientFacts {
@@ -80,6 +82,11 @@ export interface LimitStatement {
   readonly burst: number
   readonly remaining: number
   readonly resetSeconds: number
-  /** For the access record: `admitted`, `refused`, or how it was decided while the counters were away. */
-  readonly outcome: 'admitted' | 'refused' | 'open' | 'local'
+  /**
+   * For the access record: `admitted`, `delayed`, `refused`, what a limit in shadow would have done, or how it was
+   * decided while the counters were away.
+   */
+  readonly outcome: 'admitted' | 'delayed' | 'refused' | 'would_admit' | 'would_refuse' | 'open' | 'local'
+  /** Not told to the client: a limit in shadow, or one that knows no window. */
+  readonly isHidden?: true
 }

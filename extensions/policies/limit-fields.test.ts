@@ -28,6 +28,12 @@ test('between equals the first is shown', () => {
   assert.deepEqual(fieldValues(limitFields([limit({ burst: 1 }), limit({ burst: 2 })]), 'X-RateLimit-Limit'), ['1'])
 })
 
+test('a limit in shadow is told to nobody, though it has least left', () => {
+  const shadow = limit({ name: 'tried', remaining: 0, outcome: 'would_refuse', isHidden: true })
+  assert.deepEqual(limitFields([shadow]), [])
+  assert.deepEqual(limitFields([shadow, limit({}), shadow]), limitFields([limit({})]))
+})
+
 test('without a limit there are no fields', () => {
   assert.deepEqual(limitFields([]), [])
 })

@@ -5,13 +5,14 @@
  */
 import type { LimitStatement } from './exchange.ts'
 
-/** The fields, flat; empty when there was no limit. Runs once a response of a limited route. */
+/** The fields, flat; empty when there was no limit that a client should know of. Runs once a response of a limited route. */
 export function limitFields(limits: readonly LimitStatement[]): string[] {
   const tightest = leastRemaining(limits)
   if (tightest === undefined) return []
   let policies = ''
   let states = ''
   for (const limit of limits) {
+    if (limit.isHidden === true) continue
     const separator = policies === '' ? '' : ', '
     policies += `${separator}"${limit.name}";q=${limit.limit};w=${limit.windowSeconds}`
     states += `${separator}"${limit.name}";r=${limit.remaining};t=${limit.resetSeconds}`
@@ -27,8 +28,8 @@ export function limitFields(limits: readonly LimitStatement[]): string[] {
 
 /** Of those with equally little, the first: it ran first. */
 function leastRemaining(limits: readonly LimitStatement[]): LimitStatement | undefined {
-  let least = limits[0]
-  for (const limit of limits) if (limit.remaining < least!.remaining) least = limit
+  let least: LimitStatement | undefined
+  for (const limit of limits) if (limit.isHidden !== true && (least === undefined || limit.remaining < least.remaining)) least = limit
   return least
 }
 

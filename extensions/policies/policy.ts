@@ -116,13 +116,19 @@ export interface IdentityPart {
   keys(rules: { cacheSeconds: number; staleSeconds: number }): { check(key: string): Verdict | Promise<Verdict> }
 }
 
+/** How requests are counted; the READMEs of rate-limit and of the counters say what each means. */
+export type LimitAlgorithm = 'token-bucket' | 'leaky-bucket' | 'fixed-window' | 'sliding-window' | 'sliding-window-log'
+
 export interface LimiterRules {
   /** Stays the same while the limit's place and name do: counts are kept under it. */
   readonly counter: string
-  readonly algorithm: 'token-bucket'
+  readonly algorithm: LimitAlgorithm
   readonly limit: number
   readonly windowSeconds: number
+  /** The size of a bucket; `limit` for the other algorithms. */
   readonly burst: number
+  /** For `leaky-bucket` only. */
+  readonly maxWaitMs: number
   readonly mode: 'auto' | 'exact' | 'local'
   readonly failure: 'open' | 'local' | 'closed'
 }
@@ -132,12 +138,39 @@ export interface LimitVerdict {
   readonly remaining: number
   readonly resetMs: number
   readonly retryAfterMs: number
+  /** Admitted by a leaky bucket: how long to hold the request. */
+  readonly waitMs: number
   /** How it was decided: by the counters, or while they were away. */
   readonly decidedBy: 'counters' | 'open' | 'local' | 'closed'
 }
 
+export interface Limiter {
+  take(key: string, cost: number): LimitVerdict | Promise<LimitVerdict>
+  /** Gives back what a verdict took for a request that never went on. */
+  giveBack(key: string, cost: number, verdict: LimitVerdict): void
+}
+
+export interface OpenLimitRules {
+  readonly counter: string
+  readonly limit: number
+}
+
+export interface OpenVerdict {
+  readonly admitted: boolean
+  /** Whether it was counted, so that it has to be left; not when it was let in while nobody could count. */
+  readonly counted: boolean
+  readonly remaining: number
+}
+
+/** How many requests are open under a key, on all workers of this edge together. */
+export interface OpenLimit {
+  enter(key: string): Promise<OpenVerdict>
+  leave(key: string): void
+}
+
 export interface QuotaPart {
-  limiter(rules: LimiterRules): { take(key: string, cost: number): LimitVerdict | Promise<LimitVerdict> }
+  limiter(rules: LimiterRules): Limiter
+  openLimit(rules: OpenLimitRules): OpenLimit
 }
 
 export interface CatalogueEntry extends PolicySchema<never> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { mock, test } from 'node:test'
 import { exchangeOf, fieldValues, identityOf, partsFor, type PartsChanges, refusalOf } from '../exchange.contract.ts'
 import type { Exchange } from '../exchange.ts'
 import { policyContract, problemsOf, settingsOf } from '../policy.contract.ts'
@@ -7,7 +7,7 @@ import type { HookResult, LimitVerdict } from '../policy.ts'
 import * as module from './rate-limit.ts'
 import { schema } from './schema.ts'
 
-policyContract({ schema, module, from: import.meta.url, examples: [{}] })
+policyContract({ schema, module, from: import.meta.url, examples: [{}, { algorithm: 'leaky-bucket' }], shadows: true })
 
 function compile(settings: Record<string, unknown> = {}, changes: PartsChanges = {}) {
   const parts = partsFor('rate-limit', changes)
@@ -15,7 +15,7 @@ function compile(settings: Record<string, unknown> = {}, changes: PartsChanges =
 }
 
 function run(exchange: Exchange, settings: Record<string, unknown>, verdict: Partial<LimitVerdict>): HookResult | Promise<HookResult> {
-  const take = () => ({ admitted: true, remaining: 3, resetMs: 1500, retryAfterMs: 0, decidedBy: 'counters' as const, ...verdict })
+  const take = () => ({ admitted: true, remaining: 3, resetMs: 1500, retryAfterMs: 0, waitMs: 0, decidedBy: 'counters' as const, ...verdict })
   return compile(settings, { take }).policy.onRequest!(exchange) as HookResult | Promise<HookResult>
 }
 
@@ -37,7 +37,7 @@ test('a request above it is 429, and told when to come again: never too early, a
 
 test('a count in another process is waited for', async () => {
   const exchange = exchangeOf()
-  const { policy } = compile({}, { take: async () => ({ admitted: false, remaining: 0, resetMs: 1, retryAfterMs: 1, decidedBy: 'counters' }) })
+  const { policy } = compile({}, { take: async () => ({ admitted: false, remaining: 0, resetMs: 1, retryAfterMs: 1, waitMs: 0, decidedBy: 'counters' }) })
   const result = policy.onRequest!(exchange)
   assert.ok(result instanceof Promise)
   assert.equal((await refusalOf(result)).code, 'policy.limit_exceeded')
@@ -58,7 +58,7 @@ test('while the counters are away it does as it is set', async () => {
 
 test('a consumer may do a thousand requests a minute and anybody else a hundred', () => {
   const limits: number[] = []
-  const { policy } = compile({}, { take: (_key, _cost, rules) => (limits.push(rules.limit), { admitted: true, remaining: 1, resetMs: 1, retryAfterMs: 0, decidedBy: 'counters' }) })
+  const { policy } = compile({}, { take: (_key, _cost, rules) => (limits.push(rules.limit), { admitted: true, remaining: 1, resetMs: 1, retryAfterMs: 0, waitMs: 0, decidedBy: 'counters' }) })
   void policy.onRequest!(exchangeOf({ identity: identityOf() }))
   void policy.onRequest!(exchangeOf())
   assert.deepEqual(limits, [1000, 100])
@@ -67,7 +67,7 @@ test('a consumer may do a thousand requests a minute and anybody else a hundred'
 test('a limit that is set holds for everybody, and its burst is the limit', () => {
   const { parts } = compile({ limit: 7 })
   assert.deepEqual(parts.asked.limiters.map(({ limit, burst, windowSeconds, mode, failure }) => ({ limit, burst, windowSeconds, mode, failure })), [
-    { limit: 7, burst: 7, windowSeconds: 60, mode: 'exact', failure: 'local' },
+    { limit: 7, burst: 7, windowSeconds: 60, mode: 'auto', failure: 'local' },
   ])
 })
 
@@ -77,7 +77,7 @@ test('by address or header the default is a hundred, whoever calls', () => {
 
 test('the cost of a request is taken', () => {
   let taken = 0
-  const { policy } = compile({ cost: 5 }, { take: (_key, cost) => ((taken += cost), { admitted: true, remaining: 1, resetMs: 1, retryAfterMs: 0, decidedBy: 'counters' }) })
+  const { policy } = compile({ cost: 5 }, { take: (_key, cost) => ((taken += cost), { admitted: true, remaining: 1, resetMs: 1, retryAfterMs: 0, waitMs: 0, decidedBy: 'counters' }) })
   void policy.onRequest!(exchangeOf())
   assert.equal(taken, 5)
 })
@@ -103,10 +103,82 @@ test('a limit that needs no identity runs early', () => {
   for (const key of [undefined, 'consumer', 'claim:x', ['ip', 'claim:x']]) assert.equal(isEarly(key === undefined ? {} : { key }), false, String(key))
 })
 
-const notYet = [{ algorithm: 'leaky-bucket' }, { algorithm: 'fixed-window' }, { algorithm: 'sliding-window' }, { algorithm: 'sliding-window-log' }, { mode: 'leased' }, { scope: 'az' }, { scope: 'global' }, { maxWaitMs: 100 }]
+const notYet = [{ mode: 'leased' }, { scope: 'az' }, { scope: 'global' }]
 for (const settings of notYet) {
   test(`${JSON.stringify(settings)} is said not to be built yet`, () => {
     assert.match(problemsOf(schema, settings).join(), /not built yet/)
+  })
+}
+
+const algorithms = ['token-bucket', 'leaky-bucket', 'fixed-window', 'sliding-window', 'sliding-window-log']
+
+test('every algorithm is counted as it is named, and where there is no bucket the limit is shown as such', () => {
+  for (const algorithm of algorithms) {
+    const { algorithm: asked, limit, burst, maxWaitMs } = compile({ algorithm, limit: 7 }).parts.asked.limiters[0]!
+    assert.deepEqual([asked, limit, burst, maxWaitMs], [algorithm, 7, 7, 1000])
+  }
+  assert.equal(compile({ algorithm: 'leaky-bucket', maxWaitMs: 0 }).parts.asked.limiters[0]!.maxWaitMs, 0)
+})
+
+test('in a leaky bucket a request waits for its turn', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  try {
+    const exchange = exchangeOf()
+    let passed = false
+    const waiting = (run(exchange, { algorithm: 'leaky-bucket' }, { waitMs: 400 }) as Promise<HookResult>).then(() => (passed = true))
+    mock.timers.tick(399)
+    await Promise.resolve()
+    assert.equal(passed, false)
+    mock.timers.tick(1)
+    await waiting
+    assert.equal(exchange.limits[0]!.outcome, 'delayed')
+  } finally {
+    mock.timers.reset()
+  }
+})
+
+test('a client that leaves the queue gives its place back, once', async () => {
+  const exchange = exchangeOf()
+  const { parts, policy } = compile({ algorithm: 'leaky-bucket' }, { take: () => ({ admitted: true, remaining: 0, resetMs: 9000, retryAfterMs: 0, waitMs: 8000, decidedBy: 'counters' }) })
+  const waiting = policy.onRequest!(exchange)
+  policy.onDone!(exchangeOf())
+  assert.deepEqual(parts.returned, [])
+  policy.onDone!(exchange)
+  policy.onDone!(exchange)
+  assert.equal((await waiting)?.kind, 'refusal')
+  assert.deepEqual(parts.returned, parts.seen)
+})
+
+test('a client that left while its place was asked for gives it back', async () => {
+  const { parts, policy } = compile({ algorithm: 'leaky-bucket' }, { take: async () => ({ admitted: true, remaining: 0, resetMs: 9000, retryAfterMs: 0, waitMs: 8000, decidedBy: 'counters' }) })
+  const decision = await policy.onRequest!({ ...exchangeOf(), isOver: true })
+  assert.equal(decision?.kind, 'refusal')
+  assert.deepEqual(parts.returned, parts.seen)
+})
+
+test('in shadow it decides and records, and changes nothing', async () => {
+  const verdicts = [{}, { admitted: false, remaining: 0, retryAfterMs: 5000 }, { admitted: false, decidedBy: 'closed' as const }, { waitMs: 500 }]
+  const outcomes: unknown[] = []
+  for (const verdict of verdicts) {
+    const exchange = exchangeOf()
+    assert.equal(run(exchange, { shadow: true, algorithm: 'leaky-bucket' }, verdict), undefined)
+    outcomes.push(exchange.limits[0]!.outcome, exchange.limits[0]!.isHidden)
+  }
+  assert.deepEqual(outcomes, ['would_admit', true, 'would_refuse', true, 'would_refuse', true, 'would_admit', true])
+})
+
+const wrong: readonly (readonly [Record<string, unknown>, RegExp])[] = [
+  [{ algorithm: 'fixed-window', burst: 5 }, /^burst: fixed-window has no bucket/],
+  [{ algorithm: 'token-bucket', maxWaitMs: 5 }, /^maxWaitMs: only leaky-bucket lets requests wait/],
+  [{ algorithm: 'sliding-window-log', limit: 10_001 }, /^limit: .* 10000 at most/],
+  [{ algorithm: 'sliding-window-log', limit: 5, cost: 0.5 }, /^cost: .* whole requests/],
+  [{ algorithm: 'sliding-window', limit: 5, cost: 6 }, /^cost: .* limit of 5/],
+  [{ cost: -1 }, />=0/],
+  [{ maxWaitMs: 60_001, algorithm: 'leaky-bucket' }, /<=60000/],
+]
+for (const [settings, message] of wrong) {
+  test(`${JSON.stringify(settings)} is a problem at check`, () => {
+    assert.match(problemsOf(schema, settings).join(), message)
   })
 }
 

@@ -1,14 +1,16 @@
 import { hash } from 'node:crypto'
-import type { Exchange } from '../exchange.ts'
+import type { Exchange, LimitStatement } from '../exchange.ts'
+import { HeldExchanges } from '../held-exchanges.ts'
 import { retryAfter } from '../limit-fields.ts'
 import { type HookResult, type LimiterRules, type LimitVerdict, type Policy, type PolicyParts, refuse } from '../policy.ts'
-import { compileKey } from './limit-key.ts'
-import { defaultAnonymousLimit, defaultConsumerLimit, keyParts, type RateLimitSettings } from './schema.ts'
+import { compileKey } from '../limit-key.ts'
+import { keyParts } from '../limit-key-setting.ts'
+import { defaultAnonymousLimit, defaultConsumerLimit, defaultMaxWaitMs, hasBucket, type RateLimitSettings } from './schema.ts'
 
 const countersAway = refuse('dependency.counters_unreachable')
 
 export function compile(settings: RateLimitSettings, parts: PolicyParts): Policy {
-  return new RateLimit(settings, parts)
+  return settings.algorithm === 'leaky-bucket' && !settings.shadow ? new QueueingRateLimit(settings, parts) : new RateLimit(settings, parts)
 }
 
 interface Limit {
@@ -16,10 +18,11 @@ interface Limit {
   readonly limiter: ReturnType<PolicyParts['quota']['limiter']>
 }
 
-/** Takes from a bucket for each request; the response fields are written where responses are. */
+/** Takes from a count for each request; the response fields are written where responses are. */
 class RateLimit implements Policy {
+  protected readonly cost: number
   private readonly name: string
-  private readonly cost: number
+  private readonly isShadow: boolean
   private readonly keyOf: (exchange: Exchange) => string
   private readonly forConsumer: Limit
   private readonly forOthers: Limit
@@ -27,6 +30,7 @@ class RateLimit implements Policy {
   constructor(settings: RateLimitSettings, parts: PolicyParts) {
     this.name = parts.place.name
     this.cost = settings.cost
+    this.isShadow = settings.shadow
     const key = keyParts(settings)
     this.keyOf = compileKey(key)
     this.forOthers = limitOf(settings, settings.limit ?? defaultAnonymousLimit, parts)
@@ -37,33 +41,61 @@ class RateLimit implements Policy {
 
   onRequest(exchange: Exchange): HookResult | Promise<HookResult> {
     const limit = exchange.identity === undefined ? this.forOthers : this.forConsumer
-    const verdict = limit.limiter.take(this.keyOf(exchange), this.cost)
-    return verdict instanceof Promise ? verdict.then((late) => this.decide(late, limit.rules, exchange)) : this.decide(verdict, limit.rules, exchange)
+    const key = this.keyOf(exchange)
+    const verdict = limit.limiter.take(key, this.cost)
+    return verdict instanceof Promise ? verdict.then((late) => this.decide(late, limit, key, exchange)) : this.decide(verdict, limit, key, exchange)
   }
 
-  private decide(verdict: LimitVerdict, rules: LimiterRules, exchange: Exchange): HookResult {
-    const { admitted, decidedBy } = verdict
-    if (decidedBy === 'closed') return countersAway
-    exchange.limits.push({
-      name: this.name,
-      limit: rules.limit,
-      windowSeconds: rules.windowSeconds,
-      burst: rules.burst,
-      remaining: verdict.remaining,
-      resetSeconds: Math.ceil(verdict.resetMs / 1000),
-      outcome: !admitted ? 'refused' : decidedBy === 'counters' ? 'admitted' : decidedBy,
-    })
-    return admitted ? undefined : refuse('policy.limit_exceeded', undefined, ['Retry-After', retryAfter(verdict.retryAfterMs)])
+  private decide(verdict: LimitVerdict, limit: Limit, key: string, exchange: Exchange): HookResult | Promise<HookResult> {
+    if (this.isShadow) {
+      exchange.limits.push({ ...this.statement(verdict, limit.rules), outcome: verdict.admitted ? 'would_admit' : 'would_refuse', isHidden: true })
+      return undefined
+    }
+    if (verdict.decidedBy === 'closed') return countersAway
+    exchange.limits.push(this.statement(verdict, limit.rules))
+    if (!verdict.admitted) return spent(verdict.retryAfterMs)
+    return verdict.waitMs === 0 ? undefined : this.wait(verdict, limit, key, exchange)
+  }
+
+  protected wait(_verdict: LimitVerdict, _limit: Limit, _key: string, _exchange: Exchange): HookResult | Promise<HookResult> {
+    return undefined
+  }
+
+  private statement(verdict: LimitVerdict, { limit, windowSeconds, burst }: LimiterRules): LimitStatement {
+    const { admitted, waitMs, decidedBy, remaining, resetMs } = verdict
+    const outcome = !admitted ? 'refused' : decidedBy === 'open' || decidedBy === 'local' ? decidedBy : waitMs > 0 ? 'delayed' : 'admitted'
+    return { name: this.name, limit, windowSeconds, burst, remaining, resetSeconds: Math.ceil(resetMs / 1000), outcome }
   }
 }
 
+/** The leaky bucket: requests wait here for their turn, and whoever leaves gives the place back. */
+class QueueingRateLimit extends RateLimit {
+  private readonly waiting = new HeldExchanges()
+
+  protected override wait(verdict: LimitVerdict, { limiter }: Limit, key: string, exchange: Exchange): HookResult | Promise<HookResult> {
+    const returnPlace = (): void => limiter.giveBack(key, this.cost, verdict)
+    const held = this.waiting.hold(exchange, verdict.waitMs, returnPlace)
+    if (held !== undefined) return held
+    returnPlace()
+    return spent(verdict.waitMs)
+  }
+
+  onDone(exchange: Exchange): void {
+    this.waiting.release(exchange)
+  }
+}
+
+function spent(retryAfterMs: number): HookResult {
+  return refuse('policy.limit_exceeded', undefined, ['Retry-After', retryAfter(retryAfterMs)])
+}
+
 function limitOf(settings: RateLimitSettings, limit: number, parts: PolicyParts): Limit {
-  const { algorithm, windowSeconds, failure, mode } = settings
-  const burst = settings.burst ?? limit
+  const { algorithm, windowSeconds, maxWaitMs, failure, mode } = settings
+  const burst = hasBucket(algorithm) ? (settings.burst ?? limit) : limit
   // What the kept count depends on: when one of these changes, counting starts anew.
   const meaning = JSON.stringify([algorithm, limit, windowSeconds, burst, keyParts(settings)])
   const { level, name } = parts.place
   const counter = `${level}/${name}/${hash('sha256', meaning, 'base64url').slice(0, 12)}`
-  const rules: LimiterRules = { counter, algorithm, limit, windowSeconds, burst, mode, failure }
+  const rules: LimiterRules = { counter, algorithm, limit, windowSeconds, burst, maxWaitMs: maxWaitMs ?? defaultMaxWaitMs, mode, failure }
   return { rules, limiter: parts.quota.limiter(rules) }
 }

@@ -1,34 +1,34 @@
 import { z } from 'zod'
-import { everyPolicy } from '../every-policy.ts'
-import { choiceOf, settingNotBuilt } from '../not-built.ts'
-import type { PolicySchema } from '../policy.ts'
+import { canShadow, everyPolicy } from '../every-policy.ts'
+import { limitKey, needsNoIdentity } from '../limit-key-setting.ts'
+import { choiceOf } from '../not-built.ts'
+import type { LimitAlgorithm, PolicySchema } from '../policy.ts'
 
 /** Limits when none is set: of a known consumer, and of anybody else. */
 export const defaultConsumerLimit = 1000
 export const defaultAnonymousLimit = 100
+export const defaultMaxWaitMs = 1000
 
-const keyNames = '"consumer", "ip", "route", "header:NAME" or "claim:NAME"'
-const keyList = `${keyNames}, or a list of them`
-const keyPart = z.string().regex(/^(consumer|ip|route|header:[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}|claim:.{1,128})$/, keyNames)
+/** A log keeps an entry for each request, so its limit is bounded; that of the counters is the same. */
+const maxLogged = 10_000
 
 const settings = z.strictObject({
   ...everyPolicy,
-  algorithm: choiceOf(['token-bucket'], ['leaky-bucket', 'fixed-window', 'sliding-window', 'sliding-window-log'])
+  ...canShadow,
+  algorithm: z
+    .enum(['token-bucket', 'leaky-bucket', 'fixed-window', 'sliding-window', 'sliding-window-log'])
     .default('token-bucket')
-    .describe('The bucket refills by `limit` a window, evenly, up to `burst`. `leaky-bucket`, `fixed-window`, `sliding-window` and `sliding-window-log` are not built yet.'),
-  limit: z.int().min(1).max(1_000_000_000).optional().describe('Requests a window, for each key; left out: 1000 for a consumer, 100 otherwise.'),
+    .describe('How requests are counted; see below.'),
+  limit: z.int().min(1).max(1_000_000_000).optional().describe(`Requests a window, for each key; left out: ${defaultConsumerLimit} for a consumer, ${defaultAnonymousLimit} otherwise. At most ${maxLogged} for \`sliding-window-log\`.`),
   windowSeconds: z.int().min(1).max(31_536_000).default(60).describe('Length of the window.'),
-  burst: z.int().min(1).max(1_000_000_000).optional().describe('Requests that may come at once; left out: `limit`.'),
-  key: z
-    .union([keyPart, z.array(keyPart).min(1, keyList).max(8)], keyList)
-    .optional()
-    .describe('What is counted apart: `consumer` (the address where there is none), `ip` (IPv6 by /64), `route`, `header:NAME`, `claim:NAME`, or a list of them together; left out: `consumer`.'),
-  cost: z.int().min(1).max(1_000_000).default(1).describe('What one request takes; at most `burst`.'),
+  burst: z.int().min(1).max(1_000_000_000).optional().describe('Requests that may come at once, for the two buckets; left out: `limit`.'),
+  key: limitKey,
+  cost: z.number().min(0).max(1_000_000).default(1).describe('What one request takes; at most `burst`, or `limit` where there is no bucket. Whole for `sliding-window-log`.'),
   mode: choiceOf(['auto', 'exact', 'local'], ['leased'])
     .default('auto')
-    .describe('`exact`: one count for all edges and workers. `local`: each worker counts for itself. `auto`: exact below 50 requests a second of a key, above it each worker takes chunks of the same count ahead; neither ever admits more than the limit. `leased` is not built yet.'),
+    .describe('`exact`: one count for all edges and workers. `local`: each worker counts for itself. `auto`: exact below 50 requests a second of a key, above it each worker takes chunks of the same count ahead (token bucket only); neither ever admits more than the limit. `leased` is not built yet.'),
   scope: choiceOf(['dc'], ['az', 'global']).default('dc').describe('How far a count reaches: the datacenter. `az` and `global` are not built yet.'),
-  maxWaitMs: settingNotBuilt('maxWaitMs'),
+  maxWaitMs: z.int().min(0).max(60_000).optional().describe(`How long a request may wait for its turn, for \`leaky-bucket\`; left out: ${defaultMaxWaitMs}.`),
   failure: z
     .enum(['open', 'local', 'closed'])
     .default('local')
@@ -37,17 +37,38 @@ const settings = z.strictObject({
 
 export type RateLimitSettings = z.output<typeof settings>
 
-export function keyParts({ key }: RateLimitSettings): readonly string[] {
-  return key === undefined ? ['consumer'] : typeof key === 'string' ? [key] : key
+export function hasBucket(algorithm: LimitAlgorithm): boolean {
+  return algorithm === 'token-bucket' || algorithm === 'leaky-bucket'
 }
+
+type Problem = { path: string[]; message: string }
 
 export const schema: PolicySchema<RateLimitSettings> = {
   name: 'rate-limit',
   settings,
-  hooks: ['onRequest'],
-  early: (value) => keyParts(value).every((part) => part !== 'consumer' && !part.startsWith('claim:')),
-  problems({ cost, burst, limit }) {
-    const most = burst ?? limit ?? defaultAnonymousLimit
-    return cost <= most ? [] : [{ path: ['cost'], message: `a request that takes ${cost} would never pass a bucket of ${most}` }]
-  },
+  hooks: ['onRequest', 'onDone'],
+  early: needsNoIdentity,
+  problems: (value) => [...costProblems(value), ...settingProblems(value), ...logProblems(value)],
+}
+
+function costProblems({ algorithm, cost, burst, limit }: RateLimitSettings): Problem[] {
+  const isBucket = hasBucket(algorithm)
+  const most = (isBucket ? burst : undefined) ?? limit ?? defaultAnonymousLimit
+  return cost <= most ? [] : [{ path: ['cost'], message: `a request that takes ${cost} would never pass a ${isBucket ? 'bucket' : 'limit'} of ${most}` }]
+}
+
+/** A setting that means nothing beside the others was meant to do something. */
+function settingProblems({ algorithm, burst, maxWaitMs }: RateLimitSettings): Problem[] {
+  const problems: Problem[] = []
+  if (burst !== undefined && !hasBucket(algorithm)) problems.push({ path: ['burst'], message: `${algorithm} has no bucket; "limit" is all that may come at once` })
+  if (maxWaitMs !== undefined && algorithm !== 'leaky-bucket') problems.push({ path: ['maxWaitMs'], message: `only leaky-bucket lets requests wait, not ${algorithm}` })
+  return problems
+}
+
+function logProblems({ algorithm, limit, cost }: RateLimitSettings): Problem[] {
+  if (algorithm !== 'sliding-window-log') return []
+  const problems: Problem[] = []
+  if ((limit ?? 0) > maxLogged) problems.push({ path: ['limit'], message: `sliding-window-log keeps every request of a window: ${maxLogged} at most; sliding-window counts more of them` })
+  if (!Number.isInteger(cost)) problems.push({ path: ['cost'], message: `sliding-window-log counts whole requests, not ${cost}` })
+  return problems
 }

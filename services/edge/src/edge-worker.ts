@@ -20,6 +20,7 @@ import { createTlsMetrics } from './listener/tls-metrics.ts'
 import { Pipeline } from './pipeline.ts'
 import { loadPolicies } from './policy-chain/compile-chain.ts'
 import { ParentCounters } from './quota/parent-counters.ts'
+import { ParentOpenRequests } from './quota/parent-open-requests.ts'
 import { createQuota } from './quota/quota.ts'
 import { openAccessLog } from './telemetry/access-log.ts'
 import { newRequestId } from './telemetry/request-id.ts'
@@ -58,6 +59,7 @@ export class EdgeWorker {
   private readonly deadlines = new Deadlines(() => systemClock.monotonic())
   private upstreams: UpstreamRegistry | undefined
   private parentCounters: ParentCounters | undefined
+  private openRequests: ParentOpenRequests | undefined
   private running: Running | undefined
   private snapshot: CompiledSnapshot | undefined
   private doors: PreparedListeners | undefined
@@ -73,6 +75,7 @@ export class EdgeWorker {
 
   onMessage(message: ToWorker): void {
     if (message.kind === 'taken') this.parentCounters?.onReplies(message.replies)
+    else if (message.kind === 'entered') this.openRequests?.onReplies(message.replies)
     else if (message.kind === 'ping') this.parts.tell({ kind: 'pong' })
     else if (message.kind === 'gather-metrics') this.parts.tell({ kind: 'metrics', id: message.id, snapshot: this.metrics.snapshot() })
     else if (message.kind === 'drain') void this.drain(message.lameDuckMs, message.deadlineMs)
@@ -164,7 +167,9 @@ export class EdgeWorker {
     const warn = oncePerMinute((problem, times) => this.parts.logger.warn({ problem, times }, 'the counters in Redis cannot be reached'))
     const onDegraded = (decision: string): void => degraded.with(decision).add(1)
     const shared = settings.redis === undefined ? this.countInParent() : (await countersNamed('redis').load()).createRedisCounters(settings.redis as never, { onConnectionError: (error) => warn(String(error)) })
-    return createQuota({ shared, own, clock: systemClock, scope: settings.scope, workers: settings.workers, onDegraded })
+    const openRequests = new ParentOpenRequests((message) => this.parts.tell(message))
+    this.openRequests = openRequests
+    return createQuota({ shared, own, openRequests, clock: systemClock, scope: settings.scope, workers: settings.workers, onDegraded })
   }
 
   private countInParent(): ParentCounters {

@@ -55,6 +55,7 @@ export class EdgeExchange implements ChainState {
   identity: Identity | undefined
   steps: readonly Step[] = noSteps
   stepsReached = 0
+  stepsBegun = 0
   /** Why the gateway itself ended the walk. */
   reason: ErrorCode | undefined
   /** Whether a policy refused. */
@@ -84,6 +85,10 @@ export class EdgeExchange implements ChainState {
     this.requestId = requestId
     this.startedAtMs = startedAtMs
     this.startedAt = startedAt
+  }
+
+  get isOver(): boolean {
+    return this.stage === 'finished'
   }
 
   get route(): CompiledRoute {

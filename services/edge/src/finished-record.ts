@@ -51,9 +51,14 @@ function fillOutcome(record: FinishedExchange, exchange: EdgeExchange, endedAt: 
   record.refused = exchange.refused
 }
 
-function limitOutcome(exchange: EdgeExchange): string | undefined {
-  const { limits } = exchange
-  return limits.length === 0 ? undefined : limits[limits.length - 1]!.outcome
+/** Of several limits the one that refused tells most, then one that would have, then the last. */
+function limitOutcome({ limits }: EdgeExchange): string | undefined {
+  let told: string | undefined
+  for (const { outcome, isHidden } of limits) {
+    if (outcome === 'refused') return outcome
+    if (told !== 'would_refuse' && (isHidden !== true || outcome === 'would_refuse' || told === undefined)) told = outcome
+  }
+  return told
 }
 
 /** The walk is timed at its turns: read and routed with the policies, at the upstream, and the rest. */

@@ -17,6 +17,7 @@ import { SnapshotDisk } from './snapshot/snapshot-disk.ts'
 import { instanceId } from './snapshot/instance-id.ts'
 import { AccessLogTender } from './telemetry/access-log-tender.ts'
 import { UsageSpool } from './telemetry/usage-spool.ts'
+import { OpenRequests } from './quota/open-requests.ts'
 import { answerTakes } from './quota/parent-counters.ts'
 import type { WorkerSettings } from './workers/messages.ts'
 import { WorkerPool } from './workers/worker-pool.ts'
@@ -67,6 +68,7 @@ class HostAgent implements Edge {
   private readonly parts: EdgeParts
   private readonly disk: SnapshotDisk
   private readonly pool: WorkerPool
+  private readonly openRequests = new OpenRequests()
   private readonly spool: UsageSpool
   private readonly tender: AccessLogTender
   private instance = ''
@@ -91,8 +93,10 @@ class HostAgent implements Edge {
       attachBus: (worker: Worker) => attachRelay(parts.bus, ipcChannel(worker as never)),
       onChange: () => this.onPoolChange(),
       onHopeless: (problem) => this.settleWaiters(problem),
-      onMessage: (message, reply) => {
+      onGone: (worker) => this.openRequests.forget(worker),
+      onMessage: (message, reply, worker) => {
         if (message.kind === 'usage') this.spool.add(message.part)
+        else if (message.kind === 'open-requests') reply({ kind: 'entered', replies: this.openRequests.apply(worker, message.changes) })
         else void answerTakes(this.counters, message.takes).then((replies) => reply({ kind: 'taken', replies }))
       },
     })

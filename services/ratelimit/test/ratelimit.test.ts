@@ -3,7 +3,7 @@ import { suite, test, type TestContext } from 'node:test'
 import { busNamed } from '@sluice/buses'
 import { call } from '@sluice/buses/rpc'
 import { countersNamed } from '@sluice/counters'
-import type { Counters } from '@sluice/counters/counter'
+import type { Counters, LimitRule } from '@sluice/counters/counter'
 import { SluiceError } from '@sluice/errors'
 import { LimitPeekReplySchema, LimitPeekRequestSchema, LimitResetReplySchema, LimitResetRequestSchema } from '@sluice/proto/messages/ratelimit'
 import { subjects } from '@sluice/proto/subjects'
@@ -45,6 +45,23 @@ suite('ratelimit', () => {
     assert.equal((await limits.peek('route:a|other')).remaining, 10)
   })
 
+  test('it tells what is left whatever the algorithm', async (t) => {
+    const counters = await memoryCounters()
+    const limits = await start(t, counters)
+    const rate = { limit: 10, windowMs: 3_600_000 }
+    const rules: LimitRule[] = [
+      { algorithm: 'leaky-bucket', ...rate, burst: 10, maxWaitMs: 1000 },
+      ...(['fixed-window', 'sliding-window', 'sliding-window-log'] as const).map((algorithm) => ({ algorithm, ...rate })),
+    ]
+    for (const limitRule of rules) {
+      await counters.take(limitRule.algorithm, limitRule, 4)
+      const { remaining, resetMs } = await limits.peek(limitRule.algorithm, limitRule)
+      assert.equal(remaining, 6)
+      assert.ok(resetMs > 0)
+      assert.equal((await limits.reset(limitRule.algorithm, limitRule)).existed, true)
+    }
+  })
+
   test('a limit starts afresh when it is reset', async (t) => {
     const counters = await memoryCounters()
     const limits = await start(t, counters)
@@ -75,7 +92,8 @@ suite('ratelimit', () => {
       await assert.rejects(limits.peek('k', overrides), { code: 'client.bad_request' }, JSON.stringify(overrides))
     }
     await assert.rejects(limits.reset('k', { scope: 'other' }), { code: 'client.bad_request' })
-    await assert.rejects(limits.peek('k', { algorithm: 'leaky-bucket' }), { code: 'config.not_built' })
+    await assert.rejects(limits.peek('k', { algorithm: 'lucky-bucket' }), { code: 'client.bad_request' })
+    await assert.rejects(limits.peek('k', { algorithm: 'sliding-window-log', limit: 10_001 }), { code: 'client.bad_request' })
   })
 
   test('while the counters are away it is not ready, and says why', async (t) => {

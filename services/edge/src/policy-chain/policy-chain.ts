@@ -27,6 +27,8 @@ export interface ChainState extends Exchange {
   /** The steps that apply to this exchange; the response hooks run over those that were reached, backwards. */
   steps: readonly Step[]
   stepsReached: number
+  /** The steps whose request hooks were called, whatever becomes of the response; the done hooks run over those. */
+  stepsBegun: number
 }
 
 export type ChainResult = Decision | undefined
@@ -36,7 +38,7 @@ export function runRequestHooks(exchange: ChainState, chain: PolicyChain, from =
   let index = from
   while (index < exchange.steps.length) {
     const step = exchange.steps[index]!
-    exchange.stepsReached = index + 1
+    exchange.stepsReached = exchange.stepsBegun = index + 1
     const result = step.policy.onRequest?.(exchange)
     if (result instanceof Promise) return continueAfter(result, exchange, chain, index)
     if (result !== undefined) return result
@@ -49,7 +51,7 @@ export function runRequestHooks(exchange: ChainState, chain: PolicyChain, from =
 
 async function continueAfter(pending: Promise<ChainResult>, exchange: ChainState, chain: PolicyChain, index: number): Promise<ChainResult> {
   const result = await pending
-  if (result !== undefined) return result
+  if (result !== undefined || exchange.isOver) return result
   const blind = index === chain.lastIdentity ? applyGroups(exchange, chain) : undefined
   if (blind !== undefined) return blind
   return runRequestHooks(exchange, chain, index + 1)
@@ -80,8 +82,17 @@ async function continueResponse(pending: Promise<void>, exchange: ChainState, in
   for (let below = index - 1; below >= 0; below--) await exchange.steps[below]!.policy.onResponse?.(exchange)
 }
 
+/** Every step that was begun is told, one that throws too: places are freed here. The first error is thrown at the end. */
 export function runDoneHooks(exchange: ChainState): void {
-  for (let index = 0; index < exchange.stepsReached; index++) exchange.steps[index]!.policy.onDone?.(exchange)
+  const errors: unknown[] = []
+  for (let index = 0; index < exchange.stepsBegun; index++) {
+    try {
+      exchange.steps[index]!.policy.onDone?.(exchange)
+    } catch (error) {
+      errors.push(error)
+    }
+  }
+  if (errors.length > 0) throw errors[0]
 }
 
 /** Whether any step wants to see the request's body on its way. */

@@ -61,6 +61,11 @@ suite('the metrics of exchanges', () => {
     assertHas(lines, 'sluice_limit_refused_total{route="get-user"} 1')
   })
 
+  test('what a limit in shadow would have refused is counted apart', () => {
+    const lines = recorded({ limit: 'would_refuse' }, { limit: 'would_admit' }, { status: 429, reason: 'policy.limit_exceeded', limit: 'refused', refused: true })
+    assertHas(lines, 'sluice_limit_would_refuse_total{route="get-user"} 1', 'sluice_limit_refused_total{route="get-user"} 1')
+  })
+
   test('beyond 5000 routes and upstreams further ones are counted together', () => {
     const registry = new MetricsRegistry()
     const metrics = new RequestMetrics(registry)

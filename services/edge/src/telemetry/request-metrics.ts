@@ -17,6 +17,7 @@ interface RouteCells {
   readonly name: string
   readonly durations: HistogramCell
   readonly limitRefused: Cell
+  readonly limitWouldRefuse: Cell
   /** By method and status. */
   readonly requests: Map<number, Cell>
 }
@@ -27,6 +28,7 @@ export class RequestMetrics {
   readonly #durations: Family<HistogramCell>
   readonly #upstreams: Family<HistogramCell>
   readonly #limitRefused: Family<Cell>
+  readonly #limitWouldRefuse: Family<Cell>
   readonly #gatewayTotal: HistogramCell
   readonly #phases: readonly HistogramCell[]
   readonly #cellsByRoute = new Map<string, RouteCells>()
@@ -37,6 +39,7 @@ export class RequestMetrics {
     this.#durations = metrics.histogram('sluice_request_duration_seconds', 'From the head of the request to the end of the response.', durationBounds, ['route'])
     this.#upstreams = metrics.histogram('sluice_upstream_duration_seconds', 'Spent waiting for the upstream, all attempts together.', durationBounds, ['upstream'])
     this.#limitRefused = metrics.counter('sluice_limit_refused_total', 'Exchanges refused because a limit was spent.', ['route'])
+    this.#limitWouldRefuse = metrics.counter('sluice_limit_would_refuse_total', 'Exchanges that a limit in shadow would have refused.', ['route'])
     const gateway = metrics.histogram('sluice_gateway_duration_seconds', 'Spent in the gateway itself, by phase; `total` is all of it.', gatewayBounds, ['phase'])
     this.#gatewayTotal = gateway.with('total')
     this.#phases = phaseNames.map((name) => gateway.with(name))
@@ -51,6 +54,7 @@ export class RequestMetrics {
     cells.durations.observe(exchange.totalMs / 1000)
     this.#gatewayTotal.observe(exchange.gatewayMs / 1000)
     if (exchange.reason === 'policy.limit_exceeded') cells.limitRefused.value++
+    if (exchange.limit === 'would_refuse') cells.limitWouldRefuse.value++
     if (exchange.upstreamMs !== undefined) this.#upstreamCell(exchange.upstream ?? '').observe(exchange.upstreamMs / 1000)
     if (exchange.phases !== undefined) this.#recordPhases(exchange.phases)
   }
@@ -70,7 +74,7 @@ export class RequestMetrics {
     const name = this.#cellsByRoute.size < maxNames ? route : 'other'
     const known = this.#cellsByRoute.get(name)
     if (known !== undefined) return known
-    const cells = { name, durations: this.#durations.with(name), limitRefused: this.#limitRefused.with(name), requests: new Map<number, Cell>() }
+    const cells = { name, durations: this.#durations.with(name), limitRefused: this.#limitRefused.with(name), limitWouldRefuse: this.#limitWouldRefuse.with(name), requests: new Map<number, Cell>() }
     this.#cellsByRoute.set(name, cells)
     return cells
   }

@@ -1,6 +1,7 @@
 /** What host agent and workers say to each other over IPC, beside the bus's own relay. */
 import type { MetricSnapshot } from '@sluice/service-kit'
 import type { DiscoveredEndpoint } from '../balancer/upstream-state.ts'
+import type { EnterReply, OpenRequestsMessage } from '../quota/open-requests.ts'
 import type { TakeReply, TakeRequest } from '../quota/parent-counters.ts'
 import type { UsagePart } from '../telemetry/usage-part.ts'
 
@@ -46,6 +47,7 @@ export type ToWorker =
   | { readonly kind: 'drain'; readonly lameDuckMs: number; readonly deadlineMs: number }
   | { readonly kind: 'gather-metrics'; readonly id: number }
   | { readonly kind: 'taken'; readonly replies: readonly TakeReply[] }
+  | { readonly kind: 'entered'; readonly replies: readonly EnterReply[] }
   | { readonly kind: 'ping' }
 
 export interface Refusal {
@@ -65,6 +67,7 @@ export type FromWorker =
   | { readonly kind: 'usage'; readonly part: UsagePart }
   | { readonly kind: 'metrics'; readonly id: number; readonly snapshot: readonly MetricSnapshot[] }
   | { readonly kind: 'take'; readonly takes: readonly TakeRequest[] }
+  | OpenRequestsMessage
   /** The worker was told to end: a new one takes its place first. */
   | { readonly kind: 'replace-me' }
   | { readonly kind: 'pong' }

@@ -16,7 +16,9 @@ export interface WorkerPoolParts {
   readonly onChange: () => void
   /** Told once when workers end again and again as soon as they start; they are started again all the same. */
   readonly onHopeless: (problem: string) => void
-  readonly onMessage: (message: Extract<FromWorker, { kind: 'usage' | 'take' }>, reply: (message: ToWorker) => void) => void
+  readonly onMessage: (message: Extract<FromWorker, { kind: 'usage' | 'take' | 'open-requests' }>, reply: (message: ToWorker) => void, worker: number) => void
+  /** No `open-requests` of this worker come after it. */
+  readonly onGone: (worker: number) => void
 }
 
 interface Member {
@@ -173,8 +175,12 @@ export class WorkerPool {
       case 'pong':
         member.lastPongAt = performance.now()
         return
+      case 'open-requests':
+        // What a worker sent before it ended may come after its end.
+        if (this.members.has(member.worker.id)) this.parts.onMessage(message, reply, member.worker.id)
+        return
       default:
-        return this.parts.onMessage(message, reply)
+        return this.parts.onMessage(message, reply, member.worker.id)
     }
   }
 
@@ -197,6 +203,7 @@ export class WorkerPool {
 
   private onExit(member: Member, code: number | null, signal: string | null): void {
     this.members.delete(member.worker.id)
+    this.parts.onGone(member.worker.id)
     member.detachBus()
     this.parts.onChange()
     if (this.stopping || member.draining) return

@@ -7,7 +7,7 @@ import type { AdminApp } from '../fastify-types.ts'
 
 const counter = z.strictObject({
   key: z.string().min(1).max(1024).describe('The counter\'s whole key.'),
-  algorithm: z.enum(['token-bucket']).default('token-bucket'),
+  algorithm: z.enum(['token-bucket', 'leaky-bucket', 'fixed-window', 'sliding-window', 'sliding-window-log']).default('token-bucket'),
   limit: z.int().min(1),
   windowSeconds: z.number().min(0.001).max(31_536_000).default(60),
   burst: z.int().min(1).optional().describe('[limit]'),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { exchangeOf, identityOf } from '../exchange.contract.ts'
+import { exchangeOf, identityOf } from './exchange.contract.ts'
 import { compileKey } from './limit-key.ts'
 
 const client = (address: string) => exchangeOf({ client: { address } })

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { ipv6Prefix } from '@sluice/http'
-import { claimText } from '../claim-text.ts'
-import type { Exchange } from '../exchange.ts'
+import { claimText } from './claim-text.ts'
+import type { Exchange } from './exchange.ts'
 
 /** What a key part counts apart, read from an exchange. */
 type KeyPart = (exchange: Exchange) => string
