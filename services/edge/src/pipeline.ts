@@ -303,13 +303,14 @@ class Walk implements ClientWatcher, AttemptHandler, Expiring {
     exchange.clientSide.sendHead(status, headers.flat, this.expectedBytes < 0)
   }
 
-  onData(chunk: Uint8Array): void {
+  onData(chunk: Uint8Array): boolean {
     const { exchange } = this
-    if (exchange.stage === 'finished') return
+    if (exchange.stage === 'finished') return true
     exchange.bytesOut += chunk.length
     // The last piece goes out together with the end, in one write.
     if (exchange.bytesOut === this.expectedBytes) exchange.clientSide.end(chunk)
     else if (!exchange.clientSide.send(chunk)) exchange.attempt?.pause()
+    return exchange.clientSide.isFlushed === true
   }
 
   onEnd(trailers?: readonly string[]): void {

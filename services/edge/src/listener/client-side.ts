@@ -20,6 +20,8 @@ export interface ClientSide {
   readonly declaredBytes: number | undefined
   /** Whether the client's connection is gone. */
   readonly isGone: boolean
+  /** Whether all that was sent has left the process, so that its memory may be used again; unknown when undefined. */
+  readonly isFlushed?: boolean
   /** Who is told when the client leaves or can take more; set once by the pipeline. */
   watcher: ClientWatcher | undefined
   /**

@@ -92,6 +92,10 @@ export class EngineClientSide implements ClientSide {
     return this.over && !this.responseEnded
   }
 
+  get isFlushed(): boolean {
+    return this.host.socket.writableLength === 0
+  }
+
   get awaitsBody(): boolean {
     return !this.bodyDone
   }

@@ -24,6 +24,9 @@ export interface ConnectionOwner {
 }
 
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
+/** A copy of a large read that its reader is done with: a stream of large reads needs no new memory while the client keeps up. */
+let spareCopy: Buffer | undefined
+const largeRead = 32 * 1024
 const maxHeadBytes = 64 * 1024
 /** Before the final response; they are the hop's own business and not passed on. */
 const maxInterimResponses = 20
@@ -234,7 +237,7 @@ export class UpstreamConnection {
     const { framing } = this.head!
     if (framing === 'length') return this.takeLength(input, from)
     if (framing === 'chunked') return this.takeChunks(input, from, this.chunks!)
-    this.attempt!.handler?.onData(Buffer.from(input.subarray(from)))
+    handOn(this.attempt!, input.subarray(from))
     return input.length
   }
 
@@ -242,13 +245,13 @@ export class UpstreamConnection {
     const end = Math.min(input.length, from + this.bodyLeft)
     this.bodyLeft -= end - from
     this.isBodyOver = this.bodyLeft === 0
-    this.attempt!.handler?.onData(Buffer.from(input.subarray(from, end)))
+    handOn(this.attempt!, input.subarray(from, end))
     return end
   }
 
   private takeChunks(input: Buffer, from: number, decoder: ChunkedDecoder): number {
     const attempt = this.attempt!
-    const end = decoder.feed(input, from, (piece) => attempt.handler?.onData(Buffer.from(piece)))
+    const end = decoder.feed(input, from, (piece) => handOn(attempt, piece))
     if (decoder.state === 'bad') this.fail('upstream.bad_response', undefined)
     else this.isBodyOver = decoder.state === 'done'
     return end
@@ -302,6 +305,19 @@ export class UpstreamConnection {
     if (code === 'upstream.reset' && isUntouched && isRepeatable(attempt)) this.owner.resend(attempt)
     else attempt.fail(code, isSent, cause)
   }
+}
+
+/** Gives the reader a copy: what was read is overwritten by the next read. */
+function handOn({ handler }: EngineAttempt, piece: Buffer): void {
+  if (handler === undefined) return
+  if (piece.length < largeRead) {
+    handler.onData(Buffer.from(piece))
+    return
+  }
+  const memory = spareCopy ?? Buffer.allocUnsafeSlow(readBuffer.length)
+  spareCopy = undefined
+  piece.copy(memory)
+  if (handler.onData(memory.subarray(0, piece.length))) spareCopy = memory
 }
 
 /** Whether it may go out twice (RFC 9110 §9.2.2, RFC 9112 §9.3.1). */

@@ -21,7 +21,8 @@ export interface AttemptRequest {
 export interface AttemptHandler {
   /** Flat `[name, value, …]` as the endpoint sent them. */
   onHead(status: number, fields: string[]): void
-  onData(chunk: Uint8Array): void
+  /** True: the chunk is done with and its memory may be used again. */
+  onData(chunk: Uint8Array): boolean | void
   /** `trailers`: flat, as the endpoint sent them; undefined when there were none. */
   onEnd(trailers?: readonly string[]): void
   /** `sent`: bytes of the request may have left. */
