@@ -2,6 +2,7 @@
 import { Agent } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fetchOnce, waitUntil, type Cleanup } from '@sluice/testkit'
+import { healthPath } from '../modes/running-system.ts'
 import type { Edge } from '../modes/system.ts'
 
 export interface Outcome {
@@ -21,12 +22,13 @@ export interface TrafficOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** Clients for each edge; half of them keep their connections [4]. */
   readonly clients?: number
-  /** As a load balancer does: whoever is refused by an edge goes to another one. */
-  readonly failOver?: boolean
+  /** All edges behind a load balancer, which asks their health path and sends nothing to an edge that is not well. */
+  readonly balanced?: boolean
 }
 
 /** Whoever has had no answer by then gives up; a connection that a killed worker was being handed hangs for as long as its client waits. */
 const answerWithinMs = 5000
+const probeEveryMs = 50
 
 /** A pause of each client between two requests, so that the machine has time for the system, too. */
 const pauseMs = 5
@@ -37,6 +39,7 @@ export class SteadyTraffic {
   readonly #options: TrafficOptions
   readonly #agents: Agent[] = []
   readonly #clients: Promise<void>[]
+  readonly #ill = new Set<Edge>()
   #isRunning = true
 
   constructor(edges: readonly Edge[], options: TrafficOptions) {
@@ -44,6 +47,7 @@ export class SteadyTraffic {
     this.#options = options
     const perEdge = options.clients ?? 4
     this.#clients = edges.flatMap((_, home) => Array.from({ length: perEdge }, (_nothing, index) => this.#run(home, index % 2 === 0)))
+    if (options.balanced) this.#clients.push(...edges.map((edge) => this.#probe(edge)))
   }
 
   /** All that were not answered with 200. */
@@ -51,11 +55,11 @@ export class SteadyTraffic {
     return this.outcomes.filter((outcome) => outcome.status !== 200)
   }
 
-  /** Resolves once every edge has answered `count` more requests (any edge, with `failOver`). */
+  /** Resolves once every edge has answered `count` more requests (any edge, behind a balancer). */
   async more(count: number): Promise<void> {
     const from = this.outcomes.length
     const isEnough = (name: string) => this.outcomes.slice(from).filter((outcome) => outcome.edge === name).length >= count
-    const answered = () => (this.#options.failOver ? this.outcomes.length >= from + count : this.#edges.every((edge) => isEnough(edge.name)))
+    const answered = () => (this.#options.balanced ? this.outcomes.length >= from + count : this.#edges.every((edge) => isEnough(edge.name)))
     await waitUntil(answered, { timeoutMs: 30_000, what: `${count} more requests` })
   }
 
@@ -69,27 +73,36 @@ export class SteadyTraffic {
     const agent = keepsConnections ? new Agent({ keepAlive: true, maxSockets: 1 }) : undefined
     if (agent !== undefined) this.#agents.push(agent)
     for (let turn = 0; this.#isRunning; turn++) {
-      // A balancer spreads each client's requests over all edges.
-      this.outcomes.push(await this.#ask(this.#options.failOver ? home + turn : home, agent))
+      const edge = this.#options.balanced ? this.#wellFrom(home + turn) : this.#edges[home]
+      if (edge !== undefined) this.outcomes.push(await this.#ask(edge, agent))
       await sleep(pauseMs)
     }
   }
 
-  async #ask(first: number, agent: Agent | undefined): Promise<Outcome> {
-    const attempts = this.#options.failOver ? this.#edges.length : 1
+  /** The next edge that is well; undefined when none is. */
+  #wellFrom(turn: number): Edge | undefined {
+    const { length } = this.#edges
+    return this.#edges.map((_, index) => this.#edges[(turn + index) % length]!).find((edge) => !this.#ill.has(edge))
+  }
+
+  async #ask({ name, url }: Edge, agent: Agent | undefined): Promise<Outcome> {
+    const { path, method = 'GET', headers = {} } = this.#options
     const startedAt = performance.now()
-    for (let attempt = 1; ; attempt++) {
-      const { name, url } = this.#edges[(first + attempt - 1) % this.#edges.length]!
-      const { path, method = 'GET', headers = {} } = this.#options
-      try {
-        const { status, body } = await fetchOnce(url, { path, method, headers, agent: agent ?? false, timeoutMs: answerWithinMs })
-        return { edge: name, startedAt, endedAt: performance.now(), status, body, error: undefined }
-      } catch (error) {
-        const { code, message } = error as NodeJS.ErrnoException
-        // Nothing listens there: the one thing after which another edge may be asked without any risk.
-        if (code === 'ECONNREFUSED' && attempt < attempts) continue
-        return { edge: name, startedAt, endedAt: performance.now(), status: undefined, body: '', error: code ?? message }
-      }
+    try {
+      const { status, body } = await fetchOnce(url, { path, method, headers, agent: agent ?? false, timeoutMs: answerWithinMs })
+      return { edge: name, startedAt, endedAt: performance.now(), status, body, error: undefined }
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      return { edge: name, startedAt, endedAt: performance.now(), status: undefined, body: '', error: code ?? message }
+    }
+  }
+
+  async #probe(edge: Edge): Promise<void> {
+    while (this.#isRunning) {
+      const isWell = await fetchOnce(edge.url, { path: healthPath, timeoutMs: answerWithinMs }).then(({ status }) => status === 200, () => false)
+      if (isWell) this.#ill.delete(edge)
+      else this.#ill.add(edge)
+      await sleep(probeEveryMs)
     }
   }
 }

@@ -21,7 +21,7 @@ export const serviceRestarts: Case = {
     await makeConsumer(system, consumer)
     const { key } = await makeKeyOf(system, consumer)
     const { headers } = withKey(key)
-    const traffic = startTraffic(t, system.edges, { path: '/restarted', headers, failOver: true, clients: 3 })
+    const traffic = startTraffic(t, system.edges, { path: '/restarted', headers, balanced: true, clients: 3 })
     // Until every worker has met the key: one that has not would have to ask auth.
     await traffic.more(100)
 

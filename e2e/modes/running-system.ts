@@ -21,12 +21,16 @@ export interface SystemParts {
 }
 
 const accessLogFile = 'access.log'
+export const healthPath = '/edge-health'
 
-/** What every configuration holds besides what a case is about; `http` is where its first edge listens. */
+/**
+ * What every configuration holds besides what a case is about; `http` is where its first edge listens. An edge that is told to
+ * end says so on its health path for a second before it stops to listen, for balancers that look.
+ */
 export function standingConfig(http: string): Record<string, unknown> {
   return {
     version: 1,
-    listeners: { http: { address: http, healthPath: '/edge-health', delaySeconds: 0 } },
+    listeners: { http: { address: http, healthPath, delaySeconds: 1 } },
     telemetry: { accessLog: { file: accessLogFile } },
   }
 }
