@@ -18,4 +18,4 @@ export { isReference, listenAddress, parseReference, resourceName } from './stri
 export { accessLog } from './telemetry.ts'
 export type { AccessLogSettings, Telemetry } from './telemetry.ts'
 export { upstream } from './upstream.ts'
-export type { ActiveHealth, Endpoint, Upstream } from './upstream.ts'
+export type { ActiveHealth, Endpoint, Upstream, UpstreamTls } from './upstream.ts'

@@ -45,6 +45,7 @@ export const catalogue = {
   'upstream.connect_refused': entry(502, 'The upstream refused the connection', 'if_unsent'),
   'upstream.connect_timeout': entry(504, 'The upstream did not accept the connection in time', 'if_unsent'),
   'upstream.unreachable': entry(502, 'The upstream could not be reached', 'if_unsent'),
+  'upstream.tls_failed': entry(502, 'The encrypted connection to the upstream could not be made', 'if_unsent'),
   'upstream.reset': entry(502, 'The upstream closed the connection', 'if_idempotent'),
   'upstream.bad_response': entry(502, 'The upstream sent a response that could not be read'),
   'upstream.response_timeout': entry(504, 'The upstream did not answer in time'),

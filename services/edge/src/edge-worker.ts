@@ -27,6 +27,7 @@ import { newRequestId } from './telemetry/request-id.ts'
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
 import { Deadlines } from './upstream/deadlines.ts'
 import { PoolSet } from './upstream/pool-set.ts'
+import { UpstreamTlsProblem } from './upstream/upstream-tls.ts'
 import type { DocumentMessage, FromWorker, Refusal, ToWorker, WorkerSettings } from './workers/messages.ts'
 
 /**
@@ -92,7 +93,7 @@ export class EdgeWorker {
       case 'document':
         return this.takeDocument(message)
       case 'endpoints':
-        if (this.upstreams?.discover(message.upstream, message.endpoints) === true) this.running?.pools.keepOnly(this.upstreams.origins())
+        if (this.upstreams?.discover(message.upstream, message.endpoints) === true) this.running?.pools.keepOnly(this.upstreams.origins(), this.upstreams.tlsSettings())
         return undefined
       case 'ticket-keys':
         return this.running?.listeners.useTicketKeys(message.keys)
@@ -194,6 +195,7 @@ export class EdgeWorker {
     const parsed = listeningAt(settings, parseDocument(document))
     const snapshot = compileSnapshot({ revision, digest }, parsed, compile)
     const doors = listeners.prepare(snapshot.listeners)
+    pools.prepare(parsed.upstreams)
     if (this.mayListen) await listeners.open(doors)
     await identity.warm(keySetsIn(document))
     await this.useAccessLog(parsed.telemetry.accessLog)
@@ -202,7 +204,7 @@ export class EdgeWorker {
     this.doors = doors
     telemetry.configRevision.set(revision)
     listeners.adopt(doors)
-    pools.keepOnly(this.upstreams!.origins())
+    pools.keepOnly(this.upstreams!.origins(), this.upstreams!.tlsSettings())
   }
 
   private async useAccessLog(settings: Parameters<typeof openAccessLog>[0]): Promise<void> {
@@ -249,7 +251,7 @@ function addressSettings({ listenHttp, listenHttps }: WorkerSettings) {
 }
 
 function refusalOf(error: unknown): Refusal {
-  const pointer = error instanceof SnapshotRefused || error instanceof CertificateProblem ? error.pointer : ''
+  const pointer = error instanceof SnapshotRefused || error instanceof CertificateProblem || error instanceof UpstreamTlsProblem ? error.pointer : ''
   return { code: 'config.refused_by_edge', pointer, detail: (error as Error).message }
 }
 

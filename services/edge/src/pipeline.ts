@@ -176,7 +176,7 @@ class Walk implements ClientWatcher, AttemptHandler, Expiring {
     if (host !== undefined) request.headers.set('Host', host)
     request.headers.set('traceparent', traceparentOf(exchange.trace!))
     const path = endpoint.basePath === '' ? request.path : endpoint.basePath + request.path
-    exchange.attempt = this.pipeline.parts.pools.poolFor(endpoint.origin, settings.timeouts.connectMs).send(
+    exchange.attempt = this.pipeline.parts.pools.poolFor(endpoint.origin, settings.timeouts.connectMs, settings.tls).send(
       {
         method: request.method,
         path: request.query === '' ? path : `${path}?${request.query}`,

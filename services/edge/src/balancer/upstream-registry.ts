@@ -1,5 +1,5 @@
 import type { BalancerModule } from '@sluice/balancers/balancer'
-import type { Upstream } from '@sluice/proto/config'
+import type { Upstream, UpstreamTls } from '@sluice/proto/config'
 import { systemClock, type Clock } from '@sluice/service-kit'
 import { UpstreamState, type DiscoveredEndpoint } from './upstream-state.ts'
 
@@ -65,6 +65,11 @@ export class UpstreamRegistry {
       for (const origin of state.origins()) origins.set(origin, Math.max(state.settings.drainSeconds, origins.get(origin) ?? 0))
     }
     return origins
+  }
+
+  /** How connections to the current upstreams are encrypted. */
+  tlsSettings(): Set<UpstreamTls | undefined> {
+    return new Set([...this.states.values()].map((state) => state.settings.tls))
   }
 
   private create(name: string, settings: Upstream): UpstreamState {

@@ -118,6 +118,11 @@ export class UpstreamState {
     this.circuit?.release(turn)
   }
 
+  /** An instance that registers says where it is, and the upstream's settings how it is spoken to. */
+  private urlOf(url: string): string {
+    return this.settings.tls === undefined ? url : url.replace(/^http:/, 'https:')
+  }
+
   private useCircuit({ circuitBreaker }: Upstream): void {
     if (circuitBreaker === undefined) this.circuit = undefined
     else if (this.circuit === undefined) this.circuit = new CircuitBreaker(circuitBreaker)
@@ -130,7 +135,7 @@ export class UpstreamState {
 
   /** Static endpoints stand in the configuration and take their health from discovery; others come from there whole. */
   private facts(): EndpointFacts[] {
-    if (this.settings.endpoints === undefined) return [...(this.discovered ?? [])]
+    if (this.settings.endpoints === undefined) return (this.discovered ?? []).map((endpoint) => ({ ...endpoint, url: this.urlOf(endpoint.url) }))
     const health = new Map(this.discovered?.map((endpoint) => [endpoint.url, endpoint.health]))
     return this.settings.endpoints.map(({ url, weight, priority, zone }) => ({
       id: url, url, weight, priority, zone: zone ?? '', health: health.get(url) ?? 'healthy',

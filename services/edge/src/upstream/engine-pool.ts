@@ -2,11 +2,14 @@
 import { EngineAttempt } from './engine-attempt.ts'
 import { UpstreamConnection, type ConnectionOwner } from './engine-upstream.ts'
 import type { Attempt, AttemptHandler, AttemptRequest, EndpointPool } from './upstream-client.ts'
+import type { UpstreamTls } from './upstream-tls.ts'
 
 export interface EnginePoolOptions {
-  /** `http://host:port` */
+  /** `http://host:port` or `https://host:port` */
   readonly origin: string
   readonly connectMs: number
+  /** For `https`. */
+  readonly tls?: UpstreamTls | undefined
   readonly limits?: EnginePoolLimits
 }
 
@@ -30,6 +33,8 @@ export class EnginePool implements EndpointPool, ConnectionOwner {
   readonly host: string
   readonly port: number
   readonly connectMs: number
+  readonly tls: UpstreamTls | undefined
+  tlsSession: Buffer | undefined
   private readonly limits: EnginePoolLimits
   private readonly idle: UpstreamConnection[] = []
   private readonly busy = new Set<UpstreamConnection>()
@@ -37,11 +42,12 @@ export class EnginePool implements EndpointPool, ConnectionOwner {
   private sweeper: NodeJS.Timeout | undefined
   private closing: (() => void) | undefined
 
-  constructor({ origin, connectMs, limits = enginePoolLimits }: EnginePoolOptions) {
+  constructor({ origin, connectMs, tls, limits = enginePoolLimits }: EnginePoolOptions) {
     const { hostname, port } = new URL(origin)
     this.host = hostname.replace(/^\[|\]$/g, '')
-    this.port = Number(port || 80)
+    this.port = Number(port || (tls === undefined ? 80 : 443))
     this.connectMs = connectMs
+    this.tls = tls
     this.limits = limits
   }
 

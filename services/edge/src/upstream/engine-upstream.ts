@@ -9,12 +9,17 @@ import { ChunkedDecoder, isBrokenHead, parseResponseHead, type ResponseHead } fr
 import type { EngineAttempt } from './engine-attempt.ts'
 import { BodyPump } from './engine-body-pump.ts'
 import { idempotentMethods } from './retry-rule.ts'
+import { connectSecurely, isTlsError, type UpstreamTls } from './upstream-tls.ts'
 
 /** The pool, as its connections see it. */
 export interface ConnectionOwner {
   readonly host: string
   readonly port: number
   readonly connectMs: number
+  /** Undefined: connections are not encrypted. */
+  readonly tls: UpstreamTls | undefined
+  /** What the next handshake may begin with. */
+  tlsSession: Buffer | undefined
   /** The connection is free for another request. */
   release(connection: UpstreamConnection): void
   /** The connection is gone. */
@@ -38,6 +43,8 @@ export class UpstreamConnection {
   private readonly owner: ConnectionOwner
   private readonly socket: Socket
   private phase: Phase = 'connecting'
+  /** The network is through; what fails from here to the end of the handshake is TLS. */
+  private isShakingHands = false
   private attempt: EngineAttempt | undefined
   private pump: BodyPump | undefined
   private head: ResponseHead | undefined
@@ -55,17 +62,30 @@ export class UpstreamConnection {
 
   constructor(owner: ConnectionOwner) {
     this.owner = owner
-    this.socket = connect({
-      host: owner.host,
-      port: owner.port,
-      noDelay: true,
-      keepAlive: true,
-      onread: { buffer: readBuffer, callback: (length: number) => this.onRead(length) },
-    } as never)
-    this.socket.on('connect', () => this.onConnect())
+    this.socket = owner.tls === undefined ? this.openPlain() : this.openSecure(owner.tls)
     this.socket.on('error', (error) => this.onGone(error))
     this.socket.on('end', () => this.onEnd())
     this.socket.on('close', () => this.onGone(undefined))
+  }
+
+  private openPlain(): Socket {
+    const { host, port } = this.owner
+    const onread = { buffer: readBuffer, callback: (length: number) => this.onRead(readBuffer.subarray(0, length)) }
+    const socket = connect({ host, port, noDelay: true, keepAlive: true, onread } as never)
+    return socket.on('connect', () => this.onConnect())
+  }
+
+  /** `onread` is not to be had with TLS. */
+  private openSecure(tls: UpstreamTls): Socket {
+    const { owner } = this
+    const socket = connectSecurely({ host: owner.host, port: owner.port, tls, session: owner.tlsSession })
+    socket.on('connect', () => (this.isShakingHands = true))
+    socket.on('session', (session: Buffer) => (owner.tlsSession = session))
+    socket.on('data', (chunk: Buffer) => void this.onRead(chunk))
+    return socket.on('secureConnect', () => {
+      this.isShakingHands = false
+      this.onConnect()
+    })
   }
 
   begin(attempt: EngineAttempt): void {
@@ -160,13 +180,13 @@ export class UpstreamConnection {
   }
 
   /** True goes on reading. */
-  private onRead(length: number): boolean {
+  private onRead(input: Buffer): boolean {
     if (this.attempt === undefined) {
       // Bytes that nobody asked for, after a response or before any request: whose they are cannot be known.
       this.drop()
       return false
     }
-    this.take(readBuffer.subarray(0, length))
+    this.take(input)
     return this.attempt?.isPaused !== true
   }
 
@@ -292,6 +312,7 @@ export class UpstreamConnection {
     if (this.phase === 'gone') return
     // Everything is here and only waits for its reader.
     if (this.isBodyOver || this.endedWhilePaused) this.isReusable = false
+    else if (this.isShakingHands || isTlsError(error)) this.fail('upstream.tls_failed', error)
     else this.fail(this.phase === 'connecting' ? connectCode(error) : 'upstream.reset', error)
   }
 

@@ -1,41 +1,52 @@
+import type { UpstreamTls } from '@sluice/proto/config'
 import { EnginePool } from './engine-pool.ts'
 import { UndiciPool } from './undici-pool.ts'
 import type { EndpointPool } from './upstream-client.ts'
+import { UpstreamTlsContexts } from './upstream-tls.ts'
 
 /** How long what is open goes on at an origin that nobody has said anything of. */
 const defaultDrainSeconds = 30
 
-/** The connections of a worker, by origin and connect timeout; shared by upstreams that name the same endpoint. */
+/** The connections of a worker, by origin, connect timeout and TLS settings; shared by upstreams that agree in them. */
 export class PoolSet {
-  private readonly pools = new Map<string, { pool: EndpointPool; origin: string }>()
+  private readonly pools = new Map<string, { pool: EndpointPool; origin: string; tlsKey: string | undefined }>()
   /** Pools that take nothing more, until what is open at them has ended or their time is over. */
   private readonly draining = new Map<EndpointPool, NodeJS.Timeout>()
   private origins: ReadonlyMap<string, number> = new Map()
 
+  private readonly tls = new UpstreamTlsContexts()
   private readonly Pool: typeof EnginePool | typeof UndiciPool
 
   constructor(engine: 'node' | 'own') {
     this.Pool = engine === 'own' ? EnginePool : UndiciPool
   }
 
-  poolFor(origin: string, connectMs: number): EndpointPool {
-    const key = `${connectMs} ${origin}`
+  /** Makes ready what these upstreams need; nothing that is there changes. Throws `UpstreamTlsProblem`. */
+  prepare(upstreams: Readonly<Record<string, { readonly tls?: UpstreamTls | undefined }>>): void {
+    this.tls.prepare(upstreams)
+  }
+
+  /** `tls` counts for origins of `https` alone. Runs once an attempt. */
+  poolFor(origin: string, connectMs: number, tls: UpstreamTls | undefined): EndpointPool {
+    const compiled = origin.startsWith('https:') ? this.tls.of(tls) : undefined
+    const key = compiled === undefined ? `${connectMs} ${origin}` : `${connectMs} ${origin} ${compiled.key}`
     const known = this.pools.get(key)
     if (known !== undefined) return known.pool
-    const pool = new this.Pool({ origin, connectMs })
-    this.pools.set(key, { pool, origin })
+    const pool = new this.Pool({ origin, connectMs, tls: compiled })
+    this.pools.set(key, { pool, origin, tlsKey: compiled?.key })
     return pool
   }
 
   /**
    * Closes what no endpoint uses any more. `origins`: those in use, each with the seconds for which running attempts
-   * may go on once it is not; what is not over by then is cut.
+   * may go on once it is not; what is not over by then is cut. `tls`: the settings in use.
    */
-  keepOnly(origins: ReadonlyMap<string, number>): void {
+  keepOnly(origins: ReadonlyMap<string, number>, tls: Iterable<UpstreamTls | undefined>): void {
     const before = this.origins
     this.origins = origins
-    for (const [key, { pool, origin }] of this.pools) {
-      if (origins.has(origin)) continue
+    const tlsKeys = this.tls.keepOnly(tls)
+    for (const [key, { pool, origin, tlsKey }] of this.pools) {
+      if (origins.has(origin) && (tlsKey === undefined || tlsKeys.has(tlsKey))) continue
       this.pools.delete(key)
       this.drain(pool, before.get(origin) ?? defaultDrainSeconds)
     }

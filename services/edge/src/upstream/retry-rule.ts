@@ -16,7 +16,7 @@ export function mayRetry(code: ErrorCode, sent: boolean, method: string, hasBody
 
 /** Whether the failure says that the endpoint could not be reached at all. */
 export function isUnreachable(code: ErrorCode): boolean {
-  return code === 'upstream.connect_refused' || code === 'upstream.connect_timeout' || code === 'upstream.unreachable'
+  return code === 'upstream.connect_refused' || code === 'upstream.connect_timeout' || code === 'upstream.unreachable' || code === 'upstream.tls_failed'
 }
 
 /**

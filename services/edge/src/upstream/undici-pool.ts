@@ -1,20 +1,27 @@
 /** `EndpointPool` on undici: kept-alive connections, one request at a time on each. */
 import type { ErrorCode } from '@sluice/errors'
-import { Pool, type Dispatcher } from 'undici'
+import { buildConnector, Pool, type Dispatcher } from 'undici'
 import type { Attempt, AttemptHandler, AttemptRequest, EndpointPool } from './upstream-client.ts'
+import { checkName, isTlsError, nameFor, type UpstreamTls } from './upstream-tls.ts'
 
 export interface PoolOptions {
-  /** `http://host:port` */
+  /** `http://host:port` or `https://host:port` */
   readonly origin: string
   readonly connectMs: number
+  /** For `https`. */
+  readonly tls?: UpstreamTls | undefined
 }
 
 export class UndiciPool implements EndpointPool {
   private readonly pool: Pool
+  private readonly serverName: string | undefined
 
   constructor(options: PoolOptions) {
+    const { connectMs, tls } = options
+    const host = new URL(options.origin).hostname.replace(/^\[|\]$/g, '')
+    this.serverName = tls === undefined ? undefined : (tls.serverName ?? host)
     this.pool = new Pool(options.origin, {
-      connect: { timeout: options.connectMs },
+      connect: tls === undefined ? { timeout: connectMs } : secureConnector(tls, nameFor(tls, host), connectMs),
       pipelining: 1,
       keepAliveTimeout: 30_000,
       keepAliveMaxTimeout: 300_000,
@@ -32,6 +39,8 @@ export class UndiciPool implements EndpointPool {
         method: request.method as Dispatcher.HttpMethod,
         headers: request.fields,
         body: request.body,
+        // One for all: undici would open another connection for each Host.
+        ...(this.serverName === undefined ? {} : { servername: this.serverName }),
         headersTimeout: request.firstByteMs,
         bodyTimeout: request.idleMs,
       },
@@ -48,6 +57,12 @@ export class UndiciPool implements EndpointPool {
   destroy(): void {
     void this.pool.destroy()
   }
+}
+
+/** undici would ask for the name in the request's Host, which is the client's word. */
+function secureConnector(tls: UpstreamTls, serverName: string, timeout: number): buildConnector.connector {
+  const connector = buildConnector({ timeout, secureContext: tls.context, checkServerIdentity: checkName } as buildConnector.BuildOptions)
+  return (options, callback) => connector({ ...options, servername: serverName }, callback)
 }
 
 class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
@@ -129,5 +144,6 @@ function codeOfError(error: Error): ErrorCode {
   const code = (error as NodeJS.ErrnoException).code ?? ''
   const known = codes[code]
   if (known !== undefined) return known
+  if (isTlsError(error)) return 'upstream.tls_failed'
   return code.startsWith('HPE_') || error.name === 'HTTPParserError' ? 'upstream.bad_response' : 'upstream.reset'
 }
