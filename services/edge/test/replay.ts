@@ -88,7 +88,7 @@ export function showResponse({ status, body, trailers, isComplete }: SeenRespons
   return [String(status), text, trailers === '' ? '' : `trailers ${trailers.toLowerCase()}`, isComplete ? '' : 'cut'].filter((part) => part !== '').join(' ')
 }
 
-function showRequest({ method, url, body, trailers }: RecordedRequest): string {
+export function showRequest({ method, url, body, trailers }: RecordedRequest): string {
   const named = Object.entries(trailers).map(([name, value]) => `${name}: ${value}`)
   return [`${method} ${show(url)}`, body.length === 0 ? '' : showBody(body.toString('latin1')), named.length === 0 ? '' : `trailers ${named.join(', ')}`].filter((part) => part !== '').join(' ')
 }
