@@ -9,6 +9,7 @@ import { conditionMatching } from './condition-matching.ts'
 import { configChange } from './config-change.ts'
 import { configFile } from './config-file.ts'
 import { configWrites } from './config-writes.ts'
+import { durability } from './durability.ts'
 import { edgeAlone } from './edge-alone.ts'
 import { endpointLoss } from './endpoint-loss.ts'
 import { forwarding } from './forwarding.ts'
@@ -58,6 +59,7 @@ export const cases: readonly Case[] = [
   activeHealth,
   workerRestart,
   registrationExpiry,
+  durability,
   receipts,
   redisOutage,
   natsOutage,
