@@ -7,6 +7,7 @@ import { followConfig, type ConfigFeed } from '@sluice/buses/config-feed'
 import { attachRelay, ipcChannel } from '@sluice/buses/relay'
 import { call, listen } from '@sluice/buses/rpc'
 import type { Counters } from '@sluice/counters/counter'
+import { codeOf } from '@sluice/errors'
 import { EdgeReportReplySchema, EdgeReportSchema, RollCallSchema } from '@sluice/proto/messages/control'
 import { subjects } from '@sluice/proto/subjects'
 import { mergeMetrics, version, type Clock, type Health, type Logger, type MetricSnapshot, type MetricsRegistry, type Service } from '@sluice/service-kit'
@@ -186,7 +187,11 @@ class HostAgent implements Edge {
       scope,
       have: stored,
       onDocument: (document) => this.publish(document),
-      onError: (error) => logger.error({ err: error }, 'a revision could not be taken'),
+      onError: (error) => {
+        // The other way to control, over HTTP, is away as well: told like the first.
+        if (codeOf(error).startsWith('dependency.')) logger.warn({ code: codeOf(error) }, (error as Error).message)
+        else logger.error({ err: error }, 'a revision could not be taken')
+      },
       onUnreachable: (error) => logger.warn({ code: error.code }, 'control cannot be asked for the configuration'),
       ...(fetchFallback === undefined ? {} : { fetchFallback }),
     })
