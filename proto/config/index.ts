@@ -1,4 +1,5 @@
 export { canonicalJson, digestOf } from './canonical.ts'
+export { certificateNames, wildcardFor } from './certificate-names.ts'
 export { consumer, credential, group } from './consumer.ts'
 export type { Consumer, Credential, Group } from './consumer.ts'
 export { gatewayConfig, revisionDocument } from './document.ts'

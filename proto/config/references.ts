@@ -9,6 +9,8 @@ type Path = readonly (string | number)[]
 
 /** Settings that are a file's path themselves: the content stands in `secrets` under `file:PATH`. */
 const fileSettings: ReadonlySet<unknown> = new Set(['jwksFile', 'certFile', 'keyFile', 'caFile', 'clientCertFile', 'clientKeyFile'])
+/** Policies whose setting `files` lists such paths, however deep. */
+const listsFiles: ReadonlySet<unknown> = new Set(['ip-restriction'])
 const resourceLists: ReadonlySet<unknown> = new Set(['upstreams', 'routes', 'groups', 'consumers'])
 const resourceMarks: ReadonlySet<unknown> = new Set(['name', 'labels', 'owner'])
 
@@ -22,8 +24,8 @@ export interface FoundReference {
 export function referencesIn(document: unknown): FoundReference[] {
   const found: FoundReference[] = []
   mapTexts(document, [], (text, path) => {
-    if (fileSettings.has(path.at(-1))) found.push({ reference: `file:${text}`, path: [...path] })
-    else if (isReference(text)) found.push({ reference: text, path: [...path] })
+    const reference = referenceAt(text, path)
+    if (reference !== undefined) found.push({ reference, path: [...path] })
     return text
   })
   return found
@@ -35,10 +37,20 @@ export function referencesIn(document: unknown): FoundReference[] {
  */
 export function withReferencesResolved<T>(document: T, secrets: Readonly<Record<string, string>>): T {
   const resolve = (text: string, path: Path) => {
-    const reference = fileSettings.has(path.at(-1)) ? `file:${text}` : text
-    return isReference(reference) && Object.hasOwn(secrets, reference) ? secrets[reference]! : text
+    const reference = referenceAt(text, path)
+    return reference !== undefined && Object.hasOwn(secrets, reference) ? secrets[reference]! : text
   }
   return mapTexts(document, [], resolve) as T
+}
+
+/** In a file setting a reference stands for the content, so that a key may come from the environment. */
+function referenceAt(text: string, path: Path): string | undefined {
+  if (isReference(text)) return text
+  return isFilePath(path) ? `file:${text}` : undefined
+}
+
+function isFilePath(path: Path): boolean {
+  return fileSettings.has(path.at(-1)) || listsFiles.has(path[path.lastIndexOf('files') - 1])
 }
 
 /** The value with `change` applied to each text that is a setting; what does not change is shared. */

@@ -6,6 +6,7 @@ const places: readonly (readonly [pattern: string, place: string])[] = [
   ['', 'document'],
   ['listeners', 'listeners'],
   ['listeners/http', 'listeners.http'],
+  ['listeners/https', 'listeners.https'],
   ['telemetry', 'telemetry'],
   ['telemetry/accessLog', 'telemetry.accessLog'],
   ['upstreams/*', 'upstream'],

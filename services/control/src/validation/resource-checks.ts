@@ -86,7 +86,7 @@ function present(settings: Settings, keys: readonly string[]): number {
 
 /** Two doors of one process cannot have the same address. */
 export function checkAddresses(input: unknown, problems: ProblemList): void {
-  const doors: Path[] = [['listeners', 'http', 'address'], ['admin', 'address'], ['telemetry', 'metrics', 'address']]
+  const doors: Path[] = [['listeners', 'http', 'address'], ['listeners', 'https', 'address'], ['admin', 'address'], ['telemetry', 'metrics', 'address']]
   const seen = new Map<string, string>()
   for (const path of doors) {
     const address = path.reduce<unknown>((inner, key) => (isMap(inner) ? inner[String(key)] : undefined), input)

@@ -99,6 +99,6 @@ function noWeight({ path, settings, name }: Part & { name: string }): Warning[] 
 
 function noListener(resolved: unknown): Warning[] {
   const listeners = isMap(resolved) ? resolved['listeners'] : undefined
-  if (!isMap(listeners) || listeners['http'] !== false) return []
+  if (!isMap(listeners) || listeners['http'] !== false || isMap(listeners['https'])) return []
   return [{ path: ['listeners', 'http'], message: 'nothing listens for clients' }]
 }

@@ -3,6 +3,7 @@
  * other, and the values that its references stand for. All problems at once, since each run costs its author a walk.
  */
 import { type GatewayConfig, gatewayConfig, type GatewayConfigInput, type RevisionDocumentInput, resourceName, upstream, withReferencesResolved } from '@sluice/proto/config'
+import { certificateWarnings, checkCertificates, idleTlsWarnings } from './certificate-checks.ts'
 import { viewDocument } from './document-view.ts'
 import { notBuiltAt } from './not-built-names.ts'
 import { checkPolicies, type PolicySchemas } from './policy-checks.ts'
@@ -22,6 +23,8 @@ export interface ValidationParts {
   /** Values of references from before: they stay when what they stand for cannot be read now. */
   readonly lastValues?: Readonly<Record<string, string>> | undefined
   readonly readFile?: ReferenceParts['readFile']
+  /** Unix time in ms, for what expires; for tests. */
+  readonly now?: (() => number) | undefined
 }
 
 export type ConsumerInput = NonNullable<GatewayConfigInput['consumers']>[number]
@@ -47,7 +50,7 @@ export async function checkConfig(input: unknown, policies: PolicySchemas, parts
 }
 
 async function check(input: unknown, policies: PolicySchemas, parts: ValidationParts): Promise<Validation> {
-  const { baseDirectory, otherDirectories = [], environment, lastValues, readFile } = parts
+  const { baseDirectory, otherDirectories = [], environment, lastValues, readFile, now = Date.now } = parts
   const references = await readReferences(input, { environment, directories: [baseDirectory, ...otherDirectories], lastValues, readFile })
   const resolved = references.found.length === 0 ? input : withReferencesResolved(input, references.values)
   const problems = new ProblemList()
@@ -57,7 +60,7 @@ async function check(input: unknown, policies: PolicySchemas, parts: ValidationP
   const found = withoutValues(problems.all(), references.values)
   if (config === undefined || found.length > 0) return refused(found)
   const document = input as GatewayConfigInput
-  const warnings = [...doubtfulSettings(viewDocument(resolved), resolved), ...undefinedGroups(viewDocument(resolved)), ...shadowedRoutes(config.routes), ...keptWarnings(references)]
+  const warnings = [...doubtfulSettings(viewDocument(resolved), resolved), ...undefinedGroups(viewDocument(resolved)), ...shadowedRoutes(config.routes), ...idleTlsWarnings(resolved), ...certificateWarnings({ input, resolved, unread }, now()), ...keptWarnings(references)]
   return { problems: [], warnings, document, revision: revisionOf(document, references), consumers: document.consumers ?? [] }
 }
 
@@ -91,6 +94,7 @@ function addProblems({ input, resolved, policies, unread, problems }: Checked): 
   checkReferences(view, problems)
   checkRoutes(view, resolved, policies, problems)
   checkAddresses(resolved, problems)
+  checkCertificates({ input, resolved, unread }, problems)
   return parsed.data
 }
 

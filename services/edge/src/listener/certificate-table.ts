@@ -4,8 +4,7 @@
  */
 import { createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
-import { certificateNames, wildcardFor } from '@sluice/http'
-import type { HttpsListener } from '@sluice/proto/config'
+import { certificateNames, wildcardFor, type HttpsListener } from '@sluice/proto/config'
 
 /** A certificate as the gauge of its end knows it. */
 export interface CertificateEnd {
