@@ -23,8 +23,6 @@ export interface ValidationParts {
   /** Values of references from before: they stay when what they stand for cannot be read now. */
   readonly lastValues?: Readonly<Record<string, string>> | undefined
   readonly readFile?: ReferenceParts['readFile']
-  /** Unix time in ms, for what expires; for tests. */
-  readonly now?: (() => number) | undefined
 }
 
 export type ConsumerInput = NonNullable<GatewayConfigInput['consumers']>[number]
@@ -50,7 +48,7 @@ export async function checkConfig(input: unknown, policies: PolicySchemas, parts
 }
 
 async function check(input: unknown, policies: PolicySchemas, parts: ValidationParts): Promise<Validation> {
-  const { baseDirectory, otherDirectories = [], environment, lastValues, readFile, now = Date.now } = parts
+  const { baseDirectory, otherDirectories = [], environment, lastValues, readFile } = parts
   const references = await readReferences(input, { environment, directories: [baseDirectory, ...otherDirectories], lastValues, readFile })
   const resolved = references.found.length === 0 ? input : withReferencesResolved(input, references.values)
   const problems = new ProblemList()
@@ -60,7 +58,7 @@ async function check(input: unknown, policies: PolicySchemas, parts: ValidationP
   const found = withoutValues(problems.all(), references.values)
   if (config === undefined || found.length > 0) return refused(found)
   const document = input as GatewayConfigInput
-  const warnings = [...doubtfulSettings(viewDocument(resolved), resolved), ...undefinedGroups(viewDocument(resolved)), ...shadowedRoutes(config.routes), ...idleTlsWarnings(resolved), ...certificateWarnings({ input, resolved, unread }, now()), ...keptWarnings(references)]
+  const warnings = [...doubtfulSettings(viewDocument(resolved), resolved), ...undefinedGroups(viewDocument(resolved)), ...shadowedRoutes(config.routes), ...idleTlsWarnings(resolved), ...certificateWarnings({ input, resolved, unread }, Date.now()), ...keptWarnings(references)]
   return { problems: [], warnings, document, revision: revisionOf(document, references), consumers: document.consumers ?? [] }
 }
 
