@@ -1,7 +1,6 @@
 // AD3 and DI2: receipts name every edge; DI1: edges by name
 import assert from 'node:assert/strict'
-import { waitUntil } from '@sluice/testkit'
-import { fetchOnce } from '@sluice/testkit'
+import { fetchOnce, waitUntil } from '@sluice/testkit'
 import { bodyOf } from '../actors/ask.ts'
 import type { System } from '../modes/system.ts'
 import type { Case } from './case.ts'
