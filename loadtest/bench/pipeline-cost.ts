@@ -58,7 +58,7 @@ const logger = createLogger('bench', { level: 'silent' })
 const registry = new UpstreamRegistry(new Map(await Promise.all(balancers.map(async (entry) => [entry.name, await entry.load()] as const))))
 const document = Buffer.from(JSON.stringify({ version: 1, upstreams: { up: { endpoints: [{ url: 'http://127.0.0.1:19080' }] } }, routes: [{ name: 'bench', match: { path: '/bench' }, upstream: 'up' }] }))
 const unused = { tokens: () => ({ check: () => ({ outcome: 'invalid', reason: '' }) }), keys: () => ({ check: () => ({ outcome: 'invalid', reason: '' }) }) }
-const policyParts = { clock: systemClock, logger, identity: unused as never, quota: { limiter: () => ({ take: () => { throw new Error('none') } }) } }
+const policyParts = { clock: systemClock, logger, identity: unused as never, quota: {} as never }
 const snapshot = compileSnapshot({ revision: 1, digest: '' }, parseDocument(document), { policies: await loadPolicies(catalogue.map((entry) => entry.name)), upstreams: registry, policyParts })
 registry.adopt(snapshot.upstreams, snapshot.upstreamSettings)
 const telemetry = createTelemetry({ metrics: new MetricsRegistry(), clock: systemClock, onUsage: () => undefined })
