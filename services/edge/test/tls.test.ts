@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { after, before, describe, it } from 'node:test'
 import { afterDelay, answer, echo, fetchOnce, freePort, makeCertificate, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
@@ -60,6 +64,22 @@ describe('an edge ends TLS', { concurrency: false }, () => {
     assert.equal(headers['x-forwarded-port'], String(port))
     assert.match(String(headers['forwarded']), /proto=https/)
     assert.equal(response.headers['strict-transport-security'], undefined)
+  })
+
+  it('curl and openssl agree with it', async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), 'sluice-tls-'))
+    cleanups.push(() => rm(directory, { recursive: true, force: true }))
+    const caFile = join(directory, 'ca.pem')
+    await writeFile(caFile, ca)
+    upstream.does(answer(200, 'hello'))
+    const curl = await run('curl', ['--silent', '--http2', '--cacert', caFile, '--write-out', ' %{http_version} %{http_code}', `${url}/x`])
+    const openssl = await run('openssl', ['s_client', '-connect', `127.0.0.1:${port}`, '-servername', 'a.wild.example.com', '-CAfile', caFile, '-alpn', 'h2,http/1.1', '-verify_return_error'])
+    if (curl === undefined || openssl === undefined) return t.skip('curl or openssl is not installed')
+    assert.equal(curl, 'hello 2 200')
+    assert.match(openssl, /Verification: OK/)
+    assert.match(openssl, /subject=CN ?= ?\*\.wild\.example\.com/)
+    assert.match(openssl, /ALPN protocol: h2/)
+    assert.match(openssl, /New, TLSv1\.3/)
   })
 
   it('the ready addresses name the scheme', () => {
@@ -209,3 +229,11 @@ describe('an edge ends TLS', { concurrency: false }, () => {
     return found?.series.find(({ values }) => values.includes(label))?.value ?? 0
   }
 })
+
+/** What a program prints, its input closed; undefined when there is no such program. */
+function run(program: string, args: readonly string[]): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const child = execFile(program, [...args], { timeout: 10_000 }, (error, stdout) => resolve((error as NodeJS.ErrnoException | null)?.code === 'ENOENT' ? undefined : stdout))
+    child.stdin?.end()
+  })
+}
