@@ -101,13 +101,16 @@ export const configWrites: Case = {
     })
 
     await t.test('what is read out can be written back and changes nothing', async () => {
+      // The group went with a configuration that no longer has it; the consumer, which is auth's, stayed.
+      await system.apply({ groups: [{ name: 'passing' }], consumers: [{ name: 'written-member', groups: ['passing'] }] })
+      await system.apply({ routes: [named('written', { path: '/written' }), named('other', { path: '/other' })] })
       const { body } = await system.admin('GET', '/v1/config')
       const before = await head()
       const written = await system.admin('PUT', '/v1/config?wait=all', JSON.parse(body))
       assert.deepEqual([written.status, written.json<{ revision: number }>().revision], [200, before], written.body)
       const tried = await system.admin('PUT', '/v1/config?dryRun=true', { ...(JSON.parse(body) as object), routes: [] })
       const { differences } = tried.json<{ differences: { resource: string; change: string }[] }>()
-      assert.deepEqual(differences.map(({ resource, change }) => `${change} ${resource}`).sort(), ['removed routes/leading', 'removed routes/other', 'removed routes/written'])
+      assert.deepEqual(differences.map(({ resource, change }) => `${change} ${resource}`).sort(), ['removed routes/other', 'removed routes/written'])
       assert.equal(await head(), before, 'a dry run changes nothing')
     })
   },
