@@ -6,15 +6,20 @@
 import type { PolicyEntry } from '@sluice/proto/config'
 import { schema as acl } from './acl/schema.ts'
 import { schema as any } from './any/schema.ts'
+import { schema as concurrencyLimit } from './concurrency-limit/schema.ts'
 import { schema as cors } from './cors/schema.ts'
+import { schema as fault } from './fault/schema.ts'
 import { schema as fixedResponse } from './fixed-response/schema.ts'
+import { schema as ipRestriction } from './ip-restriction/schema.ts'
 import { schema as jwt } from './jwt/schema.ts'
 import { schema as keyAuth } from './key-auth/schema.ts'
 import type { CatalogueEntry, PolicyModule, PolicySchema } from './policy.ts'
 import { schema as rateLimit } from './rate-limit/schema.ts'
+import { schema as redirect } from './redirect/schema.ts'
 import { schema as requestId } from './request-id/schema.ts'
 import { schema as requestLimits } from './request-limits/schema.ts'
 import { schema as requestTransform } from './request-transform/schema.ts'
+import { schema as responseTransform } from './response-transform/schema.ts'
 
 /** A schema beside the implementation that takes its settings. */
 const entry = <S>(one: PolicySchema<S> & { load(): Promise<PolicyModule<S>> }): CatalogueEntry => one as unknown as CatalogueEntry
@@ -22,14 +27,19 @@ const entry = <S>(one: PolicySchema<S> & { load(): Promise<PolicyModule<S>> }): 
 export const catalogue: readonly CatalogueEntry[] = [
   entry({ ...requestId, load: () => import('./request-id/request-id.ts') }),
   entry({ ...requestLimits, load: () => import('./request-limits/request-limits.ts') }),
+  entry({ ...ipRestriction, load: () => import('./ip-restriction/ip-restriction.ts') }),
   entry({ ...cors, load: () => import('./cors/cors.ts') }),
-  // A rate-limit whose key is only ip, route or header runs here.
+  // A rate-limit or concurrency-limit whose key is only ip, route or header runs here.
   entry({ ...jwt, load: () => import('./jwt/jwt.ts') }),
   entry({ ...keyAuth, load: () => import('./key-auth/key-auth.ts') }),
   entry({ ...any, load: () => import('./any/any.ts') }),
   entry({ ...acl, load: () => import('./acl/acl.ts') }),
   entry({ ...rateLimit, load: () => import('./rate-limit/rate-limit.ts') }),
+  entry({ ...concurrencyLimit, load: () => import('./concurrency-limit/concurrency-limit.ts') }),
   entry({ ...requestTransform, load: () => import('./request-transform/request-transform.ts') }),
+  entry({ ...responseTransform, load: () => import('./response-transform/response-transform.ts') }),
+  entry({ ...fault, load: () => import('./fault/fault.ts') }),
+  entry({ ...redirect, load: () => import('./redirect/redirect.ts') }),
   entry({ ...fixedResponse, load: () => import('./fixed-response/fixed-response.ts') }),
 ]
 

@@ -45,6 +45,8 @@ export interface Refusal {
   readonly message?: string
   /** Flat `[name, value, …]`. */
   readonly headers?: readonly string[]
+  /** Instead of the catalogue's. */
+  readonly status?: number
   /** From an identity policy: the request held no credential of its kind, so nothing was tried. */
   readonly withoutCredential?: true
 }

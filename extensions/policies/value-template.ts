@@ -74,6 +74,11 @@ export function fillParameter(template: ValueTemplate, exchange: Exchange): stri
   return template.literal ?? fill(template, exchange, asItIs, decodeSegment)
 }
 
+/** A part of a query, escaped so that it stays one value. */
+export function fillQuery(template: ValueTemplate, exchange: Exchange): string {
+  return template.literal ?? fill(template, exchange, encodeURIComponentSafely, (text) => encodeURIComponentSafely(decodeSegment(text)))
+}
+
 type Change = (text: string) => string
 
 function fill(template: ValueTemplate, exchange: Exchange, changeFact: Change, changeParameter: Change): string {

@@ -16,9 +16,8 @@ export const notBuiltSettings: Readonly<Record<string, readonly string[]>> = {
 
 export const notBuiltPolicies: readonly string[] = [
   'oauth2-introspection', 'oidc-login', 'basic-auth', 'mtls-auth', 'http-signature', 'ext-auth', 'quota',
-  'concurrency-limit', 'ip-restriction', 'injection-detection', 'bot-detection', 'challenge', 'cache',
-  'response-transform', 'body-convert', 'validate', 'aggregate', 'compress', 'version', 'deprecate', 'redirect',
-  'fault', 'error-format', 'log-body', 'ai-tokens',
+  'injection-detection', 'bot-detection', 'challenge', 'cache', 'body-convert', 'validate', 'aggregate', 'compress',
+  'version', 'deprecate', 'error-format', 'log-body', 'ai-tokens',
 ]
 
 export const notBuiltBalancers: readonly string[] = []

@@ -18,7 +18,7 @@ const settings = z.strictObject({
   algorithm: z
     .enum(['token-bucket', 'leaky-bucket', 'fixed-window', 'sliding-window', 'sliding-window-log'])
     .default('token-bucket')
-    .describe('How requests are counted; see below.'),
+    .describe('How requests are counted: the table above.'),
   limit: z.int().min(1).max(1_000_000_000).optional().describe(`Requests a window, for each key; left out: ${defaultConsumerLimit} for a consumer, ${defaultAnonymousLimit} otherwise. At most ${maxLogged} for \`sliding-window-log\`.`),
   windowSeconds: z.int().min(1).max(31_536_000).default(60).describe('Length of the window.'),
   burst: z.int().min(1).max(1_000_000_000).optional().describe('Requests that may come at once, for the two buckets; left out: `limit`.'),

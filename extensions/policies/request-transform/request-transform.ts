@@ -1,8 +1,8 @@
 import { normalisePath } from '@sluice/http'
 import type { Exchange } from '../exchange.ts'
+import { HeaderChanges } from '../header-changes.ts'
 import { type HookResult, type Policy, refuse } from '../policy.ts'
 import { compileTemplate, fillPath, type ValueTemplate } from '../value-template.ts'
-import { HeaderChanges } from './header-changes.ts'
 import { QueryChanges } from './query-changes.ts'
 import type { RequestTransformSettings } from './schema.ts'
 
@@ -25,7 +25,7 @@ class RequestTransform implements Policy {
   }
 
   onRequest(exchange: Exchange): HookResult {
-    if (this.headers !== undefined) this.headers.apply(exchange)
+    if (this.headers !== undefined) this.headers.apply(exchange.request.headers, exchange)
     if (this.query !== undefined) this.query.apply(exchange)
     if (this.path === undefined) return undefined
     const path = fillPath(this.path, exchange)

@@ -1,17 +1,11 @@
 import { z } from 'zod'
 import { everyPolicy } from '../every-policy.ts'
+import { headerChanges } from '../header-changes.ts'
 import { settingNotBuilt } from '../not-built.ts'
 import type { PolicySchema } from '../policy.ts'
-import { fieldName, fieldTemplate, templateText } from '../templated-fields.ts'
+import { templateText } from '../templated-fields.ts'
 
 const parameterName = z.string().min(1).max(256)
-
-const headers = z.strictObject({
-  remove: z.array(fieldName).default([]).describe('Fields to remove.'),
-  rename: z.record(fieldName, fieldName).default({}).describe('Old name to new name; what stood under the new one is replaced.'),
-  set: z.record(fieldName, fieldTemplate).default({}).describe('Name to value, in place of any there are; an empty value removes.'),
-  add: z.record(fieldName, fieldTemplate).default({}).describe('Name to value, beside any there are.'),
-})
 
 const query = z.strictObject({
   remove: z.array(parameterName).default([]).describe('Parameters to remove.'),
@@ -22,7 +16,7 @@ const query = z.strictObject({
 
 const settings = z.strictObject({
   ...everyPolicy,
-  headers: headers.optional().describe('Changes to the header fields, in the order of this table.'),
+  headers: headerChanges.optional().describe('Changes to the header fields, in the order of this table.'),
   query: query.optional().describe('Changes to the query, in the order of this table; other parameters stay byte for byte.'),
   path: templateText
     .regex(/^\/[\x21-\x22\x24-\x3e\x40-\x7e]*$/, 'a path that begins with "/", without spaces, "?" and "#"')

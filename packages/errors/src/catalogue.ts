@@ -41,6 +41,7 @@ export const catalogue = {
   'policy.insufficient_scope': entry(403, 'The token lacks a scope that is needed'),
   'policy.limit_exceeded': entry(429, 'The limit is spent'),
   'policy.cors_refused': entry(403, 'This origin is not allowed'),
+  'policy.fault_injected': entry(503, 'A fault was injected'),
 
   'upstream.connect_refused': entry(502, 'The upstream refused the connection', 'if_unsent'),
   'upstream.connect_timeout': entry(504, 'The upstream did not accept the connection in time', 'if_unsent'),

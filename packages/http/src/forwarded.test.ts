@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SluiceError } from '@sluice/errors'
 import fc from 'fast-check'
-import { CidrSet } from './addresses.ts'
+import { CidrSet } from './cidr-set.ts'
 import { clientAddress, forwardedHops, nodeAddress, parseForwarded, parseForwardedFor } from './forwarded.ts'
 import { HeaderFields } from './header-fields.ts'
 

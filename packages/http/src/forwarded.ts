@@ -4,7 +4,8 @@
  */
 import { isIP } from 'node:net'
 import { SluiceError } from '@sluice/errors'
-import { type CidrSet, normaliseAddress } from './addresses.ts'
+import { normaliseAddress } from './addresses.ts'
+import type { CidrSet } from './cidr-set.ts'
 import type { HeaderFields } from './header-fields.ts'
 
 /** One hop as `Forwarded` describes it; values are unquoted, names in lower case. */

@@ -66,6 +66,7 @@ function checkSettings(schema: PolicySchema<never>, settings: unknown, path: Pat
   const issues = parsed.error?.issues.filter((issue) => !unread.has(pointerOf([...path, ...(issue.path as Path)]))) ?? []
   if (!parsed.success) return addShapeProblems(issues, { schema: schema.settings, base: path, written, notBuilt, problems })
   for (const problem of schema.problems?.(parsed.data) ?? []) {
+    if (unread.has(pointerOf([...path, ...problem.path]))) continue
     problems.add({ path: [...path, ...problem.path], message: problem.message, code: 'config.invalid' })
   }
   for (const nested of schema.nested?.(parsed.data) ?? []) {

@@ -24,7 +24,8 @@ export interface ReferenceValues {
   readonly kept: readonly string[]
 }
 
-const maxBytes = 1024 * 1024
+/** Room for a list of 100,000 addresses. */
+const maxBytes = 4 * 1024 * 1024
 
 /** The value of every reference in the document, and a problem for each place of one that cannot be read. */
 export async function readReferences(document: unknown, parts: ReferenceParts): Promise<ReferenceValues> {

@@ -92,10 +92,17 @@ function orderedSteps(chosen: readonly Chosen[], loaded: LoadedPolicies, parts: 
   })
 }
 
+/** A global policy stands on every route: its settings, which may be large lists, are read once a snapshot. */
+const parsedSettings = new WeakMap<object, never>()
+
 function parseSettings(type: string, settings: Record<string, unknown> | undefined, loaded: LoadedPolicies): never {
   const found = loaded.get(type)
   if (found === undefined) throw new Error(`there is no policy "${type}"`)
-  return found.entry.settings.parse(settings ?? {}) as never
+  const known = settings === undefined ? undefined : parsedSettings.get(settings)
+  if (known !== undefined) return known
+  const parsed = found.entry.settings.parse(settings ?? {}) as never
+  if (settings !== undefined) parsedSettings.set(settings, parsed)
+  return parsed
 }
 
 function compilePolicy(one: { type: string; name: string; level: string; settings: never }, loaded: LoadedPolicies, parts: SharedParts): Policy {

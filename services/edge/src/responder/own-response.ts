@@ -44,5 +44,6 @@ export function errorResponse(facts: ErrorFacts): OwnResponse {
 
 export function refusalFacts(refusal: Refusal, requestId: string, accept: string | undefined): ErrorFacts {
   const headers = refusal.headers === undefined ? {} : { headers: refusal.headers }
-  return { code: refusal.code, message: refusal.message ?? catalogue[refusal.code].message, requestId, accept, ...headers }
+  const status = refusal.status === undefined ? {} : { status: refusal.status }
+  return { code: refusal.code, message: refusal.message ?? catalogue[refusal.code].message, requestId, accept, ...headers, ...status }
 }
