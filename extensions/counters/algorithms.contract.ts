@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, test } from 'node:test'
-import { assertNear, type CountersHarness, type Opened } from './counter.contract.ts'
+import { assertNear, type CountersHarness, type Opened } from './harness.contract.ts'
 import type { Counters, LeakyBucketRule, LimitRule, WindowRule } from './counter.ts'
 
 const hourMs = 3_600_000

@@ -4,17 +4,7 @@ import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Counters, Take, TokenBucketRule } from './counter.ts'
 import { testAlgorithms } from './algorithms.contract.ts'
-
-export interface CountersHarness {
-  /** Counters that are ready; each call gives another instance on the same counts, where there can be several. */
-  open(): Promise<Counters>
-  /** Lets time pass for the counts. */
-  pass(ms: number): void | Promise<void>
-  /** How far durations may be off, because real time passes between two calls. */
-  toleranceMs: number
-  /** Sequences tried against the reference. */
-  runs: number
-}
+import { assertNear, type CountersHarness, type Opened } from './harness.contract.ts'
 
 /** So slow that no token comes back during a test. */
 export const hourly = (limit: number, burst = limit): TokenBucketRule => ({ algorithm: 'token-bucket', limit, windowMs: 3_600_000, burst })
@@ -41,11 +31,6 @@ export function testCounters(name: string, harness: CountersHarness): void {
   })
 }
 
-export type Opened = () => { counters: Counters; peer: Counters }
-
-export function assertNear(actual: number, expected: number, toleranceMs: number): void {
-  assert.ok(Math.abs(actual - expected) <= toleranceMs + 0.01, `${actual} is not ${expected} ± ${toleranceMs}`)
-}
 
 function testTaking(opened: Opened, { toleranceMs }: CountersHarness): void {
   test('a full bucket admits its burst, then refuses and says how long to wait', async () => {

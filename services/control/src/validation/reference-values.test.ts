@@ -28,7 +28,7 @@ test('relative paths are looked for in each folder in turn, and absolute ones wh
 test('what never ends, what is too large and what is a folder is no secret', async (context) => {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-references-'))
   context.after(() => rm(folder, { recursive: true }))
-  await writeFile(join(folder, 'large.txt'), 'x'.repeat(1024 * 1024 + 1))
+  await writeFile(join(folder, 'large.txt'), 'x'.repeat(4 * 1024 * 1024 + 1))
   for (const path of ['/dev/zero', folder, join(folder, 'large.txt')]) {
     const { problems } = await readReferences(url(`file:${path}`), { environment: {}, directories: ['/'] })
     assert.match(problems[0]?.message ?? '', /cannot be read/, path)
