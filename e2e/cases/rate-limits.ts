@@ -38,15 +38,23 @@ async function degraded(system: System): Promise<number> {
   return sum(samples.flat(), 'sluice_limit_degraded_total')
 }
 
-/** A burst from an address of its own; again from another one when the machine was too busy for the shared count to be used. */
-async function countedBurst(system: System, path: string, count: number): Promise<{ answers: FetchedResponse[]; headers: Record<string, string> }> {
+/**
+ * Runs `count` and, when it fails though the shared count was not used throughout, again with a number to make other keys
+ * from: a machine that is too busy for an answer of Redis within 20 ms says nothing about how exact the count is. A failure
+ * without that stands.
+ */
+async function counting(system: System, count: (attempt: number) => Promise<void>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
-    const headers = { 'x-forwarded-for': `198.51.100.${attempt}` }
     const before = await degraded(system)
-    const answers = await burst(system, path, count, headers)
-    if (attempt === 5 || (await degraded(system)) === before) return { answers, headers }
+    try {
+      return await count(attempt)
+    } catch (error) {
+      if (attempt === 5 || (await degraded(system)) === before) throw error
+    }
   }
 }
+
+const from = (address: string) => ({ 'x-forwarded-for': address })
 
 const remainingOf = (answers: readonly FetchedResponse[]) => answers.map(({ headers }) => Number(headers['x-ratelimit-remaining'])).sort((a, b) => a - b)
 const admittedOf = (answers: readonly FetchedResponse[]) => answers.filter(({ status }) => status === 200)
@@ -73,11 +81,13 @@ export const rateLimits: Case = {
     let spent: Record<string, string> = {}
 
     await t.test('of many requests at once exactly as many pass as the limit says, and each says what is left', async () => {
-      const { answers, headers } = await countedBurst(system, '/exact', 60)
-      spent = headers
-      assert.equal(admittedOf(answers).length, 20)
-      assert.deepEqual(remainingOf(admittedOf(answers)), Array.from({ length: 20 }, (_, left) => left), 'each count was given out once')
-      assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200, 429]))
+      await counting(system, async (attempt) => {
+        spent = from(`198.51.100.${attempt}`)
+        const answers = await burst(system, '/exact', 60, spent)
+        assert.equal(admittedOf(answers).length, 20)
+        assert.deepEqual(remainingOf(admittedOf(answers)), Array.from({ length: 20 }, (_, left) => left), 'each count was given out once')
+        assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200, 429]))
+      })
     })
 
     await t.test('fields tell the limit, what is left and when it is whole again; 429 tells when to come back', async () => {
@@ -106,22 +116,34 @@ export const rateLimits: Case = {
     })
 
     await t.test('a bucket holds its burst, and a request may cost more than one', async () => {
-      const answers = await burst(system, '/bursting', 8)
-      assert.equal(admittedOf(answers).length, 3)
-      assert.equal(answers[0]!.headers['x-ratelimit-limit'], '6')
+      await counting(system, async (attempt) => {
+        const answers = await burst(system, '/bursting', 8, from(`198.51.100.${attempt}`))
+        assert.equal(admittedOf(answers).length, 3)
+        assert.equal(answers[0]!.headers['x-ratelimit-limit'], '6')
+      })
     })
 
     await t.test('consumers, addresses, fields and claims are counted apart', async () => {
-      await makeConsumer(system, 'limited-a')
-      await makeConsumer(system, 'limited-b')
-      const [a, b] = [await makeKeyOf(system, 'limited-a'), await makeKeyOf(system, 'limited-b')]
-      for (const { key: apiKey } of [a, b]) assert.equal(admittedOf(await burst(system, '/by-consumer', 6, withKey(apiKey).headers)).length, 3)
-      const another = await makeKeyOf(system, 'limited-a')
-      assert.equal((await refusalOf(system, '/by-consumer', withKey(another.key))).status, 429, 'a consumer is one, whatever the key')
-      for (const address of ['203.0.113.1', '203.0.113.2', '2001:db8:1:1::1', '2001:db8:1:2::1']) assert.equal(admittedOf(await burst(system, '/exact', 30, { 'x-forwarded-for': address })).length, 20, address)
-      assert.equal(admittedOf(await burst(system, '/exact', 4, { 'x-forwarded-for': '2001:db8:1:1:ffff::9' })).length, 0, 'an IPv6 network of 64 bits is one')
-      for (const tenant of ['one', 'two']) assert.equal(admittedOf(await burst(system, '/by-field', 4, { 'x-tenant': tenant })).length, 2)
-      for (const tenant of ['one', 'two']) assert.equal(admittedOf(await burst(system, '/by-claim', 4, bearer(mint(key, { sub: 'someone', tenant })).headers)).length, 2)
+      await counting(system, async (attempt) => {
+        const names = [`limited-a${attempt}`, `limited-b${attempt}`]
+        for (const name of names) {
+          await makeConsumer(system, name)
+          assert.equal(admittedOf(await burst(system, '/by-consumer', 6, withKey((await makeKeyOf(system, name)).key).headers)).length, 3)
+        }
+        const another = await makeKeyOf(system, names[0]!)
+        assert.equal((await refusalOf(system, '/by-consumer', withKey(another.key))).status, 429, 'a consumer is one, whatever the key')
+      })
+      await counting(system, async (attempt) => {
+        const network = `2001:db8:${attempt}:1`
+        for (const address of [`203.0.113.${attempt}`, `203.0.114.${attempt}`, `${network}::1`, `2001:db8:${attempt}:2::1`]) assert.equal(admittedOf(await burst(system, '/exact', 30, from(address))).length, 20, address)
+        assert.equal(admittedOf(await burst(system, '/exact', 4, from(`${network}:ffff::9`))).length, 0, 'an IPv6 network of 64 bits is one')
+      })
+      await counting(system, async (attempt) => {
+        for (const tenant of [`one${attempt}`, `two${attempt}`]) {
+          assert.equal(admittedOf(await burst(system, '/by-field', 4, { 'x-tenant': tenant })).length, 2)
+          assert.equal(admittedOf(await burst(system, '/by-claim', 4, bearer(mint(key, { sub: 'someone', tenant })).headers)).length, 2)
+        }
+      })
     })
 
     await t.test('of several limits the tightest shows in X-RateLimit-*, all of them in RateLimit', async () => {
@@ -132,12 +154,16 @@ export const rateLimits: Case = {
     })
 
     await t.test('a count is kept when the configuration changes elsewhere, and begins anew with a new limit', async () => {
-      assert.equal(admittedOf(await burst(system, '/kept', 4)).length, 4)
-      await system.apply({ ...config, routes: [...config.routes, limited('added', { limit: 1, key: 'ip' })] })
-      assert.equal(admittedOf(await burst(system, '/kept', 10)).length, 6)
-      assert.equal((await refusalOf(system, '/kept')).status, 429)
-      await system.apply({ ...config, routes: [limited('kept', { limit: 11, key: 'ip' })] })
-      assert.equal((await ask(system, '/kept')).status, 200)
+      await counting(system, async (attempt) => {
+        const headers = from(`198.51.100.${attempt}`)
+        await system.apply(config)
+        assert.equal(admittedOf(await burst(system, '/kept', 4, headers)).length, 4)
+        await system.apply({ ...config, routes: [...config.routes, limited('added', { limit: 1, key: 'ip' })] })
+        assert.equal(admittedOf(await burst(system, '/kept', 10, headers)).length, 6)
+        assert.equal((await refusalOf(system, '/kept', { headers })).status, 429)
+        await system.apply({ ...config, routes: [limited('kept', { limit: 11, key: 'ip' })] })
+        assert.equal((await ask(system, '/kept', { headers })).status, 200)
+      })
     })
   },
 }
