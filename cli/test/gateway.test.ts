@@ -124,10 +124,10 @@ test('a key of a config file made by keys hash works', async () => {
 test('a configuration with problems is refused with their lines, and what runs stays', async () => {
   const revision = await headRevision()
   const wrong = join(directory, 'wrong')
-  writeFileSync(wrong, config(ports).replace('groups: [ gold ]', 'groups: [ golden ]'))
+  writeFileSync(wrong, config(ports).replace('key-auth', 'key-aut'))
   const { code, stderr } = await run('apply', '-c', wrong, '--data-dir', join(directory, '.sluice'))
   assert.equal(code, 1)
-  assert.match(stderr, new RegExp(`^${wrong}:14:29: .*"golden".*"gold"`, 'm'))
+  assert.match(stderr, new RegExp(`^${wrong}:12:19: .*"key-aut".*"key-auth"`, 'm'))
   assert.equal(await headRevision(), revision)
 })
 

@@ -1,12 +1,18 @@
 import { SluiceError, type ErrorCode } from '@sluice/errors'
-import type { UpstreamConnection } from './engine-upstream.ts'
 import type { Attempt, AttemptHandler, AttemptRequest } from './upstream-client.ts'
+
+/** The connection that an attempt runs on, as the attempt sees it. */
+export interface AttemptConnection {
+  pause(): void
+  resume(): void
+  abort(): void
+}
 
 /** One attempt, on whichever connection it runs; over once it has no handler any more. */
 export class EngineAttempt implements Attempt {
   readonly request: AttemptRequest
   isPaused = false
-  connection: UpstreamConnection | undefined
+  connection: AttemptConnection | undefined
   /** Since when it has been waiting for a connection, on the monotonic clock. */
   waitingSince = 0
   private readonly onAbandoned: (attempt: EngineAttempt) => void

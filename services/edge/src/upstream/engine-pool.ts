@@ -121,11 +121,9 @@ export class EnginePool implements EndpointPool, ConnectionOwner {
   }
 
   private nextWaiting(): EngineAttempt | undefined {
-    for (const attempt of this.waiting) {
-      this.waiting.delete(attempt)
-      return attempt
-    }
-    return undefined
+    const [next] = this.waiting
+    if (next !== undefined) this.waiting.delete(next)
+    return next
   }
 
   private readonly onAbandoned = (attempt: EngineAttempt): void => void this.waiting.delete(attempt)
