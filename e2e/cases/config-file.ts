@@ -40,7 +40,7 @@ export const configFile: Case = {
         return file.state === 'invalid' ? file : undefined
       }, { what: 'the file to be found wrong' })
       assert.match(problems.join('\n'), /gateway\.yaml:2:3: unknown setting "routs".*did you mean "routes"\?/)
-      assert.match(system.edges[0]!.process.newestOutput(), /gateway\.yaml:2:3: unknown setting/)
+      await waitUntil(() => /gateway\.yaml:2:3: unknown setting/.test(system.edges[0]!.process.newestOutput()), { what: 'the log to name the place' })
       assert.equal((await status()).head.revision, revision)
       assert.equal(await bodyOf(system, '/saved'), 'two')
     })
