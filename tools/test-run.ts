@@ -26,7 +26,7 @@ export interface RunPlan {
   signal?: AbortSignal
 }
 
-const TEST_TIMEOUT_MS = 300_000
+const TEST_TIMEOUT_MS = 900_000
 
 export async function runTests(plan: RunPlan): Promise<RunResult> {
   const start = performance.now()

@@ -5,7 +5,7 @@ import { findTestFiles, normaliseFilter, REPOSITORY, serversFor } from './test-f
 import { runTests, type RunPlan, type RunResult } from './test-run.ts'
 import { requiredServers, startShared, type SharedServers } from './test-servers.ts'
 
-const DEFAULT_TIMEOUT_SECONDS = 1500
+const DEFAULT_TIMEOUT_SECONDS = 3000
 
 export async function runAll(root: string, filters: readonly string[]): Promise<number> {
   const start = performance.now()

@@ -127,7 +127,7 @@ test('a configuration with problems is refused with their lines, and what runs s
   writeFileSync(wrong, config(ports).replace('key-auth', 'key-aut'))
   const { code, stderr } = await run('apply', '-c', wrong, '--data-dir', join(directory, '.sluice'))
   assert.equal(code, 1)
-  assert.match(stderr, new RegExp(`^${wrong}:12:19: .*"key-aut".*"key-auth"`, 'm'))
+  assert.match(stderr, new RegExp(`^${wrong}:12:28: .*"key-aut".*"key-auth"`, 'm'))
   assert.equal(await headRevision(), revision)
 })
 
