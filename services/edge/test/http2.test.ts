@@ -349,19 +349,6 @@ describe('an edge speaks HTTP/2 with its clients', { concurrency: false }, () =>
     assert.equal((await ask(await open(), { ':path': '/x' })).status, 200)
   })
 
-  it('a flood of pings and one of settings end their connections', async () => {
-    const pings = await endedBy((session) => {
-      for (let round = 0; round < 8 && !session.destroyed; round++) session.ping(() => undefined)
-    })
-    assert.ok(pings === undefined || pings === constants.NGHTTP2_ENHANCE_YOUR_CALM, String(pings))
-    assert.equal(await metric('sluice_http2_floods_total', 'pings'), 1)
-    const settings = await endedBy((session) => {
-      for (let round = 0; round < 8 && !session.destroyed; round++) session.settings({ initialWindowSize: 65_535 + round })
-    })
-    assert.ok(settings === undefined || settings === constants.NGHTTP2_ENHANCE_YOUR_CALM, String(settings))
-    assert.equal(await metric('sluice_http2_floods_total', 'settings'), 1)
-  })
-
   it('a request that leaves its client together with a GOAWAY is answered', async () => {
     upstream.does(answer(200, 'fine'))
     const raw = await openRaw()
