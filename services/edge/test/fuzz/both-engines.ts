@@ -96,8 +96,8 @@ function recordIn({ upstream }: Lane): RecordedRequest[] {
 }
 
 function responsesOf(client: RawClient, sent: string): string[] {
-  // HEAD is the only method that changes how a response is read.
-  const methods = [...sent.matchAll(/(?:^|\n)([!-~]+) +[^ \r\n]+ +HTTP\/\d\.\d\r?\n/g)].map((found) => found[1]!)
+  // HEAD is the only method that changes how a response is read; it may stand right behind a body.
+  const methods = [...sent.matchAll(/([!-~]+) +[^ \r\n]+ +HTTP\/\d\.\d\r?\n/g)].map((found) => (found[1]!.endsWith('HEAD') ? 'HEAD' : found[1]!))
   try {
     return client.responses(methods).filter(({ status }) => status >= 200).map((response) => (response.status < 300 ? showResponse(response) : String(response.status)))
   } catch {

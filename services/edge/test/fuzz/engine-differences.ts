@@ -68,9 +68,9 @@ export const engineDifferences: readonly EngineDifference[] = [
   stricter('other-codings', /transfer-encoding[ \t]*:(?![ \t]*chunked[ \t]*\r\n)/i),
   stricter('coding-in-1.0', /HTTP\/1\.0\r\n[^]*transfer-encoding/i),
   stricter('length-digits', /content-length:[ \t]*\d{16,}/i),
-  stricter('request-line', /(?:^|[^A-Z])(?:GET|HEAD|POST|PUT|DELETE|OPTIONS) [^ \r\n]+\r\n|(?:^|\n)[!-~]+(?: {2,}[^ ]+ +| +[^ ]+ {2,})HTTP|HTTP\/(?!1\.[01]\r\n)|[A-Z]+\/1\.[01](?<!HTTP\/1\.[01])\r\n/),
-  // All bodies of a length are of these letters: behind one, two line ends are an empty line too many.
-  stricter('empty-lines', /^[\r\n]|\n\r?\n\r?\n|hello[a-z ]*\r\n\r\n/i),
+  stricter('request-line', /(?:^|[^A-Z])(?:GET|HEAD|POST|PUT|DELETE|OPTIONS) +[^ \r\n]+\r\n|(?:^|\n)[!-~]+(?: {2,}[^ ]+ +| +[^ ]+ {2,})HTTP|HTTP\/(?!1\.[01]\r\n)|[A-Z]+\/1\.[01](?<!HTTP\/1\.[01])\r\n/),
+  // Behind a body, which is letters on a line of its own, more than one CR LF is too much before the next request.
+  stricter('empty-lines', /^[\r\n]|\n\r?\n\r?\n|\n\r\n[^:\r\n/]*[g-z][^:\r\n/]*(?:\r\n\r\n|\r(?!\n)|\n)/i),
   stricter('expectation', /expect[ \t]*:(?![ \t]*100-continue[ \t]*\r\n)/i),
   stricter('websocket', /upgrade[ \t]*:[^\r\n]*websocket/i),
   stricter('host-of-absolute', / https?:\/\//i),
