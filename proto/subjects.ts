@@ -29,6 +29,8 @@ export const subjects = {
   authKey: on('auth.key'),
   /** edge → auth, request, queue `auth`: SubjectRequest → SubjectReply */
   authSubject: on('auth.subject'),
+  /** edge → auth, request, queue `auth`: IntrospectRequest → IntrospectReply */
+  authIntrospect: on('auth.introspect'),
   /** edge → auth, request, queue `auth`: KeySetRequest → KeySet */
   authKeySet: on('auth.keyset.get'),
   /** auth → edges, publish: KeySet */

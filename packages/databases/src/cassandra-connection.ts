@@ -6,11 +6,10 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, policies, types, type ClientOptions, type Host, type QueryOptions } from 'cassandra-driver'
 import { SluiceError } from '@sluice/errors'
+import { CALL_TIMEOUT_MS } from './answer.ts'
 import { makeKeyspace, migrate, type Migrations } from './cassandra-migrations.ts'
 import type { ConnectionSettings } from './cassandra-settings.ts'
 
-/** No call of a store takes longer. */
-export const CALL_TIMEOUT_MS = 5000
 const REQUEST_TIMEOUT_MS = 2000
 const RETRY_MS = 1000
 
@@ -129,21 +128,6 @@ export class Connection {
       await client.shutdown()
       throw error
     }
-  }
-}
-
-/** The answer of `work`, or `dependency.store_unreachable` when it fails or takes longer than a call may. */
-export async function answer<T>(work: () => Promise<T>): Promise<T> {
-  const giveUp = new AbortController()
-  const tooLate = sleep(CALL_TIMEOUT_MS, undefined, { signal: giveUp.signal }).then(() => Promise.reject(new Error(`no answer within ${CALL_TIMEOUT_MS} ms`)))
-  tooLate.catch(() => {})
-  try {
-    return await Promise.race([work(), tooLate])
-  } catch (error) {
-    if (error instanceof SluiceError) throw error
-    throw new SluiceError('dependency.store_unreachable', { cause: error })
-  } finally {
-    giveUp.abort()
   }
 }
 

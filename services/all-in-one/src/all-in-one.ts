@@ -124,13 +124,16 @@ class Gateway implements AllInOne {
   }
 
   private async openServices(bus: Bus, addresses: { admin: NamedAddress; metrics: NamedAddress }, settings: AllInOneSettings): Promise<Edge | undefined> {
+    const counters = await this.openCounters()
+    const edge = this.createEdge(bus, counters, settings)
+    this.teardown.add('edge workers', () => edge.abandon())
+    edge.warm()
     await this.openAuth(bus)
-    const counters = await this.openRatelimit(bus)
+    await this.run('ratelimit', createRatelimit({ ...this.common('ratelimit', bus), counters }))
     await this.run('discovery', createDiscovery({ ...this.common('discovery', bus), dataDirectory: join(this.parts.dataDirectory, 'discovery') }))
     await this.openAnalytics(bus)
     await this.openControl(bus, addresses.admin, settings)
     if (this.isStopping) return undefined
-    const edge = this.createEdge(bus, counters, settings)
     await this.openMetrics(addresses.metrics, edge)
     await this.run('edge', edge)
     return edge
@@ -162,11 +165,10 @@ class Gateway implements AllInOne {
   }
 
   /** The counters are this process's: the edge's workers count on them through their parent. */
-  private async openRatelimit(bus: Bus): Promise<Counters> {
+  private async openCounters(): Promise<Counters> {
     const { createMemoryCounters } = await countersNamed('memory').load()
     const counters = createMemoryCounters()
     this.teardown.add('counters', () => counters.close())
-    await this.run('ratelimit', createRatelimit({ ...this.common('ratelimit', bus), counters }))
     return counters
   }
 

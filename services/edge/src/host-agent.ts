@@ -49,6 +49,9 @@ export interface EdgeParts {
 }
 
 export interface Edge extends Service {
+  /** Begins the workers' processes ahead of `start`; `abandon` ends them when it does not come to that. */
+  warm(): void
+  abandon(): void
   /** Resolves with the traffic addresses once a configuration is served; rejects when it cannot be. */
   serving(): Promise<readonly string[]>
   readonly addresses: readonly string[]
@@ -111,6 +114,14 @@ class HostAgent implements Edge {
 
   get workerPids(): readonly number[] {
     return this.pool.pids
+  }
+
+  warm(): void {
+    this.pool.warm()
+  }
+
+  abandon(): void {
+    this.pool.killAll()
   }
 
   async start(): Promise<void> {

@@ -4,6 +4,7 @@
  */
 import cluster, { type Worker } from 'node:cluster'
 import { randomBytes } from 'node:crypto'
+import { getCompileCacheDir } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { Logger, MetricSnapshot } from '@sluice/service-kit'
 import { readMessage, sendMessage, type DocumentMessage, type EndpointsMessage, type FromWorker, type Refusal, type ToWorker, type WorkerSettings } from './messages.ts'
@@ -57,6 +58,9 @@ export class WorkerPool {
   private pinger: NodeJS.Timeout | undefined
   private ticketKeys = newTicketKeys()
   private keyTurner: NodeJS.Timeout | undefined
+  private isStarted = false
+  /** Workers that were loaded before `start`. */
+  private readonly loaded: (() => void)[] = []
   private stopping = false
   /** Workers in a row that ended soon after their start. */
   private crashes = 0
@@ -65,12 +69,20 @@ export class WorkerPool {
     this.parts = parts
   }
 
-  start(): void {
+  /** Begins the workers' processes ahead of `start`: loading a worker takes as long as all that comes before it. */
+  warm(): void {
+    if (this.pinger !== undefined) return
     cluster.setupPrimary({ exec: fileURLToPath(new URL('../worker-main.ts', import.meta.url)), args: [], serialization: 'advanced' })
     cluster.schedulingPolicy = cluster.SCHED_RR
     for (let index = 0; index < this.parts.settings.workers; index++) this.fork()
     this.pinger = setInterval(() => this.ping(), pingMs).unref()
     this.keyTurner = setInterval(() => this.turnTicketKeys(), ticketKeysMs).unref()
+  }
+
+  start(): void {
+    this.warm()
+    this.isStarted = true
+    for (const boot of this.loaded.splice(0)) boot()
   }
 
   /** Every worker gets it, those that drain too: they still answer on their connections. */
@@ -132,7 +144,7 @@ export class WorkerPool {
   }
 
   private fork(): Member {
-    const worker = cluster.fork()
+    const worker = cluster.fork(compileCache())
     const { detach } = this.parts.attachBus(worker)
     const member: Member = {
       worker, startedAt: performance.now(), serving: false, listening: false, draining: false, revision: 0, digest: '',
@@ -152,7 +164,9 @@ export class WorkerPool {
     const reply = (answer: ToWorker): void => sendMessage(member.worker, answer)
     switch (message.kind) {
       case 'started':
-        return this.boot(reply)
+        if (!this.isStarted) this.loaded.push(() => this.boot(reply))
+        else this.boot(reply)
+        return
       case 'prepared':
         member.serving = true
         return reply({ kind: 'listen' })
@@ -274,6 +288,12 @@ export class WorkerPool {
   private tellAll(message: ToWorker): void {
     for (const member of this.members.values()) sendMessage(member.worker, message)
   }
+}
+
+/** What this process has compiled and kept, its workers need not compile again. */
+function compileCache(): Record<string, string> {
+  const directory = getCompileCacheDir()
+  return directory === undefined ? {} : { NODE_COMPILE_CACHE: directory }
 }
 
 /** As `node:tls` wants them: 16 bytes of a name, 16 for the HMAC, 16 for AES. */
