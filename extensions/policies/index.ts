@@ -13,6 +13,7 @@ import { schema as fixedResponse } from './fixed-response/schema.ts'
 import { schema as ipRestriction } from './ip-restriction/schema.ts'
 import { schema as jwt } from './jwt/schema.ts'
 import { schema as keyAuth } from './key-auth/schema.ts'
+import { schema as oauth2Introspection } from './oauth2-introspection/schema.ts'
 import type { CatalogueEntry, PolicyModule, PolicySchema } from './policy.ts'
 import { schema as rateLimit } from './rate-limit/schema.ts'
 import { schema as redirect } from './redirect/schema.ts'
@@ -31,6 +32,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry({ ...cors, load: () => import('./cors/cors.ts') }),
   // A rate-limit or concurrency-limit whose key is only ip, route or header runs here.
   entry({ ...jwt, load: () => import('./jwt/jwt.ts') }),
+  entry({ ...oauth2Introspection, load: () => import('./oauth2-introspection/oauth2-introspection.ts') }),
   entry({ ...keyAuth, load: () => import('./key-auth/key-auth.ts') }),
   entry({ ...any, load: () => import('./any/any.ts') }),
   entry({ ...acl, load: () => import('./acl/acl.ts') }),

@@ -112,9 +112,29 @@ export interface TokenRules {
   readonly insecure: boolean
 }
 
+/** How an issuer is asked about opaque tokens (RFC 7662), and what it has to say of them. */
+export interface IntrospectionRules {
+  /** One of the two is there: where the issuer is asked, or whose metadata says where. */
+  readonly introspectionUrl: string | undefined
+  readonly issuer: string | undefined
+  readonly clientId: string
+  readonly clientSecret: string
+  readonly secretInBody: boolean
+  readonly insecure: boolean
+  readonly timeoutMs: number
+  readonly cacheSeconds: number
+  readonly staleSeconds: number
+  readonly audiences: readonly string[]
+  readonly requiredClaims: Readonly<Record<string, unknown>> | readonly string[]
+  /** Undefined: `sub`, or `client_id` when there is none. */
+  readonly consumerClaim: string | undefined
+}
+
 export interface IdentityPart {
   /** A checker of signed tokens under one set of rules; compiled once, shared by equal rules. */
   tokens(rules: TokenRules): { check(token: string): Verdict | Promise<Verdict> }
+  /** A checker of opaque tokens, shared by equal rules. */
+  introspection(rules: IntrospectionRules): { check(token: string): Verdict | Promise<Verdict> }
   keys(rules: { cacheSeconds: number; staleSeconds: number }): { check(key: string): Verdict | Promise<Verdict> }
 }
 

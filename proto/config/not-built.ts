@@ -3,8 +3,7 @@
  * words, never ignored and never called a misspelling. A row goes when the feature comes.
  */
 export const notBuiltSettings: Readonly<Record<string, readonly string[]>> = {
-  'listeners.http': ['proxyProtocol', 'h2c', 'maxConnectionsPerAddress', 'maxConnectionSeconds', 'maxRequestsPerConnection'],
-  'listeners.https': ['proxyProtocol', 'maxConnectionsPerAddress', 'maxConnectionSeconds', 'maxRequestsPerConnection'],
+  'listeners.http': ['h2c'],
   telemetry: ['traces'],
   'telemetry.accessLog': ['sinks'],
   upstream: ['protocol'],
@@ -15,7 +14,7 @@ export const notBuiltSettings: Readonly<Record<string, readonly string[]>> = {
 }
 
 export const notBuiltPolicies: readonly string[] = [
-  'oauth2-introspection', 'oidc-login', 'basic-auth', 'mtls-auth', 'http-signature', 'ext-auth', 'quota',
+  'oidc-login', 'basic-auth', 'mtls-auth', 'http-signature', 'ext-auth', 'quota',
   'injection-detection', 'bot-detection', 'challenge', 'cache', 'body-convert', 'validate', 'aggregate', 'compress',
   'version', 'deprecate', 'error-format', 'log-body', 'ai-tokens',
 ]

@@ -1,4 +1,5 @@
 import { type ConfiguredKey, configuredKeyProblem, keySetProblem } from '@sluice/verifier/key-set'
+import { isPlainFromAfar } from '../plain-address.ts'
 
 /** The settings that have to agree with each other. */
 interface KeySettings {
@@ -31,13 +32,8 @@ function sourceProblems({ jwksUri, jwksFile, keys }: KeySettings): Problem[] {
 /** Whoever can change a key set on its way can mint tokens. */
 function uriProblems({ jwksUri, insecure }: KeySettings): Problem[] {
   if (jwksUri === undefined || insecure) return []
-  const { protocol, hostname } = new URL(jwksUri)
-  if (protocol === 'https:' || isLoopback(hostname)) return []
+  if (!isPlainFromAfar(jwksUri)) return []
   return [{ path: ['jwksUri'], message: 'a key set over http:// can be changed on its way; use https://, or set "insecure: true" beside it' }]
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 }
 
 /**

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { parseSource } from '../credential-source.ts'
+import { audiences, forwardToken, from, requiredClaims, scopes } from '../bearer-token-settings.ts'
 import { everyPolicy, failsClosed } from '../every-policy.ts'
 import type { PolicySchema } from '../policy.ts'
 import { keyProblems } from './key-problems.ts'
@@ -24,25 +24,18 @@ const key = z
 const settings = z.strictObject({
   ...everyPolicy,
   issuer: z.string().min(1).optional().describe('`iss` must be this.'),
-  audiences: z.array(z.string().min(1)).default([]).describe('`aud` must name one of these; empty: not checked.'),
+  audiences,
   jwksUri: z.url({ protocol: /^https?$/, error: 'an http or https URL' }).optional().describe('Where the key set is fetched; one fetch for the whole system, `http://` only on loopback.'),
   insecure: z.boolean().default(false).describe('Allow `http://` off loopback in `jwksUri`.'),
   jwksFile: z.string().min(1).optional().describe('A file with the key set, read at apply.'),
   keys: z.array(key).min(1).optional().describe('The keys themselves.'),
   algorithms: z.array(algorithm).min(1).optional().describe('Accepted signature algorithms. Required unless every key in `keys` or `jwksFile` names its `alg`.'),
   leewaySeconds: z.int().min(0).max(3600).default(30).describe('How far clocks may differ for `exp`, `nbf` and `iat`.'),
-  requiredClaims: z
-    .union([z.array(z.string().min(1)), z.record(z.string().min(1), z.union([z.string(), z.number(), z.boolean()]))], 'a list of names, or a map of names and values')
-    .default([])
-    .describe('Claims that must be there (a list of names), or have a value (a map); a claim that is a list must contain it.'),
-  scopes: z.array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'a scope without spaces, quotes and backslashes')).default([]).describe('Scopes that the token must all have; a missing one is 403.'),
+  requiredClaims,
+  scopes,
   consumerClaim: z.string().min(1).default('sub').describe('The claim that names the consumer.'),
-  from: z
-    .string()
-    .refine((value) => parseSource(value) !== undefined, '"header NAME", "query NAME" or "cookie NAME"')
-    .default('header authorization')
-    .describe('Where the token stands; in `authorization` behind the scheme `Bearer`.'),
-  forwardToken: z.boolean().default(true).describe('Send the token on to the upstream.'),
+  from,
+  forwardToken,
   failure: failsClosed,
 })
 

@@ -32,7 +32,8 @@ export const catalogue = {
   'client.body_timeout': entry(408, 'The request body did not arrive in time'),
   'client.too_many_connections': entry(503, 'Too many connections from this address'),
   'client.aborted': entry(499, 'The client left'),
-  'client.upgrade_unsupported': entry(501, 'This gateway does not carry this upgrade yet'),
+  'client.upgrade_unsupported': entry(501, 'This change of protocol is not carried here'),
+  'client.bad_upgrade': entry(400, 'The request for a WebSocket is malformed'),
   'client.expectation_unknown': entry(417, 'Only 100-continue can be expected'),
   'client.forwarded_malformed': entry(400, 'The Forwarded field could not be read'),
 
@@ -83,6 +84,7 @@ export const catalogue = {
 
   'internal.starting': entry(503, 'The gateway has no configuration yet'),
   'internal.draining': entry(503, 'The gateway is shutting down'),
+  'internal.overloaded': entry(503, 'The gateway has more to do than it can at the moment'),
   'internal.unexpected': entry(500, 'Something unexpected happened in the gateway'),
   'internal.invariant_broken': entry(500, 'The gateway found itself in a state that must not be'),
 } as const satisfies Record<string, CatalogueEntry>

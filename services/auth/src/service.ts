@@ -13,8 +13,11 @@ import { answerApiKey } from './handlers/api-key.ts'
 import { answerChanges } from './handlers/changes.ts'
 import { answerApiKeyCreate, answerConsumerDelete, answerConsumersPut, answerCredentialDelete } from './handlers/consumer-writes.ts'
 import { answerConsumerGet, answerConsumersList } from './handlers/consumers.ts'
+import { answerIntrospect } from './handlers/introspect.ts'
 import { answerKeySet, keySetMessage } from './handlers/key-set.ts'
 import { answerSubject } from './handlers/subject.ts'
+import { countIntrospections } from './introspection/introspection-metrics.ts'
+import { Introspections } from './introspection/introspections.ts'
 import { KeySets } from './keysets/key-sets.ts'
 import { countKeySets } from './keysets/key-set-metrics.ts'
 import type { AuthParts } from './parts.ts'
@@ -33,6 +36,7 @@ class Auth implements Service {
   readonly #answering: Answering
   readonly #announcer: ChangeAnnouncer
   readonly #keySets: KeySets
+  readonly #introspections: Introspections
   readonly #checks: ApiKeyChecks
   readonly #writes: ConsumerWrites
   readonly #watch: StoreWatch
@@ -47,6 +51,7 @@ class Auth implements Service {
     const announced = metrics.counter('sluice_auth_changes_announced_total', 'Changes to consumers and credentials told to the edges.').with()
     this.#announcer = new ChangeAnnouncer({ bus, scope, store, onAnnounced: () => announced.add(1), onMalformed: this.#answering.onMalformed })
     this.#keySets = new KeySets({ clock, ...countKeySets(parts, () => this.#keySets.size, (record) => announce(bus, subjects.authKeySetChanged(scope), messages.KeySetSchema, keySetMessage(scope, record))) })
+    this.#introspections = new Introspections({ clock, ...countIntrospections(parts) })
     this.#checks = new ApiKeyChecks({ store, scope, clock, verifier: this.#verifier })
     this.#writes = new ConsumerWrites({ store, scope, clock, verifier: this.#verifier, announcer: this.#announcer })
     this.#watch = new StoreWatch(store, parts.logger)
@@ -91,6 +96,7 @@ class Auth implements Service {
     on.on(subjects.authKey, { request: messages.ApiKeyRequestSchema, reply: messages.ApiKeyReplySchema }, (message) => answerApiKey(this.#checks, keyChecks, message))
     on.on(subjects.authSubject, { request: messages.SubjectRequestSchema, reply: messages.SubjectReplySchema }, (message) => answerSubject(store, scope, message))
     on.on(subjects.authKeySet, { request: messages.KeySetRequestSchema, reply: messages.KeySetSchema }, (message) => answerKeySet(this.#keySets, scope, message))
+    on.on(subjects.authIntrospect, { request: messages.IntrospectRequestSchema, reply: messages.IntrospectReplySchema }, (message) => answerIntrospect(this.#introspections, message))
     on.on(subjects.authChanges, { request: messages.CredentialChangesRequestSchema, reply: messages.CredentialChangesReplySchema }, (message) => answerChanges(store, scope, message))
   }
 

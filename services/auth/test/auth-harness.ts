@@ -78,6 +78,7 @@ export const asked = {
   key: ask(subjects.authKey, messages.ApiKeyRequestSchema, messages.ApiKeyReplySchema),
   subject: ask(subjects.authSubject, messages.SubjectRequestSchema, messages.SubjectReplySchema),
   keySet: ask(subjects.authKeySet, messages.KeySetRequestSchema, messages.KeySetSchema),
+  introspect: ask(subjects.authIntrospect, messages.IntrospectRequestSchema, messages.IntrospectReplySchema),
   changes: ask(subjects.authChanges, messages.CredentialChangesRequestSchema, messages.CredentialChangesReplySchema),
   list: ask(subjects.consumersList, messages.ConsumersListRequestSchema, messages.ConsumersListReplySchema),
   get: ask(subjects.consumerGet, messages.ConsumerGetRequestSchema, messages.ConsumerGetReplySchema),

@@ -27,7 +27,9 @@ export class ScriptedAuth {
   readonly keys = new Map<string, ScriptedKey>()
   readonly subjects = new Map<string, { consumer: string; groups: string[] }>()
   readonly keySets = new Map<string, object[]>()
-  /** What was asked, as `key sk_…`, `subject …`, `keyset …`, `changes …`. */
+  /** Opaque tokens that are active, with what their issuer says of them. */
+  readonly opaque = new Map<string, { claims: object; ageMs?: number }>()
+  /** What was asked, as `key sk_…`, `subject …`, `keyset …`, `introspect …`, `changes …`. */
   readonly asked: string[] = []
   /** Answers wait for this. */
   hold: Promise<void> | undefined
@@ -48,6 +50,7 @@ export class ScriptedAuth {
       answer(bus, subjects.authKey(scope), { request: messages.ApiKeyRequestSchema, reply: messages.ApiKeyReplySchema }, ({ id, secret }) => this.#answer(`key ${id}`, () => this.#keyReply(`sk_${id}_${secret}`, id))),
       answer(bus, subjects.authSubject(scope), { request: messages.SubjectRequestSchema, reply: messages.SubjectReplySchema }, ({ subject }) => this.#answer(`subject ${subject}`, () => this.#subjectReply(subject))),
       answer(bus, subjects.authKeySet(scope), { request: messages.KeySetRequestSchema, reply: messages.KeySetSchema }, ({ uri, unknownKid }) => this.#answer(`keyset ${uri} ${unknownKid}`.trim(), () => this.#keySet(uri))),
+      answer(bus, subjects.authIntrospect(scope), { request: messages.IntrospectRequestSchema, reply: messages.IntrospectReplySchema }, ({ token, maxAgeMs }) => this.#answer(`introspect ${token} ${maxAgeMs}`, () => this.#introspectReply(token))),
       answer(bus, subjects.authChanges(scope), { request: messages.CredentialChangesRequestSchema, reply: messages.CredentialChangesReplySchema }, ({ afterVersion }) => this.#answer(`changes ${afterVersion}`, () => this.#changes(afterVersion))),
     ]
     this.#publisher = createSequencedPublisher(bus, subjects.authChanged(scope), { beaconMs: 20 })
@@ -102,6 +105,11 @@ export class ScriptedAuth {
     const found = this.subjects.get(subject)
     const { version } = this
     return found === undefined ? { version } : { consumer: { name: found.consumer, groups: found.groups }, credentialId: `sub-${subject}`, version }
+  }
+
+  #introspectReply(token: string): MessageInitShape<typeof messages.IntrospectReplySchema> {
+    const found = this.opaque.get(token)
+    return found === undefined ? { active: false } : { active: true, claims: Buffer.from(JSON.stringify(found.claims)), ageMs: found.ageMs ?? 0 }
   }
 
   #keySet(uri: string): MessageInitShape<typeof messages.KeySetSchema> {

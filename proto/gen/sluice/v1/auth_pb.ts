@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/auth.proto.
  */
 export const file_sluice_v1_auth: GenFile = /*@__PURE__*/
-  fileDesc("ChRzbHVpY2UvdjEvYXV0aC5wcm90bxIJc2x1aWNlLnYxIogBCghDb25zdW1lchIMCgRuYW1lGAEgASgJEg4KBmdyb3VwcxgCIAMoCRIvCgZsYWJlbHMYAyADKAsyHy5zbHVpY2UudjEuQ29uc3VtZXIuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI6Cg1BcGlLZXlSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEgoKAmlkGAIgASgJEg4KBnNlY3JldBgDIAEoCSKiAQoLQXBpS2V5UmVwbHkSLQoHb3V0Y29tZRgBIAEoDjIcLnNsdWljZS52MS5DcmVkZW50aWFsT3V0Y29tZRIlCghjb25zdW1lchgCIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAMgASgJEhUKDWV4cGlyZXNfYXRfbXMYBCABKAESDwoHdmVyc2lvbhgFIAEoASIwCg5TdWJqZWN0UmVxdWVzdBINCgVzY29wZRgBIAEoCRIPCgdzdWJqZWN0GAIgASgJIl0KDFN1YmplY3RSZXBseRIlCghjb25zdW1lchgBIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKAEiUgoNS2V5U2V0UmVxdWVzdBINCgVzY29wZRgBIAEoCRILCgN1cmkYAiABKAkSEwoLdW5rbm93bl9raWQYAyABKAkSEAoIaW5zZWN1cmUYBCABKAgiWQoGS2V5U2V0Eg0KBXNjb3BlGAEgASgJEgsKA3VyaRgCIAEoCRIMCgRqd2tzGAMgASgMEhUKDWZldGNoZWRfYXRfbXMYBCABKAESDgoGZGlnZXN0GAUgASgJIpwBChBDcmVkZW50aWFsQ2hhbmdlEg0KBXNjb3BlGAEgASgJEg8KB3ZlcnNpb24YAiABKAESLQoEa2luZBgDIAEoDjIfLnNsdWljZS52MS5DcmVkZW50aWFsQ2hhbmdlS2luZBIQCghjb25zdW1lchgEIAEoCRIVCg1jcmVkZW50aWFsX2lkGAUgASgJEhAKCHN1YmplY3RzGAYgAygJIkAKGENyZWRlbnRpYWxDaGFuZ2VzUmVxdWVzdBINCgVzY29wZRgBIAEoCRIVCg1hZnRlcl92ZXJzaW9uGAIgASgBInAKFkNyZWRlbnRpYWxDaGFuZ2VzUmVwbHkSLAoHY2hhbmdlcxgBIAMoCzIbLnNsdWljZS52MS5DcmVkZW50aWFsQ2hhbmdlEhQKDGhlYWRfdmVyc2lvbhgCIAEoARISCgppbmNvbXBsZXRlGAMgASgIIkgKFENvbnN1bWVyc0xpc3RSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEhIKCmFmdGVyX25hbWUYAiABKAkSDQoFbGltaXQYAyABKA0iSwoSQ29uc3VtZXJzTGlzdFJlcGx5EhYKDmNvbnN1bWVyc19qc29uGAEgAygJEg8KB3ZlcnNpb24YAiABKAESDAoEbW9yZRgDIAEoCCIxChJDb25zdW1lckdldFJlcXVlc3QSDQoFc2NvcGUYASABKAkSDAoEbmFtZRgCIAEoCSI6ChBDb25zdW1lckdldFJlcGx5EhUKDWNvbnN1bWVyX2pzb24YASABKAkSDwoHdmVyc2lvbhgCIAEoASJzChNDb25zdW1lcnNQdXRSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEhYKDmNvbnN1bWVyc19qc29uGAIgAygJEhMKC2NyZWF0ZV9vbmx5GAMgASgIEiAKGGtlZXBfdW5uYW1lZF9jcmVkZW50aWFscxgEIAEoCCI0ChVDb25zdW1lckRlbGV0ZVJlcXVlc3QSDQoFc2NvcGUYASABKAkSDAoEbmFtZRgCIAEoCSJNChNBcGlLZXlDcmVhdGVSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEhAKCGNvbnN1bWVyGAIgASgJEhUKDWV4cGlyZXNfYXRfbXMYAyABKAEiPQoRQXBpS2V5Q3JlYXRlUmVwbHkSCgoCaWQYASABKAkSCwoDa2V5GAIgASgJEg8KB3ZlcnNpb24YAyABKAEiUQoXQ3JlZGVudGlhbERlbGV0ZVJlcXVlc3QSDQoFc2NvcGUYASABKAkSEAoIY29uc3VtZXIYAiABKAkSFQoNY3JlZGVudGlhbF9pZBgDIAEoCSJKChRDcmVkZW50aWFsV3JpdGVSZXBseRIPCgd2ZXJzaW9uGAEgASgBEg8KB21pc3NpbmcYAiABKAgSEAoIZXhpc3RpbmcYAyADKAkqdQoRQ3JlZGVudGlhbE91dGNvbWUSIgoeQ1JFREVOVElBTF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASHAoYQ1JFREVOVElBTF9PVVRDT01FX1ZBTElEEAESHgoaQ1JFREVOVElBTF9PVVRDT01FX0lOVkFMSUQQAiqKAQoUQ3JlZGVudGlhbENoYW5nZUtpbmQSJgoiQ1JFREVOVElBTF9DSEFOR0VfS0lORF9VTlNQRUNJRklFRBAAEiMKH0NSRURFTlRJQUxfQ0hBTkdFX0tJTkRfQ09OU1VNRVIQARIlCiFDUkVERU5USUFMX0NIQU5HRV9LSU5EX0NSRURFTlRJQUwQAmIGcHJvdG8z");
+  fileDesc("ChRzbHVpY2UvdjEvYXV0aC5wcm90bxIJc2x1aWNlLnYxIogBCghDb25zdW1lchIMCgRuYW1lGAEgASgJEg4KBmdyb3VwcxgCIAMoCRIvCgZsYWJlbHMYAyADKAsyHy5zbHVpY2UudjEuQ29uc3VtZXIuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI6Cg1BcGlLZXlSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEgoKAmlkGAIgASgJEg4KBnNlY3JldBgDIAEoCSKiAQoLQXBpS2V5UmVwbHkSLQoHb3V0Y29tZRgBIAEoDjIcLnNsdWljZS52MS5DcmVkZW50aWFsT3V0Y29tZRIlCghjb25zdW1lchgCIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAMgASgJEhUKDWV4cGlyZXNfYXRfbXMYBCABKAESDwoHdmVyc2lvbhgFIAEoASIwCg5TdWJqZWN0UmVxdWVzdBINCgVzY29wZRgBIAEoCRIPCgdzdWJqZWN0GAIgASgJIl0KDFN1YmplY3RSZXBseRIlCghjb25zdW1lchgBIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKAEiUgoNS2V5U2V0UmVxdWVzdBINCgVzY29wZRgBIAEoCRILCgN1cmkYAiABKAkSEwoLdW5rbm93bl9raWQYAyABKAkSEAoIaW5zZWN1cmUYBCABKAgiWQoGS2V5U2V0Eg0KBXNjb3BlGAEgASgJEgsKA3VyaRgCIAEoCRIMCgRqd2tzGAMgASgMEhUKDWZldGNoZWRfYXRfbXMYBCABKAESDgoGZGlnZXN0GAUgASgJItgBChFJbnRyb3NwZWN0UmVxdWVzdBINCgVzY29wZRgBIAEoCRINCgV0b2tlbhgCIAEoCRIZChFpbnRyb3NwZWN0aW9uX3VybBgDIAEoCRIOCgZpc3N1ZXIYBCABKAkSEQoJY2xpZW50X2lkGAUgASgJEhUKDWNsaWVudF9zZWNyZXQYBiABKAkSFgoOc2VjcmV0X2luX2JvZHkYByABKAgSEAoIaW5zZWN1cmUYCCABKAgSEgoKdGltZW91dF9tcxgJIAEoARISCgptYXhfYWdlX21zGAogASgBIkEKD0ludHJvc3BlY3RSZXBseRIOCgZhY3RpdmUYASABKAgSDgoGY2xhaW1zGAIgASgMEg4KBmFnZV9tcxgDIAEoASKcAQoQQ3JlZGVudGlhbENoYW5nZRINCgVzY29wZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgBEi0KBGtpbmQYAyABKA4yHy5zbHVpY2UudjEuQ3JlZGVudGlhbENoYW5nZUtpbmQSEAoIY29uc3VtZXIYBCABKAkSFQoNY3JlZGVudGlhbF9pZBgFIAEoCRIQCghzdWJqZWN0cxgGIAMoCSJAChhDcmVkZW50aWFsQ2hhbmdlc1JlcXVlc3QSDQoFc2NvcGUYASABKAkSFQoNYWZ0ZXJfdmVyc2lvbhgCIAEoASJwChZDcmVkZW50aWFsQ2hhbmdlc1JlcGx5EiwKB2NoYW5nZXMYASADKAsyGy5zbHVpY2UudjEuQ3JlZGVudGlhbENoYW5nZRIUCgxoZWFkX3ZlcnNpb24YAiABKAESEgoKaW5jb21wbGV0ZRgDIAEoCCJIChRDb25zdW1lcnNMaXN0UmVxdWVzdBINCgVzY29wZRgBIAEoCRISCgphZnRlcl9uYW1lGAIgASgJEg0KBWxpbWl0GAMgASgNIksKEkNvbnN1bWVyc0xpc3RSZXBseRIWCg5jb25zdW1lcnNfanNvbhgBIAMoCRIPCgd2ZXJzaW9uGAIgASgBEgwKBG1vcmUYAyABKAgiMQoSQ29uc3VtZXJHZXRSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEgwKBG5hbWUYAiABKAkiOgoQQ29uc3VtZXJHZXRSZXBseRIVCg1jb25zdW1lcl9qc29uGAEgASgJEg8KB3ZlcnNpb24YAiABKAEicwoTQ29uc3VtZXJzUHV0UmVxdWVzdBINCgVzY29wZRgBIAEoCRIWCg5jb25zdW1lcnNfanNvbhgCIAMoCRITCgtjcmVhdGVfb25seRgDIAEoCBIgChhrZWVwX3VubmFtZWRfY3JlZGVudGlhbHMYBCABKAgiNAoVQ29uc3VtZXJEZWxldGVSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEgwKBG5hbWUYAiABKAkiTQoTQXBpS2V5Q3JlYXRlUmVxdWVzdBINCgVzY29wZRgBIAEoCRIQCghjb25zdW1lchgCIAEoCRIVCg1leHBpcmVzX2F0X21zGAMgASgBIj0KEUFwaUtleUNyZWF0ZVJlcGx5EgoKAmlkGAEgASgJEgsKA2tleRgCIAEoCRIPCgd2ZXJzaW9uGAMgASgBIlEKF0NyZWRlbnRpYWxEZWxldGVSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEhAKCGNvbnN1bWVyGAIgASgJEhUKDWNyZWRlbnRpYWxfaWQYAyABKAkiSgoUQ3JlZGVudGlhbFdyaXRlUmVwbHkSDwoHdmVyc2lvbhgBIAEoARIPCgdtaXNzaW5nGAIgASgIEhAKCGV4aXN0aW5nGAMgAygJKnUKEUNyZWRlbnRpYWxPdXRjb21lEiIKHkNSRURFTlRJQUxfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhwKGENSRURFTlRJQUxfT1VUQ09NRV9WQUxJRBABEh4KGkNSRURFTlRJQUxfT1VUQ09NRV9JTlZBTElEEAIqigEKFENyZWRlbnRpYWxDaGFuZ2VLaW5kEiYKIkNSRURFTlRJQUxfQ0hBTkdFX0tJTkRfVU5TUEVDSUZJRUQQABIjCh9DUkVERU5USUFMX0NIQU5HRV9LSU5EX0NPTlNVTUVSEAESJQohQ1JFREVOVElBTF9DSEFOR0VfS0lORF9DUkVERU5USUFMEAJiBnByb3RvMw");
 
 /**
  * @generated from message sluice.v1.Consumer
@@ -240,6 +240,113 @@ export const KeySetSchema: GenMessage<KeySet> = /*@__PURE__*/
   messageDesc(file_sluice_v1_auth, 6);
 
 /**
+ * edge → auth: what the issuer says of an opaque token (RFC 7662). auth asks the issuer once for all edges.
+ *
+ * @generated from message sluice.v1.IntrospectRequest
+ */
+export type IntrospectRequest = Message<"sluice.v1.IntrospectRequest"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * @generated from field: string token = 2;
+   */
+  token: string;
+
+  /**
+   * Where the issuer is asked; empty: where its metadata says.
+   *
+   * @generated from field: string introspection_url = 3;
+   */
+  introspectionUrl: string;
+
+  /**
+   * Whose metadata to read (OpenID Connect Discovery, RFC 8414) when there is no introspection_url.
+   *
+   * @generated from field: string issuer = 4;
+   */
+  issuer: string;
+
+  /**
+   * What auth proves itself with to the issuer.
+   *
+   * @generated from field: string client_id = 5;
+   */
+  clientId: string;
+
+  /**
+   * @generated from field: string client_secret = 6;
+   */
+  clientSecret: string;
+
+  /**
+   * In the body of the form, not in the Authorization field.
+   *
+   * @generated from field: bool secret_in_body = 7;
+   */
+  secretInBody: boolean;
+
+  /**
+   * @generated from field: bool insecure = 8;
+   */
+  insecure: boolean;
+
+  /**
+   * How long the issuer may take.
+   *
+   * @generated from field: double timeout_ms = 9;
+   */
+  timeoutMs: number;
+
+  /**
+   * How old an answer that auth remembers may be.
+   *
+   * @generated from field: double max_age_ms = 10;
+   */
+  maxAgeMs: number;
+};
+
+/**
+ * Describes the message sluice.v1.IntrospectRequest.
+ * Use `create(IntrospectRequestSchema)` to create a new message.
+ */
+export const IntrospectRequestSchema: GenMessage<IntrospectRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 7);
+
+/**
+ * @generated from message sluice.v1.IntrospectReply
+ */
+export type IntrospectReply = Message<"sluice.v1.IntrospectReply"> & {
+  /**
+   * @generated from field: bool active = 1;
+   */
+  active: boolean;
+
+  /**
+   * What the issuer said of an active token: the members of its answer, JSON.
+   *
+   * @generated from field: bytes claims = 2;
+   */
+  claims: Uint8Array;
+
+  /**
+   * How long ago the issuer said so.
+   *
+   * @generated from field: double age_ms = 3;
+   */
+  ageMs: number;
+};
+
+/**
+ * Describes the message sluice.v1.IntrospectReply.
+ * Use `create(IntrospectReplySchema)` to create a new message.
+ */
+export const IntrospectReplySchema: GenMessage<IntrospectReply> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 8);
+
+/**
  * auth → edges, sequenced: what they must forget. Never holds a secret or a hash.
  *
  * @generated from message sluice.v1.CredentialChange
@@ -283,7 +390,7 @@ export type CredentialChange = Message<"sluice.v1.CredentialChange"> & {
  * Use `create(CredentialChangeSchema)` to create a new message.
  */
 export const CredentialChangeSchema: GenMessage<CredentialChange> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 7);
+  messageDesc(file_sluice_v1_auth, 9);
 
 /**
  * edge → auth, after a gap: what changed since.
@@ -307,7 +414,7 @@ export type CredentialChangesRequest = Message<"sluice.v1.CredentialChangesReque
  * Use `create(CredentialChangesRequestSchema)` to create a new message.
  */
 export const CredentialChangesRequestSchema: GenMessage<CredentialChangesRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 8);
+  messageDesc(file_sluice_v1_auth, 10);
 
 /**
  * @generated from message sluice.v1.CredentialChangesReply
@@ -336,7 +443,7 @@ export type CredentialChangesReply = Message<"sluice.v1.CredentialChangesReply">
  * Use `create(CredentialChangesReplySchema)` to create a new message.
  */
 export const CredentialChangesReplySchema: GenMessage<CredentialChangesReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 9);
+  messageDesc(file_sluice_v1_auth, 11);
 
 /**
  * control → auth. Consumers travel as the JSON of the configuration resource.
@@ -365,7 +472,7 @@ export type ConsumersListRequest = Message<"sluice.v1.ConsumersListRequest"> & {
  * Use `create(ConsumersListRequestSchema)` to create a new message.
  */
 export const ConsumersListRequestSchema: GenMessage<ConsumersListRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 10);
+  messageDesc(file_sluice_v1_auth, 12);
 
 /**
  * @generated from message sluice.v1.ConsumersListReply
@@ -394,7 +501,7 @@ export type ConsumersListReply = Message<"sluice.v1.ConsumersListReply"> & {
  * Use `create(ConsumersListReplySchema)` to create a new message.
  */
 export const ConsumersListReplySchema: GenMessage<ConsumersListReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 11);
+  messageDesc(file_sluice_v1_auth, 13);
 
 /**
  * @generated from message sluice.v1.ConsumerGetRequest
@@ -416,7 +523,7 @@ export type ConsumerGetRequest = Message<"sluice.v1.ConsumerGetRequest"> & {
  * Use `create(ConsumerGetRequestSchema)` to create a new message.
  */
 export const ConsumerGetRequestSchema: GenMessage<ConsumerGetRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 12);
+  messageDesc(file_sluice_v1_auth, 14);
 
 /**
  * @generated from message sluice.v1.ConsumerGetReply
@@ -440,7 +547,7 @@ export type ConsumerGetReply = Message<"sluice.v1.ConsumerGetReply"> & {
  * Use `create(ConsumerGetReplySchema)` to create a new message.
  */
 export const ConsumerGetReplySchema: GenMessage<ConsumerGetReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 13);
+  messageDesc(file_sluice_v1_auth, 15);
 
 /**
  * Adds or replaces consumers, all or none.
@@ -478,7 +585,7 @@ export type ConsumersPutRequest = Message<"sluice.v1.ConsumersPutRequest"> & {
  * Use `create(ConsumersPutRequestSchema)` to create a new message.
  */
 export const ConsumersPutRequestSchema: GenMessage<ConsumersPutRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 14);
+  messageDesc(file_sluice_v1_auth, 16);
 
 /**
  * @generated from message sluice.v1.ConsumerDeleteRequest
@@ -500,7 +607,7 @@ export type ConsumerDeleteRequest = Message<"sluice.v1.ConsumerDeleteRequest"> &
  * Use `create(ConsumerDeleteRequestSchema)` to create a new message.
  */
 export const ConsumerDeleteRequestSchema: GenMessage<ConsumerDeleteRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 15);
+  messageDesc(file_sluice_v1_auth, 17);
 
 /**
  * @generated from message sluice.v1.ApiKeyCreateRequest
@@ -529,7 +636,7 @@ export type ApiKeyCreateRequest = Message<"sluice.v1.ApiKeyCreateRequest"> & {
  * Use `create(ApiKeyCreateRequestSchema)` to create a new message.
  */
 export const ApiKeyCreateRequestSchema: GenMessage<ApiKeyCreateRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 16);
+  messageDesc(file_sluice_v1_auth, 18);
 
 /**
  * @generated from message sluice.v1.ApiKeyCreateReply
@@ -558,7 +665,7 @@ export type ApiKeyCreateReply = Message<"sluice.v1.ApiKeyCreateReply"> & {
  * Use `create(ApiKeyCreateReplySchema)` to create a new message.
  */
 export const ApiKeyCreateReplySchema: GenMessage<ApiKeyCreateReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 17);
+  messageDesc(file_sluice_v1_auth, 19);
 
 /**
  * @generated from message sluice.v1.CredentialDeleteRequest
@@ -585,7 +692,7 @@ export type CredentialDeleteRequest = Message<"sluice.v1.CredentialDeleteRequest
  * Use `create(CredentialDeleteRequestSchema)` to create a new message.
  */
 export const CredentialDeleteRequestSchema: GenMessage<CredentialDeleteRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 18);
+  messageDesc(file_sluice_v1_auth, 20);
 
 /**
  * @generated from message sluice.v1.CredentialWriteReply
@@ -616,7 +723,7 @@ export type CredentialWriteReply = Message<"sluice.v1.CredentialWriteReply"> & {
  * Use `create(CredentialWriteReplySchema)` to create a new message.
  */
 export const CredentialWriteReplySchema: GenMessage<CredentialWriteReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 19);
+  messageDesc(file_sluice_v1_auth, 21);
 
 /**
  * @generated from enum sluice.v1.CredentialOutcome

@@ -1,11 +1,12 @@
 /**
- * Who is calling: signed tokens are verified here, API keys are asked of auth, and what was found out is used until a
- * change is heard. Nothing here waits for auth when it can do without.
+ * Who is calling: signed tokens are verified here, API keys and opaque tokens are asked of auth, and what was found out
+ * is used until a change is heard. Nothing here waits for auth when it can do without.
  */
+import { randomBytes } from 'node:crypto'
 import type { Bus } from '@sluice/buses/bus'
 import { oncePerMinute } from '@sluice/buses/once-per-minute'
 import { SluiceError } from '@sluice/errors'
-import type { IdentityPart, TokenRules } from '@sluice/policies/policy'
+import type { IdentityPart, IntrospectionRules, TokenRules } from '@sluice/policies/policy'
 import { canonicalJson, digestOf } from '@sluice/proto/config'
 import type { Clock } from '@sluice/service-kit'
 import { fixedKeys, type KeySource, parseConfiguredKeys, parseKeySet, RecentMap, TokenMemory, type Verifier } from '@sluice/verifier'
@@ -13,8 +14,9 @@ import { ApiKeys } from './api-keys.ts'
 import { ChangeFeed } from './change-feed.ts'
 import { ConsumersBySubject } from './consumers-by-subject.ts'
 import { FetchedKeySets, type KeySetAddress } from './fetched-key-sets.ts'
+import { IntrospectedTokens } from './introspected-tokens.ts'
 import { KnownChanges } from './known-changes.ts'
-import { Tokens, type TokensPart } from './tokens.ts'
+import { Tokens } from './tokens.ts'
 
 export interface IdentityParts {
   readonly bus: Bus
@@ -58,9 +60,11 @@ export function createIdentity(parts: IdentityParts): EdgeIdentity {
   const consumers = new ConsumersBySubject({ bus, scope, changes, clock, timeoutMs })
   const apiKeys = new ApiKeys({ bus, scope, changes, clock, timeoutMs })
   const memory = new TokenMemory()
-  const tokensFor = sharedByRules((rules) => new Tokens(rules, { keys: keysFor(rules, keySets), verifier, clock, memory }, consumers))
+  const tokens = sharedByRules((rules: TokenRules) => new Tokens(rules, { keys: keysFor(rules, keySets), verifier, clock, memory }, consumers))
+  const secret = randomBytes(32)
+  const introspection = sharedByRules((rules: IntrospectionRules) => new IntrospectedTokens(rules, { bus, scope, changes, clock, consumers, secret }))
   return {
-    part: { tokens: tokensFor, keys: (rules) => keysUnder(apiKeys, rules) },
+    part: { tokens, introspection, keys: (rules) => keysUnder(apiKeys, rules) },
     async start() {
       feed.start()
       keySets.start()
@@ -78,8 +82,8 @@ export function createIdentity(parts: IdentityParts): EdgeIdentity {
 }
 
 /** One checker for equal rules: each snapshot compiles its policies anew, and tokens seen before must stay so. */
-function sharedByRules(make: (rules: TokenRules) => Tokens): (rules: TokenRules) => TokensPart {
-  const made = new RecentMap<Tokens>(maxRules)
+function sharedByRules<R extends object, C>(make: (rules: R) => C): (rules: R) => C {
+  const made = new RecentMap<C>(maxRules)
   return (rules) => {
     const key = digestOf(canonicalJson(rules))
     const known = made.get(key) ?? make(rules)

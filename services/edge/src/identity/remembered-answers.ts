@@ -1,5 +1,5 @@
 /**
- * Answers of auth, used for as long as they are fresh, on while auth is away, and not at all once a change touched what
+ * Answers of auth, or of an issuer that auth asks, used for as long as they are fresh, on while auth is away, and not at all once a change touched what
  * they are about. One question per key is on its way at a time, at most one a second after one that failed. While auth
  * is known to be away nobody waits for it longer than it takes to notice that it is back.
  */
@@ -14,6 +14,8 @@ export interface Answer<V> {
   readonly names: readonly string[] | undefined
   /** The credential version that auth read it at. */
   readonly version: number
+  /** How old it was already when it came [0]. */
+  readonly ageMs?: number
 }
 
 export interface Remembered<V> {
@@ -61,7 +63,8 @@ export class RememberedAnswers<Q, V> {
   readonly #refusals = new RecentMap<Remembered<V>>(refusalCapacity)
   readonly #failures = new RecentMap<{ readonly atMs: number; readonly away: ErrorCode }>(refusalCapacity)
   readonly #pending = new Map<string, Promise<Remembered<V> | Away>>()
-  #isAway = false
+  /** Who could not be asked last time; undefined while answers come. */
+  #away: ErrorCode | undefined
 
   constructor(parts: RememberedAnswersParts<Q, V>) {
     this.#parts = parts
@@ -79,7 +82,7 @@ export class RememberedAnswers<Q, V> {
       return known
     }
     if (age >= staleMs) return this.#askFirst(key, question)
-    if (this.#isAway) {
+    if (this.#away !== undefined) {
       this.#askAside(key, question)
       return known
     }
@@ -111,9 +114,10 @@ export class RememberedAnswers<Q, V> {
   #askFirst(key: string, question: Q): Away | Promise<Remembered<V> | Away> {
     const failure = this.#recentFailure(key)
     if (failure !== undefined) return failure
-    if (!this.#isAway) return this.#ask(key, question)
+    const away = this.#away
+    if (away === undefined) return this.#ask(key, question)
     const grace = Promise.withResolvers<Away>()
-    const timer = setTimeout(() => grace.resolve({ away: 'dependency.auth_unreachable' }), this.#parts.graceMs)
+    const timer = setTimeout(() => grace.resolve({ away }), this.#parts.graceMs)
     return Promise.race([this.#ask(key, question), grace.promise]).finally(() => clearTimeout(timer))
   }
 
@@ -141,17 +145,19 @@ export class RememberedAnswers<Q, V> {
       for (let turn = 1; ; turn++) {
         const mark = changes.heard
         const answer = await ask(question)
-        this.#isAway = false
-        const remembered: Remembered<V> = { ...answer, mark, atMs: clock.monotonic(), checkedAt: changes.heard }
+        this.#away = undefined
+        const { value, names, version, ageMs = 0 } = answer
+        const remembered: Remembered<V> = { value, names, version, mark, atMs: clock.monotonic() - ageMs, checkedAt: changes.heard }
         if (this.#holdsNow(remembered)) return this.#remember(key, remembered)
         // A refusal that was overtaken is still a safe one; it is only not remembered.
         if (turn === maxTries) return answer.names === undefined ? remembered : this.#fail(key, 'dependency.auth_unreachable')
       }
     } catch (error) {
+      const code = codeOf(error)
       // An auth that has too much to do is there.
-      if (codeOf(error) === 'dependency.verifier_overloaded') return this.#fail(key, 'dependency.verifier_overloaded')
-      this.#isAway = true
-      return this.#fail(key, 'dependency.auth_unreachable')
+      if (code === 'dependency.verifier_overloaded') return this.#fail(key, code)
+      this.#away = code === 'dependency.issuer_unreachable' ? code : 'dependency.auth_unreachable'
+      return this.#fail(key, this.#away)
     }
   }
 

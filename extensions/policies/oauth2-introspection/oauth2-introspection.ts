@@ -1,0 +1,31 @@
+import { BearerToken, type TokenCheck } from '../bearer-token.ts'
+import type { IntrospectionRules, Policy, PolicyParts, Verdict } from '../policy.ts'
+import type { OAuth2IntrospectionSettings } from './schema.ts'
+
+export function compile(settings: OAuth2IntrospectionSettings, parts: PolicyParts): Policy {
+  return new BearerToken(new OpaqueTokens(parts.identity.introspection(rulesOf(settings))), settings)
+}
+
+/** RFC 6750 §2.1. What is spelt otherwise is no token: its issuer is not asked. */
+const tokenPattern = /^[A-Za-z0-9._~+/-]+=*$/
+const malformed: Verdict = { outcome: 'invalid', reason: 'token_malformed' }
+
+class OpaqueTokens implements TokenCheck {
+  private readonly checker: TokenCheck
+
+  constructor(checker: TokenCheck) {
+    this.checker = checker
+  }
+
+  check(token: string): Verdict | Promise<Verdict> {
+    return tokenPattern.test(token) ? this.checker.check(token) : malformed
+  }
+}
+
+function rulesOf(settings: OAuth2IntrospectionSettings): IntrospectionRules {
+  const { introspectionUrl, issuer, clientId, clientSecret, clientAuth, insecure, timeoutMs, cacheSeconds, staleSeconds, audiences, requiredClaims, consumerClaim } = settings
+  return {
+    introspectionUrl, issuer, clientId, clientSecret, insecure, timeoutMs, cacheSeconds, staleSeconds, audiences, requiredClaims, consumerClaim,
+    secretInBody: clientAuth === 'body',
+  }
+}

@@ -1,0 +1,26 @@
+import type { CustomFetch } from 'openid-client'
+
+const maxBytes = 65_536
+
+/** `fetch` that reads no more of an answer than an issuer has to say. */
+export const boundedFetch: CustomFetch = async (url, options) => {
+  const response = await fetch(url, options as RequestInit)
+  const { status, headers } = response
+  return new Response(hasBody(status) ? await readText(response) : null, { status, headers })
+}
+
+/** RFC 9110 §6.4.1: these have none, and `Response` takes none for them. */
+function hasBody(status: number): boolean {
+  return status !== 204 && status !== 205 && status !== 304
+}
+
+async function readText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length
+    if (bytes > maxBytes) throw new Error(`its answer is larger than ${maxBytes} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
