@@ -137,11 +137,15 @@ export class EdgeWorker {
     const pools = new PoolSet(settings.engine)
     const pipeline = this.createPipeline(telemetry, pools)
     const listeners = new ListenerSet({
+    const refusedConnections = this.metrics.counter('sluice_connections_refused_total', 'Connections that were not let in, by why.', ['reason'])
       isServing: () => !this.draining && this.snapshot !== undefined,
       onExchange: (client) => pipeline.begin(client),
       onConnections: (change) => telemetry.connectionsActive.add(change),
       requestId: newRequestId,
       ...createTlsMetrics(this.metrics, () => this.running?.listeners.certificates, () => systemClock.now()),
+      onRefused: (reason) => refusedConnections.with(reason).add(1),
+      workers: settings.workers,
+      addressLimit: (scheme, limit) => quota.openLimit({ counter: `connections.${scheme}`, limit }),
       addressSettings: addressSettings(settings),
     }, settings.engine)
     this.deadlines.start()
@@ -194,7 +198,7 @@ export class EdgeWorker {
     const { compile, listeners, telemetry, identity, pools, settings } = this.running!
     const parsed = listeningAt(settings, parseDocument(document))
     const snapshot = compileSnapshot({ revision, digest }, parsed, compile)
-    const doors = listeners.prepare(snapshot.listeners)
+    const doors = listeners.prepare(snapshot)
     pools.prepare(parsed.upstreams)
     if (this.mayListen) await listeners.open(doors)
     await identity.warm(keySetsIn(document))

@@ -70,7 +70,8 @@ async function feed(bytes: string, cut: number): Promise<Seen> {
   const socket = new BareSocket()
   const exchanges: string[] = []
   new EngineConnection(socket as unknown as Socket, {
-    limits: engineLimits,
+    limits: () => engineLimits,
+    lifetime: () => ({ maxMs: Infinity, maxRequests: 0 }),
     encrypted: false,
     healthPath: () => undefined,
     isServing: () => true,

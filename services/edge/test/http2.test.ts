@@ -349,6 +349,40 @@ describe('an edge speaks HTTP/2 with its clients', { concurrency: false }, () =>
     assert.equal((await ask(await open(), { ':path': '/x' })).status, 200)
   })
 
+  // Each goes out in one write: how fast a flood comes must not hang on how busy the machine is.
+  const calm = async (kind: string, ...flood: Buffer[]): Promise<void> => {
+    const raw = await openRaw()
+    raw.send(...flood)
+    await raw.ended
+    const reasons = raw.frames.filter(({ type }) => type === goaway).map(({ payload }) => payload.readUInt32BE(4))
+    // What a client still sends may reset the connection before it reads the reason.
+    assert.ok(reasons.length === 0 || reasons.includes(constants.NGHTTP2_ENHANCE_YOUR_CALM), reasons.join())
+    await waitUntil(async () => (await metric('sluice_http2_floods_total', kind)) > 0, { what: `a flood of ${kind} to be counted` })
+  }
+  const times = (count: number, frame: Buffer): Buffer => Buffer.concat(Array<Buffer>(count).fill(frame))
+
+  it('a flood of pings ends its connection with ENHANCE_YOUR_CALM, also one too fast to be answered at all', async () => {
+    const ping = frameOf(6, 0, 0, Buffer.alloc(8))
+    await calm('pings', times(1000, ping))
+    await calm('pings', times(5000, ping))
+    assert.equal(await metric('sluice_http2_floods_total', 'pings'), 2)
+  })
+
+  it('a flood of settings ends its connection with ENHANCE_YOUR_CALM, also one too fast to be answered at all', async () => {
+    const settings = frameOf(4, 0, 0)
+    await calm('settings', times(1000, settings))
+    await calm('settings', times(5000, settings))
+    assert.equal(await metric('sluice_http2_floods_total', 'settings'), 2)
+  })
+
+  it('frames without content, and a header that never ends, end their connections with ENHANCE_YOUR_CALM', async () => {
+    upstream.does(neverAnswer())
+    await calm('empty_frames', requestFrame(1, endHeaders), times(1000, frameOf(0, 0, 1)))
+    await calm('continuations', requestFrame(1, 0), times(1000, frameOf(9, 0, 1, Buffer.from([0, 1, 0x61, 1, 0x61]))))
+    upstream.does(answer(200, 'others'))
+    assert.equal((await ask(await open(), { ':path': '/x' })).status, 200)
+  })
+
   it('a request that leaves its client together with a GOAWAY is answered', async () => {
     upstream.does(answer(200, 'fine'))
     const raw = await openRaw()
@@ -409,6 +443,7 @@ describe('an edge speaks HTTP/2 with its clients', { concurrency: false }, () =>
     await once(socket, 'secureConnect')
     const frames: Frame[] = []
     let input = Buffer.alloc(0)
+    socket.on('error', () => undefined)
     socket.on('data', (chunk: Buffer) => {
       input = Buffer.concat([input, chunk])
       for (let size = frameSize(input); size <= input.length; size = frameSize(input)) {
@@ -416,10 +451,10 @@ describe('an edge speaks HTTP/2 with its clients', { concurrency: false }, () =>
         input = input.subarray(size)
       }
     })
-    const ended = once(socket, 'close')
+    const ended = new Promise((resolve) => socket.once('close', resolve))
     const frame = (wanted: (frame: Frame) => boolean) => waitUntil(() => frames.find(wanted))
     socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frameOf(4, 0, 0)]))
-    return { send: (...parts: Buffer[]) => void socket.write(Buffer.concat(parts)), frame, ended, answerTo: (stream: number) => frame((one) => one.type === 0 && one.stream === stream && one.payload.toString() === 'fine') }
+    return { frames, send: (...parts: Buffer[]) => void socket.write(Buffer.concat(parts)), frame, ended, answerTo: (stream: number) => frame((one) => one.type === 0 && one.stream === stream && one.payload.toString() === 'fine') }
   }
 })
 
@@ -445,8 +480,11 @@ function frameOf(type: number, flags: number, stream: number, payload = Buffer.a
   return Buffer.concat([head, payload])
 }
 
-/** HEADERS with END_STREAM and END_HEADERS: GET, https, `/`, and one.example.com as a literal (RFC 7541). */
-function requestFrame(stream: number): Buffer {
+const endHeaders = 4
+const endStreamAndHeaders = 5
+
+/** HEADERS: GET, https, `/`, and one.example.com as a literal (RFC 7541). */
+function requestFrame(stream: number, flags = endStreamAndHeaders): Buffer {
   const name = Buffer.from('one.example.com')
-  return frameOf(1, 5, stream, Buffer.concat([Buffer.from([0x82, 0x87, 0x84, 0x01, name.length]), name]))
+  return frameOf(1, flags, stream, Buffer.concat([Buffer.from([0x82, 0x87, 0x84, 0x01, name.length]), name]))
 }

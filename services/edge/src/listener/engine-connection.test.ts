@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { waitUntil } from '@sluice/testkit'
 import { fieldOf, RawClient } from '../../test/raw-client.ts'
 import type { ClientSide, ClientWatcher } from './client-side.ts'
+import type { ConnectionLifetime } from './door-rules.ts'
 import { EngineConnection } from './engine-connection.ts'
 import { engineLimits, type EngineLimits } from './engine-limits.ts'
 
@@ -13,14 +14,16 @@ interface Under {
   readonly exchanges: ClientSide[]
   readonly connections: Set<EngineConnection>
   isDraining: boolean
+  lifetime: ConnectionLifetime
 }
 
 /** A server whose connections are the engine's, swept often, with each exchange given to `onExchange`. */
 async function serve(t: TestContext, onExchange: (client: ClientSide) => void, limits: Partial<EngineLimits> = {}): Promise<Under> {
   const connections = new Set<EngineConnection>()
-  const under = { port: 0, exchanges: [] as ClientSide[], connections, isDraining: false }
+  const under = { port: 0, exchanges: [] as ClientSide[], connections, isDraining: false, lifetime: { maxMs: Infinity, maxRequests: 0 } }
   const parts = {
-    limits: { ...engineLimits, ...limits },
+    limits: () => ({ ...engineLimits, ...limits }),
+    lifetime: () => under.lifetime,
     encrypted: false,
     healthPath: () => '/health',
     isServing: () => true,

@@ -7,13 +7,16 @@ import type { Socket } from 'node:net'
 import type { ErrorCode } from '@sluice/errors'
 import { hasOption, type RequestHead } from '@sluice/http'
 import type { ClientSide } from './client-side.ts'
+import { endOfLife, type ConnectionLifetime } from './door-rules.ts'
 import { probeText, refusalText } from './engine-answers.ts'
 import { EngineClientSide, type EngineHost } from './engine-client-side.ts'
 import { HeadReader } from './engine-head-reader.ts'
 import type { EngineLimits } from './engine-limits.ts'
 
 export interface EngineConnectionParts {
-  readonly limits: EngineLimits
+  /** Of connections that begin now. */
+  readonly limits: () => EngineLimits
+  readonly lifetime: () => ConnectionLifetime
   readonly encrypted: boolean
   readonly healthPath: () => string | undefined
   readonly isServing: () => boolean
@@ -46,16 +49,25 @@ export class EngineConnection implements EngineHost {
   private sendDeadlineAt = Infinity
   private idleSince: number
 
-  constructor(socket: Socket, parts: EngineConnectionParts) {
+  private oldAt: number
+  /** Until it is old; 0 when they are not counted. */
+  private requestsLeft: number
+  /** It ends with its next response: an idle one is left to its client, for whom nothing is lost then. */
+  private isOld = false
+  /** `peerAddress`: of the client, where somebody in front has said whose connection it is. */
+  constructor(socket: Socket, parts: EngineConnectionParts, peerAddress = socket.remoteAddress ?? '') {
     this.socket = socket
     this.parts = parts
-    this.limits = parts.limits
+    this.limits = parts.limits()
     this.encrypted = parts.encrypted
     this.heads = new HeadReader(this.limits.maxHeadBytes)
-    this.peerAddress = socket.remoteAddress ?? ''
+    this.peerAddress = peerAddress
     this.localPort = socket.localPort ?? 0
     this.idleSince = performance.now()
     this.deadlineAt = this.idleSince + this.limits.headMs
+    const lifetime = parts.lifetime()
+    this.oldAt = endOfLife(lifetime, this.idleSince)
+    this.requestsLeft = lifetime.maxRequests
     socket.setNoDelay(true)
     socket.on('data', (chunk: Buffer) => this.onData(chunk))
     socket.on('end', () => this.onEnd())
@@ -65,7 +77,7 @@ export class EngineConnection implements EngineHost {
   }
 
   get isDraining(): boolean {
-    return this.parts.isDraining()
+    return this.isOld || this.parts.isDraining()
   }
 
   get hasInput(): boolean {
@@ -79,6 +91,7 @@ export class EngineConnection implements EngineHost {
 
   checkDeadline(now: number): void {
     if (now < this.deadlineAt && now < this.sendDeadlineAt) return
+    if (now >= this.oldAt) this.isOld = true
     if (this.isClosing || this.isDiscarding || now >= this.sendDeadlineAt) this.socket.destroy()
     else if (this.current !== undefined) this.current.bodyTimedOut()
     else if (this.heads.hasBegun) this.refuse('client.header_timeout')
@@ -183,6 +196,7 @@ export class EngineConnection implements EngineHost {
   private answerProbe(head: RequestHead): void {
     const keepAlive = head.keepAlive && head.framing === 'none' && !this.isDraining
     this.socket.write(probeText({ isServing: this.parts.isServing(), isHead: head.method === 'HEAD', minor: head.minor, keepAlive }), 'latin1')
+    if (this.requestsLeft > 0 && --this.requestsLeft === 0) this.isOld = true
     this.finish(keepAlive)
   }
 

@@ -1,47 +1,50 @@
 /** One listening socket of a worker on the gateway's own HTTP/1.1 engine; the same face as `HttpListener`. */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { listenProblem, parseAddress } from '@sluice/service-kit'
+import { Admission } from './admission.ts'
+import type { DoorRules } from './door-rules.ts'
+import { refusedConnectionText } from './engine-answers.ts'
 import { EngineConnection, type EngineConnectionParts } from './engine-connection.ts'
-import { engineLimits, type EngineLimits } from './engine-limits.ts'
+import { engineLimits } from './engine-limits.ts'
 import type { HttpListenerParts, Listener } from './http-listener.ts'
+
+/** Makes connections encrypted, and hands them back with `serve`. */
+export type Encrypt = (socket: Socket, peerAddress: string) => void
 
 export class EngineListener implements Listener {
   readonly address: string
-  healthPath: string | undefined
+  private rules: DoorRules
   private readonly parts: HttpListenerParts
-  private readonly limits: EngineLimits
   private readonly server: Server
+  private readonly admission: Admission
   private readonly connections = new Set<EngineConnection>()
   private readonly sweeper: NodeJS.Timeout
   private readonly shared: EngineConnectionParts
   private draining = false
 
-  /** `server`: one that is there already and whose connections are encrypted; it is told of them by `accept`. */
-  constructor(parts: HttpListenerParts, limits: EngineLimits = engineLimits, server?: Server) {
+  constructor(parts: HttpListenerParts, encrypt?: Encrypt) {
     this.parts = parts
-    this.limits = limits
+    this.rules = parts.rules
     this.address = parts.address
-    this.healthPath = parts.healthPath
-    this.shared = {
-      limits,
-      encrypted: server !== undefined,
-      healthPath: () => this.healthPath,
-      isServing: parts.isServing,
-      isDraining: () => this.draining,
-      onExchange: parts.onExchange,
-      requestId: parts.requestId,
-      onClosed: (connection: EngineConnection) => {
-        this.connections.delete(connection)
-        parts.onConnections(-1)
-      },
-    }
-    this.server = server ?? createServer({ allowHalfOpen: true, noDelay: true }, (socket: Socket) => this.accept(socket))
-    this.sweeper = setInterval(() => this.sweep(), limits.sweepMs).unref()
+    this.shared = this.connectionParts(encrypt !== undefined)
+    this.admission = new Admission({
+      rules: () => this.rules,
+      isUnix: parts.address.startsWith('unix:'),
+      onAdmitted: encrypt ?? ((socket, peerAddress) => this.serve(socket, peerAddress)),
+      onRefused: parts.onRefused,
+      refusal: encrypt === undefined ? (reason) => refusedConnectionText(reason, parts.requestId()) : undefined,
+    })
+    this.server = createServer({ allowHalfOpen: encrypt === undefined, noDelay: true }, (socket: Socket) => this.admission.accept(socket))
+    this.sweeper = setInterval(() => this.sweep(), engineLimits.sweepMs).unref()
   }
 
-  accept(socket: Socket): void {
-    this.connections.add(new EngineConnection(socket, this.shared))
+  serve(socket: Socket, peerAddress: string): void {
+    this.connections.add(new EngineConnection(socket, this.shared, peerAddress))
     this.parts.onConnections(1)
+  }
+
+  configure(rules: DoorRules): void {
+    this.rules = rules
   }
 
   listen(): Promise<number> {
@@ -59,7 +62,7 @@ export class EngineListener implements Listener {
   async drain(deadlineMs: number): Promise<void> {
     this.draining = true
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()))
-    const { sweepMs, drainGraceMs } = this.limits
+    const { sweepMs, drainGraceMs } = this.rules.limits
     const began = performance.now()
     const idle = setInterval(() => {
       const since = performance.now() - drainGraceMs
@@ -72,16 +75,36 @@ export class EngineListener implements Listener {
     clearInterval(this.sweeper)
   }
 
+  private connectionParts(encrypted: boolean): EngineConnectionParts {
+    const { isServing, onExchange, requestId, onConnections } = this.parts
+    return {
+      limits: () => this.rules.limits,
+      lifetime: () => this.rules.lifetime,
+      encrypted,
+      healthPath: () => this.rules.healthPath,
+      isServing,
+      isDraining: () => this.draining,
+      onExchange,
+      requestId,
+      onClosed: (connection: EngineConnection) => {
+        this.connections.delete(connection)
+        onConnections(-1)
+      },
+    }
+  }
+
   private closeIdle(since: number): void {
     for (const connection of this.connections) if (connection.isIdleSince(since)) connection.socket.destroy()
   }
 
   private closeAll(): void {
+    this.admission.destroy()
     for (const connection of this.connections) connection.socket.destroy()
   }
 
   private sweep(): void {
     const now = performance.now()
+    this.admission.sweep(now)
     for (const connection of this.connections) connection.checkDeadline(now)
   }
 }

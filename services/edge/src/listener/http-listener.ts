@@ -6,18 +6,22 @@ import { createServer, type Server as HttpServer, type IncomingMessage, type Ser
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net'
 import { errorBody, type ErrorCode } from '@sluice/errors'
 import { listenProblem, parseAddress } from '@sluice/service-kit'
+import type { RefusedConnection } from './admission.ts'
 import type { ClientSide } from './client-side.ts'
+import type { DoorRules } from './door-rules.ts'
 import { NodeClientSide } from './node-client-side.ts'
 
 export interface HttpListenerParts {
   readonly address: string
   /** Where the address was set, for the message when it is taken. */
   readonly addressSetting: string
-  readonly healthPath: string | undefined
+  /** Until `configure` brings others. */
+  readonly rules: DoorRules
   /** Whether `healthPath` says 200. */
   readonly isServing: () => boolean
   readonly onExchange: (client: ClientSide) => void
   readonly onConnections: (change: 1 | -1) => void
+  readonly onRefused: (reason: RefusedConnection) => void
   readonly requestId: () => string
 }
 
@@ -27,7 +31,8 @@ const idleGraceMs = 500
 /** What a listening socket is to a worker, whichever engine reads from it. */
 export interface Listener {
   readonly address: string
-  healthPath: string | undefined
+  /** What it allows from now on. */
+  configure(rules: DoorRules): void
   /** Resolves with the port. Rejects with one line that names the address and the setting. */
   listen(): Promise<number>
   /**
@@ -37,9 +42,10 @@ export interface Listener {
   drain(deadlineMs: number): Promise<void>
 }
 
+/** Of the rules it knows `healthPath` alone: what protects a listener is the other engine's. */
 export class HttpListener implements Listener {
   readonly address: string
-  healthPath: string | undefined
+  private healthPath: string | undefined
   private readonly parts: HttpListenerParts
   private readonly server: HttpServer
   private draining = false
@@ -47,7 +53,7 @@ export class HttpListener implements Listener {
   constructor(parts: HttpListenerParts) {
     this.parts = parts
     this.address = parts.address
-    this.healthPath = parts.healthPath
+    this.healthPath = parts.rules.healthPath
     this.server = createServer({ keepAliveTimeout: 75_000, headersTimeout: 30_000, requestTimeout: 300_000, requireHostHeader: false, maxHeaderSize: 64 * 1024 }, this.onRequest)
     this.server.maxHeadersCount = 0
     this.server.on('clientError', this.onClientError)
@@ -56,6 +62,10 @@ export class HttpListener implements Listener {
       parts.onConnections(1)
       socket.once('close', () => parts.onConnections(-1))
     })
+  }
+
+  configure({ healthPath }: DoorRules): void {
+    this.healthPath = healthPath
   }
 
   listen(): Promise<number> {

@@ -5,14 +5,14 @@
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import { catalogue, errorBody, type ErrorCode } from '@sluice/errors'
+import { endOfLife } from './door-rules.ts'
 import type { EngineConnectionParts } from './engine-connection.ts'
+import type { EngineLimits } from './engine-limits.ts'
 import { FloodFence } from './flood-fence.ts'
 import { Http2ClientSide, type Http2Host } from './http2-client-side.ts'
+import { floodIn, type Http2Flood } from './http2-floods.ts'
 import type { Http2Limits } from './http2-limits.ts'
 import { readHttp2Request, type Http2Request } from './http2-request.ts'
-
-/** What a connection was cut off for. */
-export type Http2Flood = 'resets' | 'pings' | 'settings'
 
 export interface Http2ConnectionParts extends Omit<EngineConnectionParts, 'onClosed'> {
   readonly http2: Http2Limits
@@ -26,7 +26,7 @@ export class Http2Connection implements Http2Host {
   readonly peerAddress: string
   readonly localPort: number
   readonly encrypted: boolean
-  readonly limits: EngineConnectionParts['limits']
+  readonly limits: EngineLimits
   private readonly parts: Http2ConnectionParts
   private readonly socket: Socket
   private readonly session: ServerHttp2Session
@@ -34,17 +34,25 @@ export class Http2Connection implements Http2Host {
   private readonly streams = new Set<Http2ClientSide>()
   private readonly resets: FloodFence
   private readonly controlFrames: FloodFence
+  private lastAnswered: 'pings' | 'settings' = 'pings'
   private idleSince = performance.now()
   /** Since when no more streams are wanted, or offered. */
   private drainingSince = Infinity
   private endsAt = Infinity
+  private readonly oldAt: number
+  /** Until it takes no more; 0 when they are not counted. */
+  private requestsLeft: number
 
-  constructor(socket: Socket, parts: Http2ConnectionParts) {
+  /** `peerAddress`: of the client. */
+  constructor(socket: Socket, parts: Http2ConnectionParts, peerAddress: string) {
     this.parts = parts
     this.socket = socket
-    this.limits = parts.limits
+    this.limits = parts.limits()
+    const lifetime = parts.lifetime()
+    this.oldAt = endOfLife(lifetime, this.idleSince)
+    this.requestsLeft = lifetime.maxRequests
     this.encrypted = parts.encrypted
-    this.peerAddress = socket.remoteAddress ?? ''
+    this.peerAddress = peerAddress
     this.localPort = socket.localPort ?? 0
     this.resets = new FloodFence(parts.http2.maxResetsPerSecond)
     this.controlFrames = new FloodFence(parts.http2.maxControlFramesPerSecond)
@@ -53,10 +61,13 @@ export class Http2Connection implements Http2Host {
     // A GOAWAY from a client says that it opens no more streams; `node:http2` answers it by calling this, and would
     // refuse the requests that left the client together with it.
     this.session.close = () => this.beginDrain()
+    // What nghttp2 finds to be a flood it ends by itself, as an error of its own: the client is told the truth.
+    const destroy = this.session.destroy.bind(this.session)
+    this.session.destroy = (error, code) => destroy(error, floodIn(error, 'pings') === undefined ? code : NGHTTP2_ENHANCE_YOUR_CALM)
     this.session.on('stream', this.onStream)
     this.session.on('ping', () => this.countControlFrame('pings'))
     this.session.on('remoteSettings', () => this.countControlFrame('settings'))
-    this.session.on('error', () => undefined)
+    this.session.on('error', (error) => this.noteFlood(error))
     this.session.on('close', () => parts.onClosed(this))
     if (parts.isDraining()) this.beginDrain()
   }
@@ -72,6 +83,7 @@ export class Http2Connection implements Http2Host {
 
   checkDeadline(now: number): void {
     for (const side of this.streams) side.checkDeadline(now)
+    if (now >= this.oldAt) this.beginDrain()
     if (now >= this.endsAt) this.destroy()
     else if (this.isDue(now)) this.close(now)
   }
@@ -114,6 +126,7 @@ export class Http2Connection implements Http2Host {
       stream.on('error', () => undefined)
       return this.countReset()
     }
+    if (this.requestsLeft > 0 && --this.requestsLeft === 0) this.beginDrain()
     const request = readHttp2Request(raw)
     if (this.isHealthProbe(request.target)) return this.answerProbe(stream)
     const problem = unsupported(request)
@@ -145,7 +158,13 @@ export class Http2Connection implements Http2Host {
   }
 
   private countControlFrame(kind: 'pings' | 'settings'): void {
+    this.lastAnswered = kind
     if (this.controlFrames.isTooMuch(performance.now())) this.cutOff(kind)
+  }
+
+  private noteFlood(error: unknown): void {
+    const flood = floodIn(error, this.lastAnswered)
+    if (flood !== undefined) this.parts.onFlood(flood)
   }
 
   private cutOff(kind: Http2Flood): void {

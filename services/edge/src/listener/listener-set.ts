@@ -1,27 +1,42 @@
 import { randomBytes } from 'node:crypto'
+import type { CidrSet } from '@sluice/http'
+import type { OpenLimit } from '@sluice/policies/policy'
 import type { HttpListener as HttpSettings, HttpsListener as HttpsSettings, Listeners } from '@sluice/proto/config'
 import { compileCertificates, type CertificateTable } from './certificate-table.ts'
+import { doorRules, type DoorRules } from './door-rules.ts'
 import { EngineListener } from './engine-listener.ts'
 import { HttpListener, type HttpListenerParts, type Listener } from './http-listener.ts'
 import { TlsListener, type TlsListenerParts } from './tls-listener.ts'
 
-type SharedParts = Omit<HttpListenerParts, 'address' | 'addressSetting' | 'healthPath'> & Pick<TlsListenerParts, 'onHandshakeError' | 'onFlood'>
+type SharedParts = Omit<HttpListenerParts, 'address' | 'addressSetting' | 'rules'> & Pick<TlsListenerParts, 'onHandshakeError' | 'onFlood'>
 
 export interface ListenerSetParts extends SharedParts {
   /** Where each address was set, for the message when it is taken. */
   readonly addressSettings: { readonly http: string; readonly https: string }
+  /** Of this edge. */
+  readonly workers: number
+  /** Counts the connections of addresses over all workers. */
+  readonly addressLimit: (scheme: 'http' | 'https', limit: number) => OpenLimit
 }
 
 /** Who speaks HTTP/1.1 without TLS: `node:http` with undici, or the gateway's own engine. */
 export type HttpEngine = 'node' | 'own'
 
-/** Listeners as the document has them, their certificates read. */
-export interface PreparedListeners {
+/** What listeners go by. */
+export interface ListenerFacts {
   readonly listeners: Listeners
+  readonly trustedProxies: CidrSet
+}
+
+/** Listeners as the document has them, their certificates read. */
+export interface PreparedListeners extends ListenerFacts {
   readonly certificates: CertificateTable | undefined
 }
 
-type Door = { readonly scheme: 'http'; readonly settings: HttpSettings } | { readonly scheme: 'https'; readonly settings: HttpsSettings; readonly certificates: CertificateTable }
+type Door = { readonly trustedProxies: CidrSet } & (
+  | { readonly scheme: 'http'; readonly settings: HttpSettings }
+  | { readonly scheme: 'https'; readonly settings: HttpsSettings; readonly certificates: CertificateTable }
+)
 type OpenDoor = { readonly url: string } & ({ readonly scheme: 'http'; readonly listener: Listener } | { readonly scheme: 'https'; readonly listener: TlsListener })
 
 /** How long connections of an address that is not configured any more may finish. */
@@ -47,9 +62,9 @@ export class ListenerSet {
   }
 
   /** Reads what the document holds; nothing changes. Throws `CertificateProblem`. */
-  prepare(listeners: Listeners): PreparedListeners {
+  prepare({ listeners, trustedProxies }: ListenerFacts): PreparedListeners {
     const { https } = listeners
-    return { listeners, certificates: https === undefined || https === false ? undefined : compileCertificates(https, this.certificates) }
+    return { listeners, trustedProxies, certificates: https === undefined || https === false ? undefined : compileCertificates(https, this.certificates) }
   }
 
   /** Opens what is wanted and not open yet. Rejects when an address cannot be opened; everything is as before then. */
@@ -81,8 +96,8 @@ export class ListenerSet {
         void open.listener.drain(retireMs)
         continue
       }
-      open.listener.healthPath = door.settings.healthPath
-      if (open.scheme === 'https' && door.scheme === 'https') open.listener.configure(tlsFacts(door))
+      open.listener.configure(this.rulesOf(door))
+      if (open.scheme === 'https' && door.scheme === 'https') open.listener.useTls(tlsFacts(door))
     }
   }
 
@@ -96,9 +111,14 @@ export class ListenerSet {
     await Promise.all([...this.doors.values()].map(({ listener }) => listener.drain(deadlineMs)))
   }
 
+  private rulesOf({ scheme, settings, trustedProxies }: Door): DoorRules {
+    const { workers, addressLimit } = this.parts
+    return doorRules(settings, { trustedProxies, workers, addressLimit: (limit) => addressLimit(scheme, limit) })
+  }
+
   private async openDoor(door: Door): Promise<OpenDoor> {
-    const { address, healthPath } = door.settings
-    const parts = { ...this.parts, address, addressSetting: this.parts.addressSettings[door.scheme], healthPath }
+    const { address } = door.settings
+    const parts = { ...this.parts, address, addressSetting: this.parts.addressSettings[door.scheme], rules: this.rulesOf(door) }
     if (door.scheme === 'https') {
       const listener = new TlsListener({ ...parts, tls: tlsFacts(door), ticketKeys: this.ticketKeys })
       return { scheme: 'https', listener, url: urlAt('https', address, await listener.listen()) }
@@ -108,9 +128,9 @@ export class ListenerSet {
   }
 }
 
-function doorsOf({ listeners: { http, https }, certificates }: PreparedListeners): Door[] {
-  const doors: Door[] = http === false ? [] : [{ scheme: 'http', settings: http }]
-  if (https !== undefined && https !== false && certificates !== undefined) doors.push({ scheme: 'https', settings: https, certificates })
+function doorsOf({ listeners: { http, https }, trustedProxies, certificates }: PreparedListeners): Door[] {
+  const doors: Door[] = http === false ? [] : [{ scheme: 'http', settings: http, trustedProxies }]
+  if (https !== undefined && https !== false && certificates !== undefined) doors.push({ scheme: 'https', settings: https, certificates, trustedProxies })
   return doors
 }
 

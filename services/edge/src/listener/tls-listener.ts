@@ -3,10 +3,12 @@
  * (HTTP/1.1) or by HTTP/2 connections, whichever the client chose.
  */
 import type { TLSSocket } from 'node:tls'
+import type { DoorRules } from './door-rules.ts'
 import { EngineListener } from './engine-listener.ts'
-import { engineLimits, type EngineLimits } from './engine-limits.ts'
-import { Http2Connection, type Http2Flood } from './http2-connection.ts'
-import { http2Limits, type Http2Limits } from './http2-limits.ts'
+import { engineLimits } from './engine-limits.ts'
+import { Http2Connection, type Http2ConnectionParts } from './http2-connection.ts'
+import type { Http2Flood } from './http2-floods.ts'
+import { http2Limits } from './http2-limits.ts'
 import type { HttpListenerParts, Listener } from './http-listener.ts'
 import { TlsServer, type HandshakeErrorReason, type TlsFacts } from './tls-server.ts'
 
@@ -23,46 +25,33 @@ export class TlsListener implements Listener {
   private readonly http1: EngineListener
   private readonly http2 = new Set<Http2Connection>()
   private readonly sweeper: NodeJS.Timeout
+  private rules: DoorRules
   private draining = false
 
-  constructor(parts: TlsListenerParts, limits: EngineLimits = engineLimits, http2: Http2Limits = http2Limits) {
+  constructor(parts: TlsListenerParts) {
     this.address = parts.address
-    const shared = {
-      limits,
-      http2,
-      encrypted: true,
-      healthPath: () => this.healthPath,
-      isServing: parts.isServing,
-      isDraining: () => this.draining,
-      onExchange: parts.onExchange,
-      requestId: parts.requestId,
-      onFlood: parts.onFlood,
-      onClosed: (connection: Http2Connection) => {
-        if (this.http2.delete(connection)) parts.onConnections(-1)
-      },
-    }
-    const onHttp2 = (socket: TLSSocket): void => {
-      this.http2.add(new Http2Connection(socket, shared))
-      parts.onConnections(1)
+    this.rules = parts.rules
+    const { onConnections } = parts
+    const shared = this.connectionParts(parts)
+    const onHttp2 = (socket: TLSSocket, peerAddress: string): void => {
+      this.http2.add(new Http2Connection(socket, shared, peerAddress))
+      onConnections(1)
     }
     this.tls = new TlsServer(parts.tls, parts.ticketKeys, {
-      onSocket: (socket, protocol) => (protocol === 'h2' ? onHttp2(socket) : this.http1.accept(socket)),
+      onSocket: (socket, protocol, peerAddress) => (protocol === 'h2' ? onHttp2(socket, peerAddress) : this.http1.serve(socket, peerAddress)),
       onHandshakeError: parts.onHandshakeError,
     })
-    this.http1 = new EngineListener(parts, limits, this.tls.server)
-    this.sweeper = setInterval(() => this.sweep(), limits.sweepMs).unref()
+    this.http1 = new EngineListener(parts, (socket, peerAddress) => this.tls.accept(socket, peerAddress))
+    this.sweeper = setInterval(() => this.sweep(), engineLimits.sweepMs).unref()
   }
 
-  get healthPath(): string | undefined {
-    return this.http1.healthPath
-  }
-
-  set healthPath(path: string | undefined) {
-    this.http1.healthPath = path
+  configure(rules: DoorRules): void {
+    this.rules = rules
+    this.http1.configure(rules)
   }
 
   /** What new handshakes go by; connections that stand are not touched. */
-  configure(facts: TlsFacts): void {
+  useTls(facts: TlsFacts): void {
     this.tls.configure(facts)
   }
 
@@ -84,6 +73,25 @@ export class TlsListener implements Listener {
     await this.http1.drain(deadlineMs)
     clearTimeout(end)
     clearInterval(this.sweeper)
+  }
+
+  private connectionParts(parts: TlsListenerParts): Http2ConnectionParts {
+    const { isServing, onExchange, requestId, onFlood, onConnections } = parts
+    return {
+      limits: () => this.rules.limits,
+      lifetime: () => this.rules.lifetime,
+      http2: http2Limits,
+      encrypted: true,
+      healthPath: () => this.rules.healthPath,
+      isServing,
+      isDraining: () => this.draining,
+      onExchange,
+      requestId,
+      onFlood,
+      onClosed: (connection: Http2Connection) => {
+        if (this.http2.delete(connection)) onConnections(-1)
+      },
+    }
   }
 
   private sweep(): void {

@@ -12,7 +12,7 @@ export interface TlsFacts {
 }
 
 export interface TlsServerParts {
-  readonly onSocket: (socket: TLSSocket, protocol: 'h2' | 'http/1.1') => void
+  readonly onSocket: (socket: TLSSocket, protocol: 'h2' | 'http/1.1', peerAddress: string) => void
   /** A handshake that came to nothing; for counting. */
   readonly onHandshakeError: (reason: HandshakeErrorReason) => void
 }
@@ -21,9 +21,12 @@ export interface TlsServerParts {
 const handshakeMs = 10_000
 
 export class TlsServer {
-  readonly server: Server
+  /** Listens nowhere: it is given its connections. */
+  private readonly server: Server
   private facts: TlsFacts
   private readonly sockets = new Set<Socket>()
+  /** Whose connection it is, where that is not the peer of the socket; by the socket's ends. */
+  private readonly clients = new Map<string, string>()
 
   /** `ticketKeys`: 48 bytes, the same in every worker, so that each takes the sessions of the others. */
   constructor(facts: TlsFacts, ticketKeys: Buffer, parts: TlsServerParts) {
@@ -33,20 +36,30 @@ export class TlsServer {
       ...facts.certificates.defaults,
       ticketKeys,
       handshakeTimeout: handshakeMs,
-      noDelay: true,
       SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) => done(null, this.facts.certificates.contextFor(name)),
       ALPNCallback: ({ protocols }) => this.choose(protocols),
     })
-    this.server.on('connection', (socket: Socket) => this.track(socket))
     this.server.on('secureConnection', (socket) => {
       // A client that asks for new keys again and again costs far more than it pays (RFC 9325 §3.5).
       socket.disableRenegotiation()
-      onSocket(socket, socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1')
+      onSocket(socket, socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1', this.clients.get(endsOf(socket)) ?? socket.remoteAddress ?? '')
     })
     this.server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
       onHandshakeError(reasonOf(error.code ?? ''))
       socket.destroy()
     })
+  }
+
+  /** Begins the handshake. `clientAddress`: whose connection it is. */
+  accept(socket: Socket, clientAddress: string): void {
+    this.sockets.add(socket)
+    const ends = endsOf(socket)
+    if (clientAddress !== socket.remoteAddress) this.clients.set(ends, clientAddress)
+    socket.once('close', () => {
+      this.sockets.delete(socket)
+      this.clients.delete(ends)
+    })
+    this.server.emit('connection', socket)
   }
 
   /** New handshakes go by these; connections and sessions that stand are not touched. */
@@ -68,11 +81,11 @@ export class TlsServer {
     if (this.facts.http2 && protocols.includes('h2')) return 'h2'
     return protocols.includes('http/1.1') ? 'http/1.1' : undefined
   }
+}
 
-  private track(socket: Socket): void {
-    this.sockets.add(socket)
-    socket.once('close', () => this.sockets.delete(socket))
-  }
+/** The same for a socket and for the encrypted one on it, and for no other two that are open at once. */
+function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }
 
 export type HandshakeErrorReason = 'timeout' | 'left' | 'not_tls' | 'version' | 'cipher' | 'protocol' | 'certificate_refused' | 'other'
