@@ -20,6 +20,7 @@ import { keySets } from './key-sets.ts'
 import { methodMatching } from './method-matching.ts'
 import { metrics } from './metrics.ts'
 import { natsOutage } from './nats-outage.ts'
+import { opaqueTokens } from './opaque-tokens.ts'
 import { pathMatching } from './path-matching.ts'
 import { pathNormalisation } from './path-normalisation.ts'
 import { rateLimits } from './rate-limits.ts'
@@ -44,6 +45,7 @@ export const cases: readonly Case[] = [
   clientAbort,
   signedTokens,
   keySets,
+  opaqueTokens,
   apiKeys,
   identityChoice,
   rateLimits,
