@@ -23,13 +23,15 @@ test('filters may be typed in several ways', () => {
   assert.equal(normaliseFilter('/a/b', '/a/b/cli/x.test.ts'), 'cli/x.test.ts')
 })
 
-test('Cassandra starts only for files that speak of it, themselves or in what they import from beside them', (t) => {
+test('PostgreSQL and Cassandra start only for files that speak of them, themselves or in what they import from beside them', (t) => {
   const root = makeTree(t, {
     'e2e/a.test.ts': `import { x } from './harness.ts'`,
     'e2e/harness.ts': `needServer(t, 'cassandra')`,
     'e2e/b.test.ts': `needServer(t, 'nats')`,
+    'e2e/c.test.ts': `needServer(t, 'postgres')`,
   })
   assert.deepEqual(serversFor(root, ['e2e/a.test.ts']), ['nats', 'redis', 'cassandra'])
   assert.deepEqual(serversFor(root, ['e2e/b.test.ts']), ['nats', 'redis'])
+  assert.deepEqual(serversFor(root, ['e2e/b.test.ts', 'e2e/c.test.ts']), ['nats', 'redis', 'postgres'])
   assert.deepEqual(serversFor(root, []), [])
 })

@@ -31,14 +31,17 @@ export function normaliseFilter(root: string, filter: string): string {
 }
 
 /**
- * The servers to start for these files. NATS and Redis start at once and are always there; Cassandra takes ten
- * seconds and starts when a file, or what it imports from beside it, speaks of it.
+ * The servers to start for these files. NATS and Redis start at once and are always there; PostgreSQL takes two
+ * seconds and Cassandra ten, so they start when a file, or what it imports from beside it, speaks of them.
  */
 export function serversFor(root: string, apart: readonly string[]): ServerName[] {
   if (apart.length === 0) return []
-  const seen = new Set<string>()
-  const speaksOfCassandra = apart.some((path) => mentions(join(root, path), /cassandra/i, seen))
-  return speaksOfCassandra ? ['nats', 'redis', 'cassandra'] : ['nats', 'redis']
+  const speaksOf = (name: ServerName) => {
+    const seen = new Set<string>()
+    const pattern = new RegExp(name, 'i')
+    return apart.some((path) => pattern.test(path) || mentions(join(root, path), pattern, seen))
+  }
+  return ['nats', 'redis', ...(['postgres', 'cassandra'] as const).filter(speaksOf)]
 }
 
 function mentions(file: string, pattern: RegExp, seen: Set<string>): boolean {

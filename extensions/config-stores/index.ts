@@ -2,6 +2,7 @@ import { SluiceError } from '@sluice/errors'
 import type { ConfigStore, StoreParts } from './config-store.ts'
 import { schema as cassandra } from './cassandra/schema.ts'
 import { schema as embedded } from './embedded/schema.ts'
+import { schema as postgres } from './postgres/schema.ts'
 
 export type { AuditEntry, Commit, CommitOutcome, ConfigStore, KnownEdge, Revision, RevisionRecord, StoreParts } from './config-store.ts'
 
@@ -13,6 +14,7 @@ interface ConfigStoreDriver {
 
 export const configStores = [
   { ...embedded, load: () => import('./embedded/embedded.ts') },
+  { ...postgres, load: () => import('./postgres/postgres.ts') },
   { ...cassandra, load: () => import('./cassandra/cassandra.ts') },
 ] as const
 

@@ -2,6 +2,7 @@ import { SluiceError } from '@sluice/errors'
 import type { CredentialStore, StoreParts } from './credential-store.ts'
 import { schema as cassandra } from './cassandra/schema.ts'
 import { schema as embedded } from './embedded/schema.ts'
+import { schema as postgres } from './postgres/schema.ts'
 
 export type { ConsumersWrite, CredentialChangeRecord, CredentialStore, StoredConsumer, StoredCredential, StoreParts } from './credential-store.ts'
 
@@ -13,6 +14,7 @@ interface CredentialStoreDriver {
 
 export const credentialStores = [
   { ...embedded, load: () => import('./embedded/embedded.ts') },
+  { ...postgres, load: () => import('./postgres/postgres.ts') },
   { ...cassandra, load: () => import('./cassandra/cassandra.ts') },
 ] as const
 

@@ -35,6 +35,15 @@ export interface ServerPlan {
   isReady: () => Promise<boolean>
   startTimeoutMs: number
   stopTimeoutMs: number
+  /** What ends it in order [SIGTERM]. */
+  stopSignal?: NodeJS.Signals
+  /** Whose process it is [this process's own user]. */
+  user?: ServerUser | undefined
+}
+
+export interface ServerUser {
+  uid: number
+  gid: number
 }
 
 /** A directory for a server's data; `owned` when it was made here and goes with the server. */
@@ -119,7 +128,7 @@ class ServerProcess implements LocalServer {
 
   async stop(): Promise<void> {
     if (this.#isRunning()) {
-      signalGroup(this.pid, 'SIGTERM')
+      signalGroup(this.pid, this.#stopSignal)
       signalGroup(this.pid, 'SIGCONT') // a paused process takes no other signal
       const timer = setTimeout(() => signalGroup(this.pid, 'SIGKILL'), this.#plan.stopTimeoutMs)
       await this.#waitForEnd()
@@ -136,9 +145,13 @@ class ServerProcess implements LocalServer {
   }
 
   async restart(): Promise<void> {
-    await this.kill('SIGTERM')
+    await this.kill(this.#stopSignal)
     mkdirSync(this.directory, { recursive: true })
     await this.start()
+  }
+
+  get #stopSignal(): NodeJS.Signals {
+    return this.#plan.stopSignal ?? 'SIGTERM'
   }
 
   #isRunning(): boolean {
@@ -151,8 +164,8 @@ class ServerProcess implements LocalServer {
   }
 
   #launch(): void {
-    const { command, args, scratch } = this.#plan
-    const child = spawn(command, args, { cwd: scratch.directory, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+    const { command, args, scratch, user } = this.#plan
+    const child = spawn(command, args, { cwd: scratch.directory, detached: true, stdio: ['ignore', 'pipe', 'pipe'], ...user })
     this.#child = child
     this.#output = ''
     for (const stream of [child.stdout, child.stderr]) {

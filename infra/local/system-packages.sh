@@ -20,6 +20,14 @@ has_libatomic() { # Node 26 is linked with it
   return 1
 }
 
+has_postgres() { # Debian keeps its server off PATH
+  has postgres && return 0
+  for file in /usr/lib/postgresql/*/bin/postgres; do
+    [ -x "$file" ] && return 0
+  done
+  return 1
+}
+
 # One line for each package: its names, the first one that the distribution has is taken.
 missing_packages() {
   has curl || echo 'curl'
@@ -28,6 +36,8 @@ missing_packages() {
   python3 -m pip --version >/dev/null 2>&1 || echo 'python3-pip'
   [ "$(java_major)" -ge 17 ] || echo 'openjdk-17-jdk-headless default-jdk-headless'
   has mvn || echo 'maven'
+  has_postgres || echo 'postgresql'
+  has etcd || echo 'etcd-server'
   has nginx || [ -x /usr/sbin/nginx ] || echo 'nginx-light nginx'
   has wrk || echo 'wrk'
 }

@@ -3,8 +3,10 @@ import { readSettings } from '../settings.ts'
 import { appendAudit, listAudit } from './audit.ts'
 import { readBody } from './bodies.ts'
 import { commit } from './commit.ts'
-import { answer, Connection } from '@sluice/databases/cassandra-connection'
-import { HeadTail } from './head-tail.ts'
+import { answer } from '@sluice/databases/answer'
+import { Connection } from '@sluice/databases/cassandra-connection'
+import { HeadTails } from '../head-tail.ts'
+import { logSource } from './log-source.ts'
 import { EPOCH_SIZE, RevisionLog } from './revision-log.ts'
 import { schema, type CassandraSettings } from './schema.ts'
 
@@ -35,7 +37,7 @@ class CassandraConfigStore implements ConfigStore {
   readonly #connection: Connection
   readonly #log: RevisionLog
   readonly #ttl: { auditSeconds: number; edgeSeconds: number }
-  readonly #tails = new Map<HeadTail, string>()
+  readonly #tails = new HeadTails()
 
   constructor(connection: Connection, log: RevisionLog, ttl: { auditSeconds: number; edgeSeconds: number }) {
     this.#connection = connection
@@ -71,7 +73,7 @@ class CassandraConfigStore implements ConfigStore {
   commit(change: Commit): Promise<CommitOutcome> {
     return answer(async () => {
       const outcome = await commit(this.#connection, this.#log, change)
-      if (outcome.outcome === 'committed') for (const [tail, scope] of this.#tails) if (scope === change.scope) tail.poke()
+      if (outcome.outcome === 'committed') this.#tails.poke(change.scope)
       return outcome
     })
   }
@@ -101,13 +103,7 @@ class CassandraConfigStore implements ConfigStore {
   }
 
   watch(scope: string, onHead: (head: RevisionRecord) => void): { stop(): void } {
-    const tail = new HeadTail(this.#log, scope, onHead)
-    this.#tails.set(tail, scope)
-    const stop = () => {
-      tail.stop()
-      this.#tails.delete(tail)
-    }
-    return { stop }
+    return this.#tails.add(scope, logSource(this.#log, scope), onHead)
   }
 
   ping(): Promise<void> {
@@ -115,8 +111,7 @@ class CassandraConfigStore implements ConfigStore {
   }
 
   async close(): Promise<void> {
-    for (const tail of this.#tails.keys()) tail.stop()
-    this.#tails.clear()
+    this.#tails.stop()
     await this.#connection.close()
   }
 }

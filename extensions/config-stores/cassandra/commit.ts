@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { errors } from 'cassandra-driver'
 import type { Commit, CommitOutcome, RevisionRecord } from '../config-store.ts'
 import { countParts, dropBody, writeBody } from './bodies.ts'
-import { CALL_TIMEOUT_MS, type Connection } from '@sluice/databases/cassandra-connection'
+import { CALL_TIMEOUT_MS } from '@sluice/databases/answer'
+import type { Connection } from '@sluice/databases/cassandra-connection'
 import type { RevisionLog } from './revision-log.ts'
 
 /**

@@ -22,10 +22,8 @@ export type DistributedSettings = z.output<ReturnType<typeof distributedSettings
 
 /** Settings of the services that own a store. */
 export const storeSettings = {
-  store: z
-    .enum(['embedded', 'postgres', 'cassandra'], 'expected embedded or cassandra')
-    .refine((store) => store !== 'postgres', 'postgres is not built yet; expected embedded or cassandra')
-    .default('embedded'),
+  store: z.enum(['embedded', 'postgres', 'cassandra'], 'expected embedded, postgres or cassandra').default('embedded'),
+  postgresUrl: z.string().optional(),
   cassandraContactPoints: commaList.optional(),
   cassandraDatacenter: z.string().optional(),
   cassandraKeyspace: z.string().default('sluice'),
@@ -40,8 +38,9 @@ const storeShape = z.object(storeSettings)
 /** What the store is opened with. Throws a `SettingsError` for what its kind cannot do without. */
 export function openingSettingsOf(settings: z.output<typeof storeShape>, dataDirectory: string): object {
   if (settings.store === 'embedded') return { directory: dataDirectory }
+  if (settings.store === 'postgres') return { url: settings.postgresUrl ?? needed('postgresUrl', 'postgres') }
   const missing = (['cassandraContactPoints', 'cassandraDatacenter'] as const).filter((name) => settings[name] === undefined)
-  if (missing.length > 0) throw new SettingsError(missing.map((name) => `${variableName(name)}: needed for SLUICE_STORE=cassandra`))
+  if (missing.length > 0) throw new SettingsError(missing.map((name) => neededFor(name, 'cassandra')))
   const given = {
     contactPoints: settings.cassandraContactPoints,
     localDatacenter: settings.cassandraDatacenter,
@@ -52,6 +51,22 @@ export function openingSettingsOf(settings: z.output<typeof storeShape>, dataDir
     replication: settings.cassandraReplication,
   }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+}
+
+/** The way to the store, where it would go in clear. */
+export function storeDoors({ store, postgresUrl = '' }: z.output<typeof storeShape>): Door[] {
+  if (store !== 'postgres' || !URL.canParse(postgresUrl)) return []
+  const parameters = new URL(postgresUrl).searchParams
+  const mode = parameters.get('sslmode') ?? (parameters.has('sslrootcert') ? 'verify-full' : 'disable')
+  return mode === 'disable' ? [{ setting: variableName('postgresUrl'), url: postgresUrl }] : []
+}
+
+function needed(name: string, store: string): never {
+  throw new SettingsError([neededFor(name, store)])
+}
+
+function neededFor(name: string, store: string): string {
+  return `${variableName(name)}: needed for SLUICE_STORE=${store}`
 }
 
 /** What the NATS bus is opened with. */

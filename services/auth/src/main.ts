@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { busNamed } from '@sluice/buses'
 import { openCredentialStore } from '@sluice/credential-stores'
 import { defaultScope } from '@sluice/proto/subjects'
-import { natsBusSettings, openingSettingsOf, runServiceProcess } from '@sluice/service-kit'
+import { natsBusSettings, openingSettingsOf, runServiceProcess, storeDoors } from '@sluice/service-kit'
 import { createAuth } from './service.ts'
 import { authSettings } from './settings.ts'
 
@@ -12,6 +12,7 @@ export function main(): Promise<void> {
   return runServiceProcess({
     name: 'auth',
     settings: authSettings,
+    doors: storeDoors,
     openBus: async (settings) => (await busNamed('nats').load()).createNatsBus(natsBusSettings(settings, 'auth')),
     async create(settings, parts) {
       const dataDirectory = resolve(settings.dataDir)

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { busNamed } from '@sluice/buses'
 import { openConfigStore } from '@sluice/config-stores'
 import { defaultScope } from '@sluice/proto/subjects'
-import { natsBusSettings, openingSettingsOf, runServiceProcess } from '@sluice/service-kit'
+import { natsBusSettings, openingSettingsOf, runServiceProcess, storeDoors } from '@sluice/service-kit'
 import { createControl } from './service.ts'
 import { adminTlsOf, controlSettings } from './settings.ts'
 
@@ -12,7 +12,7 @@ export function main(): Promise<void> {
   return runServiceProcess({
     name: 'control',
     settings: controlSettings,
-    doors: (settings) => (adminTlsOf(settings) === undefined ? [{ setting: 'SLUICE_ADMIN_ADDRESS', url: settings.adminAddress }] : []),
+    doors: (settings) => [...storeDoors(settings), ...(adminTlsOf(settings) === undefined ? [{ setting: 'SLUICE_ADMIN_ADDRESS', url: settings.adminAddress }] : [])],
     openBus: async (settings) => (await busNamed('nats').load()).createNatsBus(natsBusSettings(settings, 'control')),
     async create(settings, parts) {
       const dataDirectory = resolve(settings.dataDir)

@@ -1,0 +1,49 @@
+import type { Row } from '@sluice/databases/postgres-connection'
+import type { AuditEntry, KnownEdge, RevisionRecord } from '../config-store.ts'
+
+const RECORD = 'scope, revision, digest, change_id, author, note, origin, file_digest, committed_at_ms'
+
+export const statements = {
+  head: `SELECT ${RECORD} FROM config_revision WHERE scope = $1 ORDER BY revision DESC LIMIT 1`,
+  /** The row of a revision and the head's, as they are at one moment. */
+  rowAndHead: `SELECT ${RECORD} FROM config_revision WHERE scope = $1 AND (revision = $2 OR revision = (SELECT max(revision) FROM config_revision WHERE scope = $1)) ORDER BY revision`,
+  revision: `SELECT ${RECORD}, body FROM config_revision WHERE scope = $1 AND revision = $2`,
+  after: `SELECT ${RECORD} FROM config_revision WHERE scope = $1 AND revision > $2 ORDER BY revision LIMIT $3`,
+  before: `SELECT ${RECORD} FROM config_revision WHERE scope = $1 AND revision < $2 ORDER BY revision DESC LIMIT $3`,
+  lastFromFile: `SELECT ${RECORD} FROM config_revision WHERE scope = $1 AND origin = 'file' ORDER BY revision DESC LIMIT 1`,
+  // Of two writers with one head both may see it as the last; the second waits for the first at the primary key, and adds nothing.
+  append: `INSERT INTO config_revision (${RECORD}, body) SELECT $1, $2::bigint, $3, $4, $5, $6, $7, $8, $9::bigint, $10::bytea
+    WHERE (SELECT coalesce(max(revision), 0) FROM config_revision WHERE scope = $1) = $2::bigint - 1
+    ON CONFLICT (scope, revision) DO NOTHING RETURNING revision`,
+  appendAudit: `WITH trimmed AS (DELETE FROM config_audit WHERE at_ms < $1)
+    INSERT INTO config_audit (scope, at_ms, actor, action, outcome) VALUES ($2, $3, $4, $5, $6)`,
+  listAudit: 'SELECT scope, at_ms, actor, action, outcome FROM config_audit WHERE scope = $1 AND at_ms < $2 ORDER BY at_ms DESC, id DESC LIMIT $3',
+  saveEdge: `WITH trimmed AS (DELETE FROM config_edge WHERE last_heartbeat_ms < $1 AND (scope, name) <> ($2, $3))
+    INSERT INTO config_edge VALUES ($2, $3, $4, $5)
+    ON CONFLICT (scope, name) DO UPDATE SET instance = excluded.instance, last_heartbeat_ms = excluded.last_heartbeat_ms`,
+  removeEdge: 'DELETE FROM config_edge WHERE scope = $1 AND name = $2',
+  edges: 'SELECT name, instance, last_heartbeat_ms FROM config_edge WHERE scope = $1 AND last_heartbeat_ms >= $2 ORDER BY name',
+  ping: "SELECT version FROM schema_version WHERE store = 'config' LIMIT 1",
+}
+
+export function recordOf(row: Row): RevisionRecord {
+  return {
+    scope: String(row.scope),
+    revision: Number(row.revision),
+    digest: String(row.digest),
+    changeId: String(row.change_id),
+    author: String(row.author),
+    note: String(row.note),
+    origin: row.origin as RevisionRecord['origin'],
+    fileDigest: String(row.file_digest),
+    committedAtMs: Number(row.committed_at_ms),
+  }
+}
+
+export function auditEntryOf(row: Row): AuditEntry {
+  return { scope: String(row.scope), atMs: Number(row.at_ms), actor: String(row.actor), action: String(row.action), outcome: String(row.outcome) }
+}
+
+export function edgeOf(row: Row): KnownEdge {
+  return { name: String(row.name), instance: String(row.instance), lastHeartbeatMs: Number(row.last_heartbeat_ms) }
+}
