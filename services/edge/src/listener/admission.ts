@@ -84,7 +84,7 @@ export class Admission {
       if (header.kind === 'bad') return this.refuse(socket, 'proxy_header')
       this.between.delete(socket)
       if (bytes.length > header.length) socket.unshift(bytes.subarray(header.length))
-      this.enter(socket, header.source ?? peer, rules)
+      this.enter(socket, header.source === undefined ? peer : normaliseAddress(header.source), rules)
     }
     this.wait(socket, 'header', proxyHeaderMs)
     socket.on('readable', onReadable)
