@@ -55,6 +55,7 @@ export class FieldSection {
   /** Something other than 100-continue, which nobody here can meet. */
   expectsUnknown = false
   private hasTransferEncoding = false
+  private problem: ErrorCode = 'client.bad_request'
 
   /** Reads the lines between `from` and `to`, the end of the last line's CR LF. Answers what is wrong, or undefined. */
   read(text: string, from: number, to: number): ErrorCode | undefined {
@@ -62,52 +63,56 @@ export class FieldSection {
     let lines = 0
     while (at < to) {
       if (++lines > maxLines) return 'client.too_many_headers'
-      const lineEnd = text.indexOf('\r\n', at)
-      if (lineEnd < 0 || lineEnd >= to) return 'client.bad_request'
-      const problem = this.readLine(text, at, lineEnd)
-      if (problem !== undefined) return problem
-      at = lineEnd + 2
+      at = this.readLine(text, at, to)
+      if (at < 0) return this.problem
     }
     return this.hasTransferEncoding && this.contentLength >= 0 ? 'client.framing_ambiguous' : undefined
   }
 
-  private readLine(text: string, from: number, end: number): ErrorCode | undefined {
+  /** Answers where the next line begins, -1 when this one is not to be taken: then `problem` says why. Each character is looked at once. */
+  private readLine(text: string, from: number, to: number): number {
     let colon = from
-    while (colon < end && (kinds[text.charCodeAt(colon)]! & TOKEN) !== 0) colon++
-    if (colon === from || text.charCodeAt(colon) !== 0x3a || colon >= end) return 'client.bad_request'
+    while ((kinds[text.charCodeAt(colon)]! & TOKEN) !== 0) colon++
+    if (colon === from || text.charCodeAt(colon) !== 0x3a) return -1
     let start = colon + 1
-    while (start < end && isBlank(text.charCodeAt(start))) start++
+    while (isBlank(text.charCodeAt(start))) start++
+    let end = start
+    while ((kinds[text.charCodeAt(end)]! & VALUE) !== 0) end++
+    // Where the value ends the line must; a stray CR, a bare LF and every other control character stop here too.
+    if (end + 2 > to || text.charCodeAt(end) !== 0x0d || text.charCodeAt(end + 1) !== 0x0a) return -1
     let stop = end
     while (stop > start && isBlank(text.charCodeAt(stop - 1))) stop--
-    if (!isTextAt(text, start, stop)) return 'client.bad_request'
     const name = text.slice(from, colon)
     const value = text.slice(start, stop)
     this.flat.push(name, value)
-    return this.note(name, value)
+    const problem = this.note(name, text.charCodeAt(from) | 0x20, value)
+    if (problem === undefined) return end + 2
+    this.problem = problem
+    return -1
   }
 
-  /** Only names of these lengths matter here, so most fields cost one comparison. */
-  private note(name: string, value: string): ErrorCode | undefined {
+  /** Only names of these lengths and first letters matter here, so most fields cost one comparison. */
+  private note(name: string, first: number, value: string): ErrorCode | undefined {
     switch (name.length) {
       case 2:
-        if (name.toLowerCase() === 'te' && hasOption(value, 'trailers')) this.acceptsTrailers = true
+        if (first === 0x74 && name.toLowerCase() === 'te' && hasOption(value, 'trailers')) this.acceptsTrailers = true
         return undefined
       case 4:
-        if (name.toLowerCase() === 'host') this.hosts++
+        if (first === 0x68 && name.toLowerCase() === 'host') this.hosts++
         return undefined
       case 6:
-        if (name.toLowerCase() === 'expect') this.noteExpectation(value.toLowerCase())
+        if (first === 0x65 && name.toLowerCase() === 'expect') this.noteExpectation(value.toLowerCase())
         return undefined
       case 7:
-        if (name.toLowerCase() === 'upgrade') this.upgrade += `${value.toLowerCase()},`
+        if (first === 0x75 && name.toLowerCase() === 'upgrade') this.upgrade += `${value.toLowerCase()},`
         return undefined
       case 10:
-        if (name.toLowerCase() === 'connection') this.noteConnection(value.toLowerCase())
+        if (first === 0x63 && name.toLowerCase() === 'connection') this.noteConnection(value.toLowerCase())
         return undefined
       case 14:
-        return name.toLowerCase() === 'content-length' ? this.noteLength(value) : undefined
+        return first === 0x63 && name.toLowerCase() === 'content-length' ? this.noteLength(value) : undefined
       case 17:
-        return name.toLowerCase() === 'transfer-encoding' ? this.noteCoding(value) : undefined
+        return first === 0x74 && name.toLowerCase() === 'transfer-encoding' ? this.noteCoding(value) : undefined
       default:
         return undefined
     }
@@ -130,8 +135,9 @@ export class FieldSection {
 
   /** A second one, even of the same value, is refused: it is only ever there to be read differently (RFC 9112 §6.3). */
   private noteLength(value: string): ErrorCode | undefined {
-    if (this.contentLength >= 0 || !/^\d{1,15}$/.test(value)) return 'client.framing_ambiguous'
-    this.contentLength = Number(value)
+    const length = this.contentLength >= 0 ? -1 : lengthOf(value)
+    if (length < 0) return 'client.framing_ambiguous'
+    this.contentLength = length
     return undefined
   }
 
@@ -154,6 +160,18 @@ export function hasOption(list: string, option: string): boolean {
     if (to - from === option.length && part.startsWith(option, from)) return true
   }
   return false
+}
+
+/** A number of at most fifteen digits and nothing else; -1 when it is none. */
+function lengthOf(digits: string): number {
+  if (digits.length === 0 || digits.length > 15) return -1
+  let length = 0
+  for (let at = 0; at < digits.length; at++) {
+    const digit = digits.charCodeAt(at) - 0x30
+    if (digit < 0 || digit > 9) return -1
+    length = length * 10 + digit
+  }
+  return length
 }
 
 function isBlank(code: number): boolean {

@@ -50,9 +50,16 @@ export function appendVia(fields: HeaderFields, version: string): void {
 }
 
 function startChain(flat: string[], facts: ForwardingFacts): void {
-  flat.push('X-Forwarded-For', facts.peer, 'X-Forwarded-Proto', facts.scheme, 'X-Forwarded-Host', facts.host)
-  flat.push('X-Forwarded-Port', String(facts.port), 'Forwarded', elementOf(facts))
+  const { peer, scheme, host, port } = facts
+  if (last.peer !== peer || last.host !== host || last.port !== port || last.scheme !== scheme) {
+    last = { peer, scheme, host, port, element: elementOf(facts), portText: String(port) }
+  }
+  flat.push('X-Forwarded-For', peer, 'X-Forwarded-Proto', scheme, 'X-Forwarded-Host', host)
+  flat.push('X-Forwarded-Port', last.portText, 'Forwarded', last.element)
 }
+
+/** Requests of one connection, and often of one client, tell the same: what is put together for one is kept for the next. */
+let last = { peer: '', scheme: '', host: '', port: -1, element: '', portText: '' }
 
 function continueChain(flat: string[], believed: HeaderFields, facts: ForwardingFacts): void {
   const reported = farthest(believed)

@@ -57,9 +57,11 @@ export class HeaderFields {
   indexOf(name: string, from: number): number {
     const { flat } = this
     const { length } = name
+    const first = name.charCodeAt(0) | 0x20
     for (let at = from; at < flat.length; at += 2) {
       const candidate = flat[at]!
-      if (candidate.length === length && (candidate === name || candidate.toLowerCase() === name)) return at
+      // One bit tells capitals from small letters; the first letter spares most comparisons.
+      if (candidate.length === length && (candidate.charCodeAt(0) | 0x20) === first && (candidate === name || candidate.toLowerCase() === name)) return at
     }
     return -1
   }

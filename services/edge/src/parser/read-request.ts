@@ -2,6 +2,10 @@ import { normalisePath, parseHost, splitTarget } from '@sluice/http'
 import type { ErrorCode } from '@sluice/errors'
 import type { EdgeRequest } from '../exchange.ts'
 
+/** Requests that follow each other mostly ask for the same host. */
+let lastAuthority: string | undefined
+let lastHost: ReturnType<typeof parseHost>
+
 const defaultPorts: Readonly<Record<string, number>> = { http: 80, https: 443 }
 
 /**
@@ -19,7 +23,11 @@ export function readRequest(request: EdgeRequest, scheme: string): ErrorCode | u
   if (authority === undefined) return 'client.bad_host'
   // The absolute form stands above Host (RFC 9112 §3.2.2), which must be a host all the same (§3.2).
   if (written !== undefined && written !== authority && parseHost(written) === undefined) return 'client.bad_host'
-  const host = parseHost(authority)
+  if (authority !== lastAuthority) {
+    lastHost = parseHost(authority)
+    lastAuthority = authority
+  }
+  const host = lastHost
   if (host === undefined) return 'client.bad_host'
   request.path = path
   request.askedPath = path

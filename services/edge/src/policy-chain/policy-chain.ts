@@ -84,15 +84,15 @@ async function continueResponse(pending: Promise<void>, exchange: ChainState, in
 
 /** Every step that was begun is told, one that throws too: places are freed here. The first error is thrown at the end. */
 export function runDoneHooks(exchange: ChainState): void {
-  const errors: unknown[] = []
+  let errors: unknown[] | undefined
   for (let index = 0; index < exchange.stepsBegun; index++) {
     try {
       exchange.steps[index]!.policy.onDone?.(exchange)
     } catch (error) {
-      errors.push(error)
+      (errors ??= []).push(error)
     }
   }
-  if (errors.length > 0) throw errors[0]
+  if (errors !== undefined) throw errors[0]
 }
 
 /** Whether any step wants to see the request's body on its way. */

@@ -4,7 +4,7 @@
  * an exporter can take it as it is; nothing of OpenTelemetry is loaded for it.
  */
 import type { SpanContext } from '@opentelemetry/api'
-import { randomPool, takeRandom } from './random-bytes.ts'
+import { takeRandomHex } from './random-bytes.ts'
 
 export interface TraceContext extends SpanContext {
   /** 32 lower-case hex digits. */
@@ -55,16 +55,11 @@ export function traceparentOf(trace: TraceContext, spanId: string = newSpanId())
 }
 
 export function newTraceId(): string {
-  return notZero(randomHex(16), noTrace)
+  return notZero(takeRandomHex(16), noTrace)
 }
 
 export function newSpanId(): string {
-  return notZero(randomHex(8), noSpan)
-}
-
-function randomHex(bytes: number): string {
-  const at = takeRandom(bytes)
-  return randomPool.toString('hex', at, at + bytes)
+  return notZero(takeRandomHex(8), noSpan)
 }
 
 /** All zeros is no id; once in 2^64. */
