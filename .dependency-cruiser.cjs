@@ -3,7 +3,7 @@
 
 const rule = (name, comment, from, to) => ({ name, comment, severity: 'error', from, to })
 
-const TEST_SIDE = ['\\.(test|contract)\\.ts$', '^(?!node_modules).*/test/', '^packages/testkit/', '^e2e/']
+const TEST_SIDE = ['\\.(test|contract|long)\\.ts$', '^(?!node_modules).*/test/', '^packages/testkit/', '^e2e/']
 
 const everywhere = [
   rule('no-cycles', 'Modules that import each other can be neither read nor changed alone. Types count, too: a shared type has a home of its own.', {}, { circular: true }),
@@ -11,11 +11,11 @@ const everywhere = [
   rule(
     'no-orphans',
     'A module that nothing imports and that starts nothing is dead.',
-    { orphan: true, path: '^(proto|packages|extensions|services|cli|console)/', pathNot: ['\\.(test|d)\\.ts$', '/main\\.ts$', '\\.worker\\.ts$', '/index\\.ts$', '_pb\\.ts$'] },
+    { orphan: true, path: '^(proto|packages|extensions|services|cli|console)/', pathNot: ['\\.(test|long|d)\\.ts$', '/main\\.ts$', '\\.worker\\.ts$', '/index\\.ts$', '_pb\\.ts$'] },
     {},
   ),
-  rule('no-undeclared-package', 'A package that the importing workspace does not declare is there by chance, and gone when another stops using it.', { path: '^(proto|packages|extensions|services|cli|e2e)/', pathNot: '\\.(test|contract)\\.ts$|/test/' }, { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] }),
-  rule('tests-name-no-unknown-package', 'A test may use the root\'s development packages, nothing that nobody declares.', { path: '\\.(test|contract)\\.ts$|/test/' }, { dependencyTypes: ['npm-unknown'] }),
+  rule('no-undeclared-package', 'A package that the importing workspace does not declare is there by chance, and gone when another stops using it.', { path: '^(proto|packages|extensions|services|cli|e2e)/', pathNot: '\\.(test|contract|long)\\.ts$|/test/' }, { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] }),
+  rule('tests-name-no-unknown-package', 'A test may use the root\'s development packages, nothing that nobody declares.', { path: '\\.(test|contract|long)\\.ts$|/test/' }, { dependencyTypes: ['npm-unknown'] }),
 ]
 
 const layers = [
@@ -51,7 +51,7 @@ const libraries = [
   rule(
     'client-libraries-stay-home',
     'A driver is loaded only by the process whose settings name it, so only its extension imports it.',
-    { pathNot: ['^extensions/[^/]+/[^/]+/', '^packages/databases/', '/test/', '^e2e/', '\\.test\\.ts$'] },
+    { pathNot: ['^extensions/[^/]+/[^/]+/', '^packages/databases/', '/test/', '^e2e/', '\\.(test|long)\\.ts$'] },
     { path: 'node_modules/(ioredis|cassandra-driver|nats|@nats-io|pg|@duckdb|@clickhouse)/' },
   ),
   rule('threads-stay-in-the-verifier', 'One thread pool with one size: two would compete for the cores of the edge.', { pathNot: '^packages/verifier/' }, { path: 'node_modules/piscina/' }),

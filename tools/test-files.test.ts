@@ -18,6 +18,12 @@ test('what needs a server or a process runs apart', (t) => {
   assert.deepEqual(findTestFiles(root, ['extensions/buses']).apart, ['extensions/buses/nats/nats.test.ts'])
 })
 
+test('what takes long runs only when it is asked for, and then alone', (t) => {
+  const root = makeTree(t, { 'extensions/buses/a.test.ts': '', 'extensions/buses/b.long.ts': '' })
+  assert.deepEqual(findTestFiles(root), { together: ['extensions/buses/a.test.ts'], apart: [] })
+  assert.deepEqual(findTestFiles(root, [], { long: true }), { together: [], apart: ['extensions/buses/b.long.ts'] })
+})
+
 test('filters may be typed in several ways', () => {
   assert.equal(normaliseFilter('/a/b', './cli'), 'cli')
   assert.equal(normaliseFilter('/a/b', '/a/b/cli/x.test.ts'), 'cli/x.test.ts')

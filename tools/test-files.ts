@@ -1,13 +1,14 @@
-// Which test files there are, which of them run together in one process, and which servers the others need.
+// Which test files there are, which of them run together in one process, and which servers the others need. What takes
+// minutes stands in `*.long.ts` and runs only when asked for.
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import type { ServerName } from '../packages/testkit/src/servers.ts'
 
 export const REPOSITORY = join(import.meta.dirname, '..')
 
-const PLACES = '{proto,packages,extensions,services,cli,console,examples,infra,loadtest,tools,e2e}/**/*.test.ts'
+const PLACES = '{proto,packages,extensions,services,cli,console,examples,infra,loadtest,tools,e2e}/**/*'
 // What talks to servers or starts processes gets a process of its own, so that it can hold up or end nothing else.
-const APART = [/^e2e\//, /\/test\//, /^extensions\/[^/]+\/(nats|redis|cassandra|postgres)\//]
+const APART = [/\.long\.ts$/, /^e2e\//, /\/test\//, /^extensions\/[^/]+\/(nats|redis|cassandra|postgres)\//]
 
 export interface TestFiles {
   /** Run in one process, one after the other. */
@@ -16,10 +17,10 @@ export interface TestFiles {
   apart: string[]
 }
 
-/** Paths relative to `root`; with `filters` only those that contain one of them. */
-export function findTestFiles(root: string, filters: readonly string[] = []): TestFiles {
+/** Paths relative to `root`; with `filters` only those that contain one of them; the long ones, or all others. */
+export function findTestFiles(root: string, filters: readonly string[] = [], { long = false } = {}): TestFiles {
   const isWanted = (path: string) => filters.length === 0 || filters.some((filter) => path.includes(filter))
-  const all = globSync(PLACES, { cwd: root, exclude: (path) => path.includes('node_modules') })
+  const all = globSync(`${PLACES}.${long ? 'long' : 'test'}.ts`, { cwd: root, exclude: (path) => path.includes('node_modules') })
   const paths = all.map((path) => path.replaceAll('\\', '/')).filter(isWanted).sort()
   const isApart = (path: string) => APART.some((pattern) => pattern.test(path))
   return { together: paths.filter((path) => !isApart(path)), apart: paths.filter(isApart) }

@@ -19,14 +19,18 @@ export interface RunPlan {
   root: string
   name: string
   files: readonly string[]
-  /** In one process, or in one each, two at a time. */
+  /** In one process, or in one each. */
   together: boolean
   env?: Record<string, string>
+  /** Files at once, of those that have a process each [2]. */
+  atOnce?: number
+  /** A file, and a test in it, may take this long [900]. */
+  fileTimeoutSeconds?: number
   /** Aborted when the whole run takes too long. */
   signal?: AbortSignal
 }
 
-const TEST_TIMEOUT_MS = 900_000
+const FILE_TIMEOUT_SECONDS = 900
 
 export async function runTests(plan: RunPlan): Promise<RunResult> {
   const start = performance.now()
@@ -42,14 +46,14 @@ export async function runTests(plan: RunPlan): Promise<RunResult> {
 }
 
 function runNode(plan: RunPlan, summaryFile: string): Promise<number | null> {
-  const { root, files, together, env, signal } = plan
-  const args = [...runnerOptions(together), ...files]
+  const { root, files, env, signal } = plan
+  const args = [...runnerOptions(plan), ...files]
   const child = spawn(process.execPath, args, {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
     detached: true,
     // Set in a process that is itself under test, it would make the runner believe it had been called by itself.
-    env: { ...process.env, ...env, SLUICE_TEST_SUMMARY: summaryFile, NODE_TEST_CONTEXT: undefined },
+    env: { ...process.env, ...env, SLUICE_TEST_SUMMARY: summaryFile, NODE_TEST_CONTEXT: undefined, ...fileLimit(plan) },
   })
   const { pid } = child
   if (pid === undefined) throw new Error(`${process.execPath} could not be started`)
@@ -66,16 +70,22 @@ function runNode(plan: RunPlan, summaryFile: string): Promise<number | null> {
   })
 }
 
-function runnerOptions(together: boolean): string[] {
+/** Told to `limit-file-time.ts`, unless somebody has told it something else. */
+function fileLimit({ fileTimeoutSeconds }: RunPlan): Record<string, string> {
+  const isGiven = process.env.SLUICE_TEST_FILE_TIMEOUT_SECONDS !== undefined
+  return fileTimeoutSeconds === undefined || isGiven ? {} : { SLUICE_TEST_FILE_TIMEOUT_SECONDS: String(fileTimeoutSeconds) }
+}
+
+function runnerOptions({ together, atOnce = 2, fileTimeoutSeconds = FILE_TIMEOUT_SECONDS }: RunPlan): string[] {
   const url = (file: string) => pathToFileURL(join(import.meta.dirname, file)).href
   return [
     '--test',
-    `--test-timeout=${TEST_TIMEOUT_MS}`,
+    `--test-timeout=${fileTimeoutSeconds * 1000}`,
     `--test-reporter=${url('test-reporter.ts')}`,
     '--test-reporter-destination=stdout',
     '--disable-warning=ExperimentalWarning',
     '--test-force-exit', // a file that leaves a timer or a connection behind would hold up all the others
-    ...(together ? ['--test-isolation=none', `--import=${url('forbid-exit.ts')}`] : ['--test-concurrency=2', `--import=${url('limit-file-time.ts')}`]),
+    ...(together ? ['--test-isolation=none', `--import=${url('forbid-exit.ts')}`] : [`--test-concurrency=${atOnce}`, `--import=${url('limit-file-time.ts')}`]),
   ]
 }
 

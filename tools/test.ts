@@ -1,17 +1,20 @@
 // `npm test [-- PATH ...]`: unit tests in one process while the shared servers start, then what needs servers or
-// processes. The last line is `N passed, N failed, N skipped` over everything.
+// processes. `npm run test:long [-- PATH ...]`: what takes minutes, one file after the other. The last line is
+// `N passed, N failed, N skipped` over everything.
 import { join } from 'node:path'
 import { findTestFiles, normaliseFilter, REPOSITORY, serversFor } from './test-files.ts'
 import { runTests, type RunPlan, type RunResult } from './test-run.ts'
 import { requiredServers, startShared, type SharedServers } from './test-servers.ts'
 
 const DEFAULT_TIMEOUT_SECONDS = 3000
+const LONG_TIMEOUT_SECONDS = 4 * 3600
+const LONG_FILE_TIMEOUT_SECONDS = 3600
 
-export async function runAll(root: string, filters: readonly string[]): Promise<number> {
+export async function runAll(root: string, filters: readonly string[], { long = false } = {}): Promise<number> {
   const start = performance.now()
-  const files = findTestFiles(root, filters.map((filter) => normaliseFilter(root, filter)))
-  const timeoutSeconds = Number(process.env.SLUICE_TEST_TIMEOUT_SECONDS) || DEFAULT_TIMEOUT_SECONDS
-  const plan = { root, env: environment(root), signal: AbortSignal.timeout(timeoutSeconds * 1000) }
+  const files = findTestFiles(root, filters.map((filter) => normaliseFilter(root, filter)), { long })
+  const timeoutSeconds = Number(process.env.SLUICE_TEST_TIMEOUT_SECONDS) || (long ? LONG_TIMEOUT_SECONDS : DEFAULT_TIMEOUT_SECONDS)
+  const plan = { root, env: environment(root), signal: AbortSignal.timeout(timeoutSeconds * 1000), ...(long && { fileTimeoutSeconds: LONG_FILE_TIMEOUT_SECONDS, atOnce: 1 }) }
   const starting = startShared(serversFor(root, files.apart))
   const results: RunResult[] = []
   try {
@@ -67,4 +70,7 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0)
 }
 
-if (import.meta.main) process.exitCode = await runAll(REPOSITORY, process.argv.slice(2).filter((argument) => !argument.startsWith('-')))
+if (import.meta.main) {
+  const given = process.argv.slice(2)
+  process.exitCode = await runAll(REPOSITORY, given.filter((argument) => !argument.startsWith('-')), { long: given.includes('--long') })
+}
