@@ -6,5 +6,5 @@ import { startDistributed } from './modes/distributed.ts'
 test('distributed mode', async (t) => {
   const cassandra = needServer(t, 'cassandra')
   if (cassandra === undefined) return
-  await runCases(await startDistributed(t, cassandra), t)
+  await runCases(await startDistributed(t, { kind: 'cassandra', address: cassandra }), t)
 })

@@ -18,6 +18,8 @@ export const subjects = {
   configHint: on('cfg.hint'),
   /** all → control, request, queue `control`: ConfigRequest → ConfigReply */
   configGet: on('cfg.get'),
+  /** all → control, request, queue `control`: ConfigSegmentsRequest → ConfigSegmentsReply */
+  configSegments: on('cfg.seg'),
   /** edge → every control, request (the first answer counts): EdgeReport → EdgeReportReply */
   edgeReport: (scope: string, edge: string) => `${prefix}.node.hb.${subjectToken(scope)}.${subjectToken(edge)}`,
   /** control's subscription to all edges' reports */
@@ -27,6 +29,8 @@ export const subjects = {
 
   /** edge → auth, request, queue `auth`: ApiKeyRequest → ApiKeyReply */
   authKey: on('auth.key'),
+  /** edge → auth, request, queue `auth`: PasswordRequest → PasswordReply */
+  authPassword: on('auth.password'),
   /** edge → auth, request, queue `auth`: SubjectRequest → SubjectReply */
   authSubject: on('auth.subject'),
   /** edge → auth, request, queue `auth`: IntrospectRequest → IntrospectReply */

@@ -9,14 +9,14 @@ import type { Case } from './case.ts'
 import { bearer } from './signed-tokens.ts'
 
 async function stopEverythingElse(system: System): Promise<void> {
-  const { nats, redis, cassandra } = system.servers!
+  const { nats, redis, store } = system.servers!
   await Promise.all([...system.services.values()].map((service) => service.kill('SIGKILL')))
-  await Promise.all([nats.kill(), redis.kill(), cassandra.cut()])
+  await Promise.all([nats.kill(), redis.kill(), store.cut()])
 }
 
 async function startEverythingElse(system: System): Promise<void> {
-  const { nats, redis, cassandra } = system.servers!
-  await Promise.all([nats.restart(), redis.restart(), cassandra.open()])
+  const { nats, redis, store } = system.servers!
+  await Promise.all([nats.restart(), redis.restart(), store.open()])
   await Promise.all([...system.services.values()].map((service) => service.start()))
 }
 

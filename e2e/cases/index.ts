@@ -21,6 +21,7 @@ import { methodMatching } from './method-matching.ts'
 import { metrics } from './metrics.ts'
 import { natsOutage } from './nats-outage.ts'
 import { opaqueTokens } from './opaque-tokens.ts'
+import { passwords } from './passwords.ts'
 import { pathMatching } from './path-matching.ts'
 import { pathNormalisation } from './path-normalisation.ts'
 import { rateLimits } from './rate-limits.ts'
@@ -47,6 +48,7 @@ export const cases: readonly Case[] = [
   keySets,
   opaqueTokens,
   apiKeys,
+  passwords,
   identityChoice,
   rateLimits,
   configChange,

@@ -23,21 +23,27 @@ interface Plan {
   readonly shared: Readonly<Record<string, string>>
 }
 
-/** The six services as processes of their own, the edge twice; `cassandra` is host:port of a server that others use, too. */
-export async function startDistributed(t: Cleanup, cassandra: string): Promise<System> {
+/** Where configuration and credentials are kept; `address` is host:port. Cassandra is shared with others, a PostgreSQL is this system's own. */
+export interface BackingStore {
+  readonly kind: 'cassandra' | 'postgres'
+  readonly address: string
+}
+
+/** The six services as processes of their own, the edge twice. */
+export async function startDistributed(t: Cleanup, store: BackingStore): Promise<System> {
   process.setMaxListeners(50) // each process that is watched over hangs on this one's end
   const directory = mkdtempSync(join(tmpdir(), 'sluice-e2e-distributed-'))
   t.after(() => rmSync(directory, { recursive: true, force: true }))
-  const servers = await startServers(t, cassandra)
+  const servers = await startServers(t, store)
   const [adminPort = 0, firstPort = 0, secondPort = 0, ...metricsPorts] = await freePorts(3 + serviceNames.length + edgeNames.length)
-  const plan: Plan = { t, directory, adminAddress: `127.0.0.1:${adminPort}`, adminToken: newToken(), controlToken: newToken(), shared: settingsFor(servers) }
+  const plan: Plan = { t, directory, adminAddress: `127.0.0.1:${adminPort}`, adminToken: newToken(), controlToken: newToken(), shared: { ...settingsFor(servers), ...storeSettings(store, servers.store.address) } }
   const services = new Map(serviceNames.map((name, index) => [name as string, serviceProcess(plan, name, metricsPorts[index]!)]))
   await Promise.all([...services.values()].map((service) => service.start()))
   const edges = edgeNames.map((name, index) => edge(plan, name, { port: [firstPort, secondPort][index]!, metricsPort: metricsPorts[serviceNames.length + index]!, isMoved: index > 0 }))
   const standing = standingConfig(`127.0.0.1:${firstPort}`)
   const { adminAddress, adminToken } = plan
   const running = runningSystem({ t, mode: 'distributed', edges, services, servers, adminUrl: `http://${adminAddress}`, adminToken, directory, standing })
-  const system: System = { ...running, launchEdge: (inner, name) => launchEdge({ ...plan, t: inner }, name) }
+  const system: System = { ...running, launchEdge: (inner, name) => launchEdge({ ...plan, t: inner }, name), launchControl: (inner) => launchControl({ ...plan, t: inner }) }
   system.secrets.add(plan.controlToken)
   // Before there is an edge: the addresses must not be the default ones when they come.
   const first = await system.admin('PUT', '/v1/config?wait=all', system.complete({}))
@@ -48,18 +54,21 @@ export async function startDistributed(t: Cleanup, cassandra: string): Promise<S
 
 const newToken = () => randomBytes(32).toString('base64url')
 
-async function startServers(t: Cleanup, cassandra: string): Promise<BackingServers> {
-  const [nats, redis, relay] = await Promise.all([startNats(), startRedis(), openRelay(t, cassandra)])
+async function startServers(t: Cleanup, { address }: BackingStore): Promise<BackingServers> {
+  const [nats, redis, store] = await Promise.all([startNats(), startRedis(), openRelay(t, address)])
   t.after(async () => void (await Promise.all([nats.stop(), redis.stop()])))
-  return { nats, redis, cassandra: relay }
+  return { nats, redis, store }
 }
 
-function settingsFor({ nats, redis, cassandra }: BackingServers): Record<string, string> {
+function settingsFor({ nats, redis }: BackingServers): Record<string, string> {
+  return { SLUICE_NATS_URL: nats.url, SLUICE_REDIS_URL: redis.url }
+}
+
+function storeSettings({ kind }: BackingStore, address: string): Record<string, string> {
+  if (kind === 'postgres') return { SLUICE_STORE: 'postgres', SLUICE_POSTGRES_URL: `postgres://sluice@${address}/postgres` }
   return {
-    SLUICE_NATS_URL: nats.url,
-    SLUICE_REDIS_URL: redis.url,
     SLUICE_STORE: 'cassandra',
-    SLUICE_CASSANDRA_CONTACT_POINTS: cassandra.address,
+    SLUICE_CASSANDRA_CONTACT_POINTS: address,
     SLUICE_CASSANDRA_DATACENTER: 'datacenter1',
     SLUICE_CASSANDRA_KEYSPACE: `e2e_${randomBytes(6).toString('hex')}`,
   }
@@ -84,6 +93,15 @@ async function launchEdge(plan: Plan, name: string): Promise<Edge> {
   const another = edge({ ...plan, directory: mkdtempSync(join(plan.directory, 'another-')) }, name, { port, metricsPort, isMoved: true })
   another.process.launch()
   return another
+}
+
+/** One more control beside the first. */
+async function launchControl(plan: Plan): Promise<{ adminUrl: string; process: SluiceProcess }> {
+  const [port = 0, metricsPort = 0] = await freePorts(2)
+  const adminAddress = `127.0.0.1:${port}`
+  const process = serviceProcess({ ...plan, adminAddress, directory: mkdtempSync(join(plan.directory, 'another-')) }, 'control', metricsPort)
+  await process.start()
+  return { adminUrl: `http://${adminAddress}`, process }
 }
 
 interface ServicePlan {

@@ -36,11 +36,11 @@ export interface Edge {
   accessLog(): Promise<AccessLine[]>
 }
 
-/** The servers beneath the distributed mode, this system's own but for Cassandra, which is reached by a relay that can be cut. */
+/** The servers beneath the distributed mode; that of the store is reached by a relay that can be cut. */
 export interface BackingServers {
   readonly nats: NatsServer
   readonly redis: RedisServer
-  readonly cassandra: TcpRelay
+  readonly store: TcpRelay
 }
 
 export interface AdminOptions {
@@ -72,6 +72,8 @@ export interface System {
   cli(args: readonly string[], options?: { input?: string }): Promise<Exit & { stdout: string; stderr: string }>
   /** Distributed: starts one more edge for a test, without waiting for it. */
   launchEdge?(t: Cleanup, name: string): Promise<Edge>
+  /** Distributed: starts one more control for a test, and resolves with its admin API once that answers. */
+  launchControl?(t: Cleanup): Promise<{ readonly adminUrl: string; readonly process: SluiceProcess }>
   /** Everything that every process has printed. */
   logs(): string
 }

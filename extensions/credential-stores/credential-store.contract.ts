@@ -67,11 +67,12 @@ function testConsumers(both: () => Both): void {
     assert.deepEqual(await store.consumers(scope, { limit: 10 }), [])
     assert.equal(await store.findApiKey(scope, 'k1'), undefined)
     assert.equal(await store.findSubject(scope, 'acme'), undefined)
+    assert.equal(await store.findUsername(scope, 'acme'), undefined)
     assert.deepEqual(await store.changes(scope, 0), [])
     await store.ping()
   })
 
-  test('a consumer is read back as it was put, by name, key and subject, in another instance too', async () => {
+  test('a consumer is read back as it was put, by name, key, subject and user name, in another instance too', async () => {
     const { store, peer, scope } = both()
     const acme = consumerOf('acme', apiKey('k1', 1_900_000_000_000), basic('acme'), subject('acme@id'))
     assert.equal(await put(store, scope, acme), 1)
@@ -79,6 +80,7 @@ function testConsumers(both: () => Both): void {
       assert.deepEqual(await reader.consumer(scope, 'acme'), acme)
       assert.deepEqual(await reader.findApiKey(scope, 'k1'), { consumer: acme, credential: apiKey('k1', 1_900_000_000_000) })
       assert.deepEqual(await reader.findSubject(scope, 'acme@id'), { consumer: acme, credential: subject('acme@id') })
+      assert.deepEqual(await reader.findUsername(scope, 'acme'), { consumer: acme, credential: basic('acme') })
       assert.equal(await reader.version(scope), 1)
     }
   })
@@ -134,6 +136,7 @@ function testConsumers(both: () => Both): void {
     for (const reader of [store, peer]) {
       assert.equal(await reader.findApiKey(scope, 'k1'), undefined)
       assert.equal(await reader.findSubject(scope, 's1'), undefined)
+      assert.equal(await reader.findUsername(scope, 'u1'), undefined)
       assert.equal(await reader.consumer(scope, 'acme'), undefined)
     }
     assert.deepEqual(await peer.consumers(scope, { limit: 5 }), [])
@@ -223,6 +226,7 @@ function testOwnership(both: () => Both): void {
     const { store, scope } = both()
     await put(store, scope, consumerOf('one', apiKey('acme')), consumerOf('two', basic('acme')), consumerOf('three', subject('acme')))
     assert.equal((await store.findApiKey(scope, 'acme'))?.consumer.name, 'one')
+    assert.equal((await store.findUsername(scope, 'acme'))?.consumer.name, 'two')
     assert.equal((await store.findSubject(scope, 'acme'))?.consumer.name, 'three')
   })
 }

@@ -61,10 +61,11 @@ export interface CredentialStore {
    * Rejects with `config.exists` when it belongs to another one.
    */
   addCredential(scope: string, consumer: string, credential: StoredCredential): Promise<number | undefined>
-  /** Gone from `findApiKey` and `findSubject` before it resolves. Undefined when there is no such consumer or credential. */
+  /** Gone from `findApiKey`, `findSubject` and `findUsername` before it resolves. Undefined when there is no such consumer or credential. */
   deleteCredential(scope: string, consumer: string, credentialId: string): Promise<number | undefined>
   findApiKey(scope: string, id: string): Promise<{ consumer: StoredConsumer; credential: StoredCredential & { kind: 'apiKey' } } | undefined>
   findSubject(scope: string, subject: string): Promise<{ consumer: StoredConsumer; credential: StoredCredential & { kind: 'jwtSubject' } } | undefined>
+  findUsername(scope: string, username: string): Promise<{ consumer: StoredConsumer; credential: StoredCredential & { kind: 'basic' } } | undefined>
   /**
    * In order. Undefined: the log does not reach back to `afterVersion`, or that version has not been given here.
    * The last 10,000 changes are kept at least.

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { HeaderFields } from '@sluice/http'
 import type { ClientFacts, Exchange, Identity, RequestFacts, RouteFacts } from './exchange.ts'
-import type { HookResult, IntrospectionRules, LimiterRules, LimitVerdict, OpenLimitRules, OpenVerdict, PolicyParts, Refusal, TokenRules, Verdict } from './policy.ts'
+import type { HookResult, IntrospectionRules, LimiterRules, LimitVerdict, OpenLimitRules, OpenVerdict, PolicyParts, Refusal, SecretRules, TokenRules, Verdict } from './policy.ts'
 
 export interface ExchangeChanges {
   readonly method?: string
@@ -50,7 +50,7 @@ export function identityOf(changes: Partial<Identity> = {}): Identity {
 
 export interface AskedParts extends PolicyParts {
   /** What the policy asked for when it was compiled. */
-  readonly asked: { tokens: TokenRules[]; introspection: IntrospectionRules[]; keys: { cacheSeconds: number; staleSeconds: number }[]; limiters: LimiterRules[]; openLimits: OpenLimitRules[] }
+  readonly asked: { tokens: TokenRules[]; introspection: IntrospectionRules[]; keys: SecretRules[]; passwords: SecretRules[]; limiters: LimiterRules[]; openLimits: OpenLimitRules[] }
   /** Credentials that were checked, and keys that were counted. */
   readonly seen: string[]
   /** Keys that were given back or left. */
@@ -69,7 +69,7 @@ export interface PartsChanges {
 const admitted: LimitVerdict = { admitted: true, remaining: 1, resetMs: 1000, retryAfterMs: 0, waitMs: 0, decidedBy: 'counters' }
 
 export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
-  const asked: AskedParts['asked'] = { tokens: [], introspection: [], keys: [], limiters: [], openLimits: [] }
+  const asked: AskedParts['asked'] = { tokens: [], introspection: [], keys: [], passwords: [], limiters: [], openLimits: [] }
   const seen: string[] = []
   const returned: string[] = []
   const check = (credential: string): Verdict | Promise<Verdict> => {
@@ -87,6 +87,7 @@ export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
       tokens: (rules) => (asked.tokens.push(rules), { check }),
       introspection: (rules) => (asked.introspection.push(rules), { check }),
       keys: (rules) => (asked.keys.push(rules), { check }),
+      passwords: (rules) => (asked.passwords.push(rules), { check: (username, password) => check(`${username}:${password}`) }),
     },
     quota: {
       limiter: (rules) => {

@@ -6,6 +6,7 @@
 import type { PolicyEntry } from '@sluice/proto/config'
 import { schema as acl } from './acl/schema.ts'
 import { schema as any } from './any/schema.ts'
+import { schema as basicAuth } from './basic-auth/schema.ts'
 import { schema as concurrencyLimit } from './concurrency-limit/schema.ts'
 import { schema as cors } from './cors/schema.ts'
 import { schema as fault } from './fault/schema.ts'
@@ -34,6 +35,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry({ ...jwt, load: () => import('./jwt/jwt.ts') }),
   entry({ ...oauth2Introspection, load: () => import('./oauth2-introspection/oauth2-introspection.ts') }),
   entry({ ...keyAuth, load: () => import('./key-auth/key-auth.ts') }),
+  entry({ ...basicAuth, load: () => import('./basic-auth/basic-auth.ts') }),
   entry({ ...any, load: () => import('./any/any.ts') }),
   entry({ ...acl, load: () => import('./acl/acl.ts') }),
   entry({ ...rateLimit, load: () => import('./rate-limit/rate-limit.ts') }),

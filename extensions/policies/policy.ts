@@ -130,12 +130,20 @@ export interface IntrospectionRules {
   readonly consumerClaim: string | undefined
 }
 
+/** How long what auth said of a secret is used: without asking, and while auth is away. */
+export interface SecretRules {
+  readonly cacheSeconds: number
+  readonly staleSeconds: number
+}
+
 export interface IdentityPart {
   /** A checker of signed tokens under one set of rules; compiled once, shared by equal rules. */
   tokens(rules: TokenRules): { check(token: string): Verdict | Promise<Verdict> }
   /** A checker of opaque tokens, shared by equal rules. */
   introspection(rules: IntrospectionRules): { check(token: string): Verdict | Promise<Verdict> }
-  keys(rules: { cacheSeconds: number; staleSeconds: number }): { check(key: string): Verdict | Promise<Verdict> }
+  keys(rules: SecretRules): { check(key: string): Verdict | Promise<Verdict> }
+  /** The user name holds no colon. */
+  passwords(rules: SecretRules): { check(username: string, password: string): Verdict | Promise<Verdict> }
 }
 
 /** How requests are counted; the READMEs of rate-limit and of the counters say what each means. */

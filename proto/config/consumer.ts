@@ -14,7 +14,15 @@ export const apiKeyCredential = z.strictObject({
 })
 export const jwtSubjectCredential = z.strictObject({ jwtSubject: z.string().min(1).max(256).describe('What a token says in the claim that the policy `jwt` reads the consumer from.') })
 
-export const credential = z.union([apiKeyCredential, jwtSubjectCredential])
+export const basicCredential = z.strictObject({
+  basic: z.strictObject({
+    // RFC 7617 §2: the first colon ends the name, and neither part holds control characters.
+    username: z.string().regex(/^[^:\p{Cc}]{1,256}$/u, 'a name without colons and control characters').describe('What stands before the colon.'),
+    passwordHash: argon2Hash.describe('Argon2id of the password, as `sluice keys hash` prints it.'),
+  }),
+})
+
+export const credential = z.union([apiKeyCredential, jwtSubjectCredential, basicCredential])
 
 export const group = z.strictObject({
   name: resourceName.describe('Unique among groups.'),

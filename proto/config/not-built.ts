@@ -9,12 +9,11 @@ export const notBuiltSettings: Readonly<Record<string, readonly string[]>> = {
   upstream: ['protocol'],
   route: ['split', 'mirror'],
   'route.match': ['groups'],
-  'consumer.credential': ['basic'],
   document: ['certificates', 'apis'],
 }
 
 export const notBuiltPolicies: readonly string[] = [
-  'oidc-login', 'basic-auth', 'mtls-auth', 'http-signature', 'ext-auth', 'quota',
+  'oidc-login', 'mtls-auth', 'http-signature', 'ext-auth', 'quota',
   'injection-detection', 'bot-detection', 'challenge', 'cache', 'body-convert', 'validate', 'aggregate', 'compress',
   'version', 'deprecate', 'error-format', 'log-body', 'ai-tokens',
 ]

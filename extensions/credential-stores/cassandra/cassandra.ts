@@ -95,6 +95,10 @@ class CassandraCredentialStore implements CredentialStore {
     return answer(async () => credentialOf(await this.#owning(scope, { kind: 'subject', id: subject }), 'jwtSubject', subject))
   }
 
+  findUsername(scope: string, username: string): ReturnType<CredentialStore['findUsername']> {
+    return answer(async () => credentialOf(await this.#owning(scope, { kind: 'username', id: username }), 'basic', username))
+  }
+
   changes(scope: string, afterVersion: number): Promise<CredentialChangeRecord[] | undefined> {
     return answer(() => this.#log.changes(scope, afterVersion))
   }

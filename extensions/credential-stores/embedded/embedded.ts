@@ -80,6 +80,10 @@ class EmbeddedCredentialStore implements CredentialStore {
     return answer(() => credentialOf(this.#owning(scope, { kind: 'subject', id: subject }), 'jwtSubject', subject))
   }
 
+  findUsername(scope: string, username: string): ReturnType<CredentialStore['findUsername']> {
+    return answer(() => credentialOf(this.#owning(scope, { kind: 'username', id: username }), 'basic', username))
+  }
+
   changes(scope: string, afterVersion: number): Promise<CredentialChangeRecord[] | undefined> {
     return answer(() => {
       const head = this.#version(scope)

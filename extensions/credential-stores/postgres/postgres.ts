@@ -86,6 +86,10 @@ class PostgresCredentialStore implements CredentialStore {
     return answer(async () => credentialOf(await this.#owning(scope, 'subject', subject), 'jwtSubject', subject))
   }
 
+  findUsername(scope: string, username: string): ReturnType<CredentialStore['findUsername']> {
+    return answer(async () => credentialOf(await this.#owning(scope, 'username', username), 'basic', username))
+  }
+
   changes(scope: string, afterVersion: number): Promise<CredentialChangeRecord[] | undefined> {
     return answer(async () => {
       const rows = await this.#query(statements.changes, [scope, afterVersion])

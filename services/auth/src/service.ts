@@ -6,15 +6,16 @@ import * as messages from '@sluice/proto/messages/auth'
 import { subjects } from '@sluice/proto/subjects'
 import type { Health, Service } from '@sluice/service-kit'
 import { createVerifier, type Verifier } from '@sluice/verifier'
-import { ApiKeyChecks } from './credentials/api-key-checks.ts'
 import { ConsumerWrites } from './credentials/consumer-writes.ts'
+import { SecretChecks } from './credentials/secret-checks.ts'
+import { findKey, findPassword } from './credentials/stored-secrets.ts'
 import { Answering } from './handlers/answering.ts'
-import { answerApiKey } from './handlers/api-key.ts'
 import { answerChanges } from './handlers/changes.ts'
 import { answerApiKeyCreate, answerConsumerDelete, answerConsumersPut, answerCredentialDelete } from './handlers/consumer-writes.ts'
 import { answerConsumerGet, answerConsumersList } from './handlers/consumers.ts'
 import { answerIntrospect } from './handlers/introspect.ts'
 import { answerKeySet, keySetMessage } from './handlers/key-set.ts'
+import { answerSecret } from './handlers/secret.ts'
 import { answerSubject } from './handlers/subject.ts'
 import { countIntrospections } from './introspection/introspection-metrics.ts'
 import { Introspections } from './introspection/introspections.ts'
@@ -37,7 +38,8 @@ class Auth implements Service {
   readonly #announcer: ChangeAnnouncer
   readonly #keySets: KeySets
   readonly #introspections: Introspections
-  readonly #checks: ApiKeyChecks
+  readonly #keys: SecretChecks
+  readonly #passwords: SecretChecks
   readonly #writes: ConsumerWrites
   readonly #watch: StoreWatch
   #keySetsHeard: Subscription | undefined
@@ -52,7 +54,8 @@ class Auth implements Service {
     this.#announcer = new ChangeAnnouncer({ bus, scope, store, onAnnounced: () => announced.add(1), onMalformed: this.#answering.onMalformed })
     this.#keySets = new KeySets({ clock, ...countKeySets(parts, () => this.#keySets.size, (record) => announce(bus, subjects.authKeySetChanged(scope), messages.KeySetSchema, keySetMessage(scope, record))) })
     this.#introspections = new Introspections({ clock, ...countIntrospections(parts) })
-    this.#checks = new ApiKeyChecks({ store, scope, clock, verifier: this.#verifier })
+    this.#keys = new SecretChecks({ store, scope, clock, verifier: this.#verifier, find: findKey(store, scope) })
+    this.#passwords = new SecretChecks({ store, scope, clock, verifier: this.#verifier, find: findPassword(store, scope) })
     this.#writes = new ConsumerWrites({ store, scope, clock, verifier: this.#verifier, announcer: this.#announcer })
     this.#watch = new StoreWatch(store, parts.logger)
     const waiting = metrics.gauge('sluice_auth_password_queue', 'Argon2id checks that wait or run.').with()
@@ -62,7 +65,7 @@ class Auth implements Service {
   async start(): Promise<void> {
     const { bus, scope } = this.#parts
     await this.#watch.start()
-    void this.#checks.warm().catch(() => {}) // the first check that needs it tries again
+    for (const checks of [this.#keys, this.#passwords]) void checks.warm().catch(() => {}) // the first check that needs it tries again
     this.#keySetsHeard = listen(bus, subjects.authKeySetChanged(scope), messages.KeySetSchema, (message) => this.#adopt(message), { onMalformed: this.#answering.onMalformed })
     this.#answerEdges()
     this.#answerControl()
@@ -92,8 +95,10 @@ class Auth implements Service {
   #answerEdges(): void {
     const { scope, store, metrics } = this.#parts
     const keyChecks = metrics.counter('sluice_auth_key_checks_total', 'API keys that edges asked about, by outcome.', ['outcome'])
+    const passwordChecks = metrics.counter('sluice_auth_password_checks_total', 'Passwords that edges asked about, by outcome.', ['outcome'])
     const on = this.#answering
-    on.on(subjects.authKey, { request: messages.ApiKeyRequestSchema, reply: messages.ApiKeyReplySchema }, (message) => answerApiKey(this.#checks, keyChecks, message))
+    on.on(subjects.authKey, { request: messages.ApiKeyRequestSchema, reply: messages.ApiKeyReplySchema }, ({ id, secret }) => answerSecret(this.#keys, keyChecks, id, secret))
+    on.on(subjects.authPassword, { request: messages.PasswordRequestSchema, reply: messages.PasswordReplySchema }, ({ username, password }) => answerSecret(this.#passwords, passwordChecks, username, password))
     on.on(subjects.authSubject, { request: messages.SubjectRequestSchema, reply: messages.SubjectReplySchema }, (message) => answerSubject(store, scope, message))
     on.on(subjects.authKeySet, { request: messages.KeySetRequestSchema, reply: messages.KeySetSchema }, (message) => answerKeySet(this.#keySets, scope, message))
     on.on(subjects.authIntrospect, { request: messages.IntrospectRequestSchema, reply: messages.IntrospectReplySchema }, (message) => answerIntrospect(this.#introspections, message))

@@ -76,6 +76,7 @@ const ask =
 /** The calls, each by its subject. */
 export const asked = {
   key: ask(subjects.authKey, messages.ApiKeyRequestSchema, messages.ApiKeyReplySchema),
+  password: ask(subjects.authPassword, messages.PasswordRequestSchema, messages.PasswordReplySchema),
   subject: ask(subjects.authSubject, messages.SubjectRequestSchema, messages.SubjectReplySchema),
   keySet: ask(subjects.authKeySet, messages.KeySetRequestSchema, messages.KeySetSchema),
   introspect: ask(subjects.authIntrospect, messages.IntrospectRequestSchema, messages.IntrospectReplySchema),

@@ -25,11 +25,13 @@ export class ScriptedAuth {
   /** The log no longer reaches back before this version. */
   firstKept = 1
   readonly keys = new Map<string, ScriptedKey>()
+  /** By `username:password`. */
+  readonly passwords = new Map<string, ScriptedKey>()
   readonly subjects = new Map<string, { consumer: string; groups: string[] }>()
   readonly keySets = new Map<string, object[]>()
   /** Opaque tokens that are active, with what their issuer says of them. */
   readonly opaque = new Map<string, { claims: object; ageMs?: number }>()
-  /** What was asked, as `key sk_…`, `subject …`, `keyset …`, `introspect …`, `changes …`. */
+  /** What was asked, as `key sk_…`, `password …`, `subject …`, `keyset …`, `introspect …`, `changes …`. */
   readonly asked: string[] = []
   /** Answers wait for this. */
   hold: Promise<void> | undefined
@@ -48,6 +50,7 @@ export class ScriptedAuth {
     const { bus } = this
     this.#subscriptions = [
       answer(bus, subjects.authKey(scope), { request: messages.ApiKeyRequestSchema, reply: messages.ApiKeyReplySchema }, ({ id, secret }) => this.#answer(`key ${id}`, () => this.#keyReply(`sk_${id}_${secret}`, id))),
+      answer(bus, subjects.authPassword(scope), { request: messages.PasswordRequestSchema, reply: messages.PasswordReplySchema }, ({ username, password }) => this.#answer(`password ${username}`, () => this.#passwordReply(username, password))),
       answer(bus, subjects.authSubject(scope), { request: messages.SubjectRequestSchema, reply: messages.SubjectReplySchema }, ({ subject }) => this.#answer(`subject ${subject}`, () => this.#subjectReply(subject))),
       answer(bus, subjects.authKeySet(scope), { request: messages.KeySetRequestSchema, reply: messages.KeySetSchema }, ({ uri, unknownKid }) => this.#answer(`keyset ${uri} ${unknownKid}`.trim(), () => this.#keySet(uri))),
       answer(bus, subjects.authIntrospect(scope), { request: messages.IntrospectRequestSchema, reply: messages.IntrospectReplySchema }, ({ token, maxAgeMs }) => this.#answer(`introspect ${token} ${maxAgeMs}`, () => this.#introspectReply(token))),
@@ -99,6 +102,13 @@ export class ScriptedAuth {
     if (found === undefined) return { outcome: messages.CredentialOutcome.INVALID, version }
     const { consumer, groups = [], expiresAtMs = 0 } = found
     return { outcome: messages.CredentialOutcome.VALID, consumer: { name: consumer, groups }, credentialId: id, expiresAtMs, version }
+  }
+
+  #passwordReply(username: string, password: string): MessageInitShape<typeof messages.PasswordReplySchema> {
+    const found = this.passwords.get(`${username}:${password}`)
+    const { version } = this
+    if (found === undefined) return { outcome: messages.CredentialOutcome.INVALID, version }
+    return { outcome: messages.CredentialOutcome.VALID, consumer: { name: found.consumer, groups: found.groups ?? [] }, credentialId: `usr-${username}`, version }
   }
 
   #subjectReply(subject: string): MessageInitShape<typeof messages.SubjectReplySchema> {

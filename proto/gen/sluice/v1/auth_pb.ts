@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/auth.proto.
  */
 export const file_sluice_v1_auth: GenFile = /*@__PURE__*/
-  fileDesc("ChRzbHVpY2UvdjEvYXV0aC5wcm90bxIJc2x1aWNlLnYxIogBCghDb25zdW1lchIMCgRuYW1lGAEgASgJEg4KBmdyb3VwcxgCIAMoCRIvCgZsYWJlbHMYAyADKAsyHy5zbHVpY2UudjEuQ29uc3VtZXIuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI6Cg1BcGlLZXlSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEgoKAmlkGAIgASgJEg4KBnNlY3JldBgDIAEoCSKiAQoLQXBpS2V5UmVwbHkSLQoHb3V0Y29tZRgBIAEoDjIcLnNsdWljZS52MS5DcmVkZW50aWFsT3V0Y29tZRIlCghjb25zdW1lchgCIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAMgASgJEhUKDWV4cGlyZXNfYXRfbXMYBCABKAESDwoHdmVyc2lvbhgFIAEoASIwCg5TdWJqZWN0UmVxdWVzdBINCgVzY29wZRgBIAEoCRIPCgdzdWJqZWN0GAIgASgJIl0KDFN1YmplY3RSZXBseRIlCghjb25zdW1lchgBIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKAEiUgoNS2V5U2V0UmVxdWVzdBINCgVzY29wZRgBIAEoCRILCgN1cmkYAiABKAkSEwoLdW5rbm93bl9raWQYAyABKAkSEAoIaW5zZWN1cmUYBCABKAgiWQoGS2V5U2V0Eg0KBXNjb3BlGAEgASgJEgsKA3VyaRgCIAEoCRIMCgRqd2tzGAMgASgMEhUKDWZldGNoZWRfYXRfbXMYBCABKAESDgoGZGlnZXN0GAUgASgJItgBChFJbnRyb3NwZWN0UmVxdWVzdBINCgVzY29wZRgBIAEoCRINCgV0b2tlbhgCIAEoCRIZChFpbnRyb3NwZWN0aW9uX3VybBgDIAEoCRIOCgZpc3N1ZXIYBCABKAkSEQoJY2xpZW50X2lkGAUgASgJEhUKDWNsaWVudF9zZWNyZXQYBiABKAkSFgoOc2VjcmV0X2luX2JvZHkYByABKAgSEAoIaW5zZWN1cmUYCCABKAgSEgoKdGltZW91dF9tcxgJIAEoARISCgptYXhfYWdlX21zGAogASgBIkEKD0ludHJvc3BlY3RSZXBseRIOCgZhY3RpdmUYASABKAgSDgoGY2xhaW1zGAIgASgMEg4KBmFnZV9tcxgDIAEoASKcAQoQQ3JlZGVudGlhbENoYW5nZRINCgVzY29wZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgBEi0KBGtpbmQYAyABKA4yHy5zbHVpY2UudjEuQ3JlZGVudGlhbENoYW5nZUtpbmQSEAoIY29uc3VtZXIYBCABKAkSFQoNY3JlZGVudGlhbF9pZBgFIAEoCRIQCghzdWJqZWN0cxgGIAMoCSJAChhDcmVkZW50aWFsQ2hhbmdlc1JlcXVlc3QSDQoFc2NvcGUYASABKAkSFQoNYWZ0ZXJfdmVyc2lvbhgCIAEoASJwChZDcmVkZW50aWFsQ2hhbmdlc1JlcGx5EiwKB2NoYW5nZXMYASADKAsyGy5zbHVpY2UudjEuQ3JlZGVudGlhbENoYW5nZRIUCgxoZWFkX3ZlcnNpb24YAiABKAESEgoKaW5jb21wbGV0ZRgDIAEoCCJIChRDb25zdW1lcnNMaXN0UmVxdWVzdBINCgVzY29wZRgBIAEoCRISCgphZnRlcl9uYW1lGAIgASgJEg0KBWxpbWl0GAMgASgNIksKEkNvbnN1bWVyc0xpc3RSZXBseRIWCg5jb25zdW1lcnNfanNvbhgBIAMoCRIPCgd2ZXJzaW9uGAIgASgBEgwKBG1vcmUYAyABKAgiMQoSQ29uc3VtZXJHZXRSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEgwKBG5hbWUYAiABKAkiOgoQQ29uc3VtZXJHZXRSZXBseRIVCg1jb25zdW1lcl9qc29uGAEgASgJEg8KB3ZlcnNpb24YAiABKAEicwoTQ29uc3VtZXJzUHV0UmVxdWVzdBINCgVzY29wZRgBIAEoCRIWCg5jb25zdW1lcnNfanNvbhgCIAMoCRITCgtjcmVhdGVfb25seRgDIAEoCBIgChhrZWVwX3VubmFtZWRfY3JlZGVudGlhbHMYBCABKAgiNAoVQ29uc3VtZXJEZWxldGVSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEgwKBG5hbWUYAiABKAkiTQoTQXBpS2V5Q3JlYXRlUmVxdWVzdBINCgVzY29wZRgBIAEoCRIQCghjb25zdW1lchgCIAEoCRIVCg1leHBpcmVzX2F0X21zGAMgASgBIj0KEUFwaUtleUNyZWF0ZVJlcGx5EgoKAmlkGAEgASgJEgsKA2tleRgCIAEoCRIPCgd2ZXJzaW9uGAMgASgBIlEKF0NyZWRlbnRpYWxEZWxldGVSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEhAKCGNvbnN1bWVyGAIgASgJEhUKDWNyZWRlbnRpYWxfaWQYAyABKAkiSgoUQ3JlZGVudGlhbFdyaXRlUmVwbHkSDwoHdmVyc2lvbhgBIAEoARIPCgdtaXNzaW5nGAIgASgIEhAKCGV4aXN0aW5nGAMgAygJKnUKEUNyZWRlbnRpYWxPdXRjb21lEiIKHkNSRURFTlRJQUxfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhwKGENSRURFTlRJQUxfT1VUQ09NRV9WQUxJRBABEh4KGkNSRURFTlRJQUxfT1VUQ09NRV9JTlZBTElEEAIqigEKFENyZWRlbnRpYWxDaGFuZ2VLaW5kEiYKIkNSRURFTlRJQUxfQ0hBTkdFX0tJTkRfVU5TUEVDSUZJRUQQABIjCh9DUkVERU5USUFMX0NIQU5HRV9LSU5EX0NPTlNVTUVSEAESJQohQ1JFREVOVElBTF9DSEFOR0VfS0lORF9DUkVERU5USUFMEAJiBnByb3RvMw");
+  fileDesc("ChRzbHVpY2UvdjEvYXV0aC5wcm90bxIJc2x1aWNlLnYxIogBCghDb25zdW1lchIMCgRuYW1lGAEgASgJEg4KBmdyb3VwcxgCIAMoCRIvCgZsYWJlbHMYAyADKAsyHy5zbHVpY2UudjEuQ29uc3VtZXIuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI6Cg1BcGlLZXlSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEgoKAmlkGAIgASgJEg4KBnNlY3JldBgDIAEoCSKiAQoLQXBpS2V5UmVwbHkSLQoHb3V0Y29tZRgBIAEoDjIcLnNsdWljZS52MS5DcmVkZW50aWFsT3V0Y29tZRIlCghjb25zdW1lchgCIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAMgASgJEhUKDWV4cGlyZXNfYXRfbXMYBCABKAESDwoHdmVyc2lvbhgFIAEoASJECg9QYXNzd29yZFJlcXVlc3QSDQoFc2NvcGUYASABKAkSEAoIdXNlcm5hbWUYAiABKAkSEAoIcGFzc3dvcmQYAyABKAkijQEKDVBhc3N3b3JkUmVwbHkSLQoHb3V0Y29tZRgBIAEoDjIcLnNsdWljZS52MS5DcmVkZW50aWFsT3V0Y29tZRIlCghjb25zdW1lchgCIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAMgASgJEg8KB3ZlcnNpb24YBCABKAEiMAoOU3ViamVjdFJlcXVlc3QSDQoFc2NvcGUYASABKAkSDwoHc3ViamVjdBgCIAEoCSJdCgxTdWJqZWN0UmVwbHkSJQoIY29uc3VtZXIYASABKAsyEy5zbHVpY2UudjEuQ29uc3VtZXISFQoNY3JlZGVudGlhbF9pZBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgBIlIKDUtleVNldFJlcXVlc3QSDQoFc2NvcGUYASABKAkSCwoDdXJpGAIgASgJEhMKC3Vua25vd25fa2lkGAMgASgJEhAKCGluc2VjdXJlGAQgASgIIlkKBktleVNldBINCgVzY29wZRgBIAEoCRILCgN1cmkYAiABKAkSDAoEandrcxgDIAEoDBIVCg1mZXRjaGVkX2F0X21zGAQgASgBEg4KBmRpZ2VzdBgFIAEoCSLYAQoRSW50cm9zcGVjdFJlcXVlc3QSDQoFc2NvcGUYASABKAkSDQoFdG9rZW4YAiABKAkSGQoRaW50cm9zcGVjdGlvbl91cmwYAyABKAkSDgoGaXNzdWVyGAQgASgJEhEKCWNsaWVudF9pZBgFIAEoCRIVCg1jbGllbnRfc2VjcmV0GAYgASgJEhYKDnNlY3JldF9pbl9ib2R5GAcgASgIEhAKCGluc2VjdXJlGAggASgIEhIKCnRpbWVvdXRfbXMYCSABKAESEgoKbWF4X2FnZV9tcxgKIAEoASJBCg9JbnRyb3NwZWN0UmVwbHkSDgoGYWN0aXZlGAEgASgIEg4KBmNsYWltcxgCIAEoDBIOCgZhZ2VfbXMYAyABKAEinAEKEENyZWRlbnRpYWxDaGFuZ2USDQoFc2NvcGUYASABKAkSDwoHdmVyc2lvbhgCIAEoARItCgRraW5kGAMgASgOMh8uc2x1aWNlLnYxLkNyZWRlbnRpYWxDaGFuZ2VLaW5kEhAKCGNvbnN1bWVyGAQgASgJEhUKDWNyZWRlbnRpYWxfaWQYBSABKAkSEAoIc3ViamVjdHMYBiADKAkiQAoYQ3JlZGVudGlhbENoYW5nZXNSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEhUKDWFmdGVyX3ZlcnNpb24YAiABKAEicAoWQ3JlZGVudGlhbENoYW5nZXNSZXBseRIsCgdjaGFuZ2VzGAEgAygLMhsuc2x1aWNlLnYxLkNyZWRlbnRpYWxDaGFuZ2USFAoMaGVhZF92ZXJzaW9uGAIgASgBEhIKCmluY29tcGxldGUYAyABKAgiSAoUQ29uc3VtZXJzTGlzdFJlcXVlc3QSDQoFc2NvcGUYASABKAkSEgoKYWZ0ZXJfbmFtZRgCIAEoCRINCgVsaW1pdBgDIAEoDSJLChJDb25zdW1lcnNMaXN0UmVwbHkSFgoOY29uc3VtZXJzX2pzb24YASADKAkSDwoHdmVyc2lvbhgCIAEoARIMCgRtb3JlGAMgASgIIjEKEkNvbnN1bWVyR2V0UmVxdWVzdBINCgVzY29wZRgBIAEoCRIMCgRuYW1lGAIgASgJIjoKEENvbnN1bWVyR2V0UmVwbHkSFQoNY29uc3VtZXJfanNvbhgBIAEoCRIPCgd2ZXJzaW9uGAIgASgBInMKE0NvbnN1bWVyc1B1dFJlcXVlc3QSDQoFc2NvcGUYASABKAkSFgoOY29uc3VtZXJzX2pzb24YAiADKAkSEwoLY3JlYXRlX29ubHkYAyABKAgSIAoYa2VlcF91bm5hbWVkX2NyZWRlbnRpYWxzGAQgASgIIjQKFUNvbnN1bWVyRGVsZXRlUmVxdWVzdBINCgVzY29wZRgBIAEoCRIMCgRuYW1lGAIgASgJIk0KE0FwaUtleUNyZWF0ZVJlcXVlc3QSDQoFc2NvcGUYASABKAkSEAoIY29uc3VtZXIYAiABKAkSFQoNZXhwaXJlc19hdF9tcxgDIAEoASI9ChFBcGlLZXlDcmVhdGVSZXBseRIKCgJpZBgBIAEoCRILCgNrZXkYAiABKAkSDwoHdmVyc2lvbhgDIAEoASJRChdDcmVkZW50aWFsRGVsZXRlUmVxdWVzdBINCgVzY29wZRgBIAEoCRIQCghjb25zdW1lchgCIAEoCRIVCg1jcmVkZW50aWFsX2lkGAMgASgJIkoKFENyZWRlbnRpYWxXcml0ZVJlcGx5Eg8KB3ZlcnNpb24YASABKAESDwoHbWlzc2luZxgCIAEoCBIQCghleGlzdGluZxgDIAMoCSp1ChFDcmVkZW50aWFsT3V0Y29tZRIiCh5DUkVERU5USUFMX09VVENPTUVfVU5TUEVDSUZJRUQQABIcChhDUkVERU5USUFMX09VVENPTUVfVkFMSUQQARIeChpDUkVERU5USUFMX09VVENPTUVfSU5WQUxJRBACKooBChRDcmVkZW50aWFsQ2hhbmdlS2luZBImCiJDUkVERU5USUFMX0NIQU5HRV9LSU5EX1VOU1BFQ0lGSUVEEAASIwofQ1JFREVOVElBTF9DSEFOR0VfS0lORF9DT05TVU1FUhABEiUKIUNSRURFTlRJQUxfQ0hBTkdFX0tJTkRfQ1JFREVOVElBTBACYgZwcm90bzM");
 
 /**
  * @generated from message sluice.v1.Consumer
@@ -110,6 +110,69 @@ export const ApiKeyReplySchema: GenMessage<ApiKeyReply> = /*@__PURE__*/
   messageDesc(file_sluice_v1_auth, 2);
 
 /**
+ * edge → auth: is this password that of the user name?
+ *
+ * @generated from message sluice.v1.PasswordRequest
+ */
+export type PasswordRequest = Message<"sluice.v1.PasswordRequest"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * @generated from field: string username = 2;
+   */
+  username: string;
+
+  /**
+   * @generated from field: string password = 3;
+   */
+  password: string;
+};
+
+/**
+ * Describes the message sluice.v1.PasswordRequest.
+ * Use `create(PasswordRequestSchema)` to create a new message.
+ */
+export const PasswordRequestSchema: GenMessage<PasswordRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 3);
+
+/**
+ * @generated from message sluice.v1.PasswordReply
+ */
+export type PasswordReply = Message<"sluice.v1.PasswordReply"> & {
+  /**
+   * @generated from field: sluice.v1.CredentialOutcome outcome = 1;
+   */
+  outcome: CredentialOutcome;
+
+  /**
+   * @generated from field: sluice.v1.Consumer consumer = 2;
+   */
+  consumer?: Consumer | undefined;
+
+  /**
+   * @generated from field: string credential_id = 3;
+   */
+  credentialId: string;
+
+  /**
+   * The credential version this answer was read at.
+   *
+   * @generated from field: double version = 4;
+   */
+  version: number;
+};
+
+/**
+ * Describes the message sluice.v1.PasswordReply.
+ * Use `create(PasswordReplySchema)` to create a new message.
+ */
+export const PasswordReplySchema: GenMessage<PasswordReply> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 4);
+
+/**
  * edge → auth: which consumer has this token subject?
  *
  * @generated from message sluice.v1.SubjectRequest
@@ -131,7 +194,7 @@ export type SubjectRequest = Message<"sluice.v1.SubjectRequest"> & {
  * Use `create(SubjectRequestSchema)` to create a new message.
  */
 export const SubjectRequestSchema: GenMessage<SubjectRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 3);
+  messageDesc(file_sluice_v1_auth, 5);
 
 /**
  * @generated from message sluice.v1.SubjectReply
@@ -160,7 +223,7 @@ export type SubjectReply = Message<"sluice.v1.SubjectReply"> & {
  * Use `create(SubjectReplySchema)` to create a new message.
  */
 export const SubjectReplySchema: GenMessage<SubjectReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 4);
+  messageDesc(file_sluice_v1_auth, 6);
 
 /**
  * edge → auth: the key set at this address. auth fetches each address once for the whole system.
@@ -196,7 +259,7 @@ export type KeySetRequest = Message<"sluice.v1.KeySetRequest"> & {
  * Use `create(KeySetRequestSchema)` to create a new message.
  */
 export const KeySetRequestSchema: GenMessage<KeySetRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 5);
+  messageDesc(file_sluice_v1_auth, 7);
 
 /**
  * @generated from message sluice.v1.KeySet
@@ -237,7 +300,7 @@ export type KeySet = Message<"sluice.v1.KeySet"> & {
  * Use `create(KeySetSchema)` to create a new message.
  */
 export const KeySetSchema: GenMessage<KeySet> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 6);
+  messageDesc(file_sluice_v1_auth, 8);
 
 /**
  * edge → auth: what the issuer says of an opaque token (RFC 7662). auth asks the issuer once for all edges.
@@ -313,7 +376,7 @@ export type IntrospectRequest = Message<"sluice.v1.IntrospectRequest"> & {
  * Use `create(IntrospectRequestSchema)` to create a new message.
  */
 export const IntrospectRequestSchema: GenMessage<IntrospectRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 7);
+  messageDesc(file_sluice_v1_auth, 9);
 
 /**
  * @generated from message sluice.v1.IntrospectReply
@@ -344,7 +407,7 @@ export type IntrospectReply = Message<"sluice.v1.IntrospectReply"> & {
  * Use `create(IntrospectReplySchema)` to create a new message.
  */
 export const IntrospectReplySchema: GenMessage<IntrospectReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 8);
+  messageDesc(file_sluice_v1_auth, 10);
 
 /**
  * auth → edges, sequenced: what they must forget. Never holds a secret or a hash.
@@ -390,7 +453,7 @@ export type CredentialChange = Message<"sluice.v1.CredentialChange"> & {
  * Use `create(CredentialChangeSchema)` to create a new message.
  */
 export const CredentialChangeSchema: GenMessage<CredentialChange> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 9);
+  messageDesc(file_sluice_v1_auth, 11);
 
 /**
  * edge → auth, after a gap: what changed since.
@@ -414,7 +477,7 @@ export type CredentialChangesRequest = Message<"sluice.v1.CredentialChangesReque
  * Use `create(CredentialChangesRequestSchema)` to create a new message.
  */
 export const CredentialChangesRequestSchema: GenMessage<CredentialChangesRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 10);
+  messageDesc(file_sluice_v1_auth, 12);
 
 /**
  * @generated from message sluice.v1.CredentialChangesReply
@@ -443,7 +506,7 @@ export type CredentialChangesReply = Message<"sluice.v1.CredentialChangesReply">
  * Use `create(CredentialChangesReplySchema)` to create a new message.
  */
 export const CredentialChangesReplySchema: GenMessage<CredentialChangesReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 11);
+  messageDesc(file_sluice_v1_auth, 13);
 
 /**
  * control → auth. Consumers travel as the JSON of the configuration resource.
@@ -472,7 +535,7 @@ export type ConsumersListRequest = Message<"sluice.v1.ConsumersListRequest"> & {
  * Use `create(ConsumersListRequestSchema)` to create a new message.
  */
 export const ConsumersListRequestSchema: GenMessage<ConsumersListRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 12);
+  messageDesc(file_sluice_v1_auth, 14);
 
 /**
  * @generated from message sluice.v1.ConsumersListReply
@@ -501,7 +564,7 @@ export type ConsumersListReply = Message<"sluice.v1.ConsumersListReply"> & {
  * Use `create(ConsumersListReplySchema)` to create a new message.
  */
 export const ConsumersListReplySchema: GenMessage<ConsumersListReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 13);
+  messageDesc(file_sluice_v1_auth, 15);
 
 /**
  * @generated from message sluice.v1.ConsumerGetRequest
@@ -523,7 +586,7 @@ export type ConsumerGetRequest = Message<"sluice.v1.ConsumerGetRequest"> & {
  * Use `create(ConsumerGetRequestSchema)` to create a new message.
  */
 export const ConsumerGetRequestSchema: GenMessage<ConsumerGetRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 14);
+  messageDesc(file_sluice_v1_auth, 16);
 
 /**
  * @generated from message sluice.v1.ConsumerGetReply
@@ -547,7 +610,7 @@ export type ConsumerGetReply = Message<"sluice.v1.ConsumerGetReply"> & {
  * Use `create(ConsumerGetReplySchema)` to create a new message.
  */
 export const ConsumerGetReplySchema: GenMessage<ConsumerGetReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 15);
+  messageDesc(file_sluice_v1_auth, 17);
 
 /**
  * Adds or replaces consumers, all or none.
@@ -585,7 +648,7 @@ export type ConsumersPutRequest = Message<"sluice.v1.ConsumersPutRequest"> & {
  * Use `create(ConsumersPutRequestSchema)` to create a new message.
  */
 export const ConsumersPutRequestSchema: GenMessage<ConsumersPutRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 16);
+  messageDesc(file_sluice_v1_auth, 18);
 
 /**
  * @generated from message sluice.v1.ConsumerDeleteRequest
@@ -607,7 +670,7 @@ export type ConsumerDeleteRequest = Message<"sluice.v1.ConsumerDeleteRequest"> &
  * Use `create(ConsumerDeleteRequestSchema)` to create a new message.
  */
 export const ConsumerDeleteRequestSchema: GenMessage<ConsumerDeleteRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 17);
+  messageDesc(file_sluice_v1_auth, 19);
 
 /**
  * @generated from message sluice.v1.ApiKeyCreateRequest
@@ -636,7 +699,7 @@ export type ApiKeyCreateRequest = Message<"sluice.v1.ApiKeyCreateRequest"> & {
  * Use `create(ApiKeyCreateRequestSchema)` to create a new message.
  */
 export const ApiKeyCreateRequestSchema: GenMessage<ApiKeyCreateRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 18);
+  messageDesc(file_sluice_v1_auth, 20);
 
 /**
  * @generated from message sluice.v1.ApiKeyCreateReply
@@ -665,7 +728,7 @@ export type ApiKeyCreateReply = Message<"sluice.v1.ApiKeyCreateReply"> & {
  * Use `create(ApiKeyCreateReplySchema)` to create a new message.
  */
 export const ApiKeyCreateReplySchema: GenMessage<ApiKeyCreateReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 19);
+  messageDesc(file_sluice_v1_auth, 21);
 
 /**
  * @generated from message sluice.v1.CredentialDeleteRequest
@@ -692,7 +755,7 @@ export type CredentialDeleteRequest = Message<"sluice.v1.CredentialDeleteRequest
  * Use `create(CredentialDeleteRequestSchema)` to create a new message.
  */
 export const CredentialDeleteRequestSchema: GenMessage<CredentialDeleteRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 20);
+  messageDesc(file_sluice_v1_auth, 22);
 
 /**
  * @generated from message sluice.v1.CredentialWriteReply
@@ -723,7 +786,7 @@ export type CredentialWriteReply = Message<"sluice.v1.CredentialWriteReply"> & {
  * Use `create(CredentialWriteReplySchema)` to create a new message.
  */
 export const CredentialWriteReplySchema: GenMessage<CredentialWriteReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 21);
+  messageDesc(file_sluice_v1_auth, 23);
 
 /**
  * @generated from enum sluice.v1.CredentialOutcome

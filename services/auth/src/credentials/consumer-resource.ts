@@ -55,7 +55,11 @@ export function isFull(consumer: StoredConsumer): boolean {
 }
 
 function storedCredential(credential: Credential, known: readonly StoredCredential[], nowMs: number): StoredCredential {
-  if ('jwtSubject' in credential) return { kind: 'jwtSubject', id: subjectId(credential.jwtSubject), subject: credential.jwtSubject }
+  if ('jwtSubject' in credential) return { kind: 'jwtSubject', id: derivedId('sub', credential.jwtSubject), subject: credential.jwtSubject }
+  if ('basic' in credential) {
+    const { username, passwordHash } = credential.basic
+    return { kind: 'basic', id: derivedId('usr', username), username, passwordHash }
+  }
   const { id, hash, expiresAt } = credential.apiKey
   const before = known.find((other) => other.kind === 'apiKey' && other.id === id)
   const createdAtMs = before?.kind === 'apiKey' ? before.createdAtMs : nowMs
@@ -75,21 +79,27 @@ function credentialResource(credential: StoredCredential): object {
   }
 }
 
-/** The same subject has the same id whenever it is written, so that it can be revoked by it. */
-function subjectId(subject: string): string {
-  return `sub${createHash('sha256').update(subject).digest('hex').slice(0, 16)}`
+/** The same subject or user name has the same id whenever it is written, so that it can be revoked by it. */
+function derivedId(kind: 'sub' | 'usr', name: string): string {
+  return `${kind}${createHash('sha256').update(name).digest('hex').slice(0, 16)}`
 }
 
 function withUsableCredentials(resource: Consumer): Consumer {
   const seen = new Set<string>()
   const problems = resource.credentials.flatMap((credential, index) => {
-    const name = 'apiKey' in credential ? `apiKey ${credential.apiKey.id}` : `jwtSubject ${credential.jwtSubject}`
-    const problem = seen.has(name) ? `${name} stands there twice` : 'apiKey' in credential ? passwordHashProblem(credential.apiKey.hash) : undefined
+    const { name, hash } = nameAndHash(credential)
+    const problem = seen.has(name) ? `${name} stands there twice` : hash === undefined ? undefined : passwordHashProblem(hash)
     seen.add(name)
     return problem === undefined ? [] : [{ path: ['credentials', String(index)], message: problem }]
   })
   if (problems.length > 0) throw invalid(resource.name, problems)
   return resource
+}
+
+function nameAndHash(credential: Credential): { name: string; hash?: string } {
+  if ('apiKey' in credential) return { name: `apiKey ${credential.apiKey.id}`, hash: credential.apiKey.hash }
+  if ('basic' in credential) return { name: `basic ${credential.basic.username}`, hash: credential.basic.passwordHash }
+  return { name: `jwtSubject ${credential.jwtSubject}` }
 }
 
 function nameIn(value: unknown): string {

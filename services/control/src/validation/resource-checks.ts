@@ -9,6 +9,7 @@ export function checkNamesOnce(view: DocumentView, problems: ProblemList): void 
   checkOnce('consumer', view.consumers.map(nameOf), problems)
   const credentials = view.consumers.flatMap((consumer) => parts(consumer.settings, 'credentials', consumer.path))
   checkOnce('API key', credentials.map(apiKeyId), problems)
+  checkOnce('user name', credentials.map(({ path, settings }) => ({ name: textOf(settings['basic'], 'username'), path: [...path, 'basic', 'username'] })), problems)
   checkOnce('token subject', credentials.map(({ path, settings }) => ({ name: textOf(settings, 'jwtSubject'), path: [...path, 'jwtSubject'] })), problems)
 }
 

@@ -186,7 +186,7 @@ suite('API keys', () => {
   test('with a wrong secret are refused, and one that was right stays so', async (t) => {
     const { checkKey } = await identityOf(t)
     await checkKey.check(key)
-    assert.deepEqual(await checkKey.check('sk_k1_wrong'), { outcome: 'invalid', reason: 'key_invalid' })
+    assert.deepEqual(await checkKey.check('sk_k1_wrong'), { outcome: 'invalid', reason: 'wrong_secret' })
     assert.equal((await checkKey.check(key)).outcome, 'valid')
   })
 
@@ -199,7 +199,7 @@ suite('API keys', () => {
     const version = auth.change({ consumer: 'acme', credentialId: 'k1' })
     assert.equal(await heard.promise, version)
     assert.equal(identity.credentialVersion(), version)
-    assert.deepEqual(await checkKey.check(key), { outcome: 'invalid', reason: 'key_invalid' })
+    assert.deepEqual(await checkKey.check(key), { outcome: 'invalid', reason: 'wrong_secret' })
   })
 
   test('that are revoked while their check is on its way are refused', async (t) => {
@@ -215,8 +215,8 @@ suite('API keys', () => {
     await waitUntil(() => auth.version === 1)
     await new Promise((resolve) => setImmediate(resolve))
     released.resolve()
-    assert.deepEqual(await verdict, { outcome: 'invalid', reason: 'key_invalid' })
-    assert.deepEqual(await checkKey.check(key), { outcome: 'invalid', reason: 'key_invalid' })
+    assert.deepEqual(await verdict, { outcome: 'invalid', reason: 'wrong_secret' })
+    assert.deepEqual(await checkKey.check(key), { outcome: 'invalid', reason: 'wrong_secret' })
   })
 
   test('that were revoked while the edge could not hear are refused once it can', async (t) => {
@@ -249,7 +249,7 @@ suite('API keys', () => {
     clock.advance(9_999)
     assert.equal((await checkKey.check(key)).outcome, 'valid')
     clock.advance(1)
-    assert.deepEqual(checkKey.check(key), { outcome: 'invalid', reason: 'key_expired' })
+    assert.deepEqual(checkKey.check(key), { outcome: 'invalid', reason: 'expired' })
   })
 
   test('are asked about each time under rules that remember nothing', async (t) => {
@@ -257,5 +257,37 @@ suite('API keys', () => {
     const checker = part.keys({ cacheSeconds: 0, staleSeconds: 0 })
     for (let turn = 0; turn < 3; turn++) assert.equal((await checker.check(key)).outcome, 'valid')
     assert.equal(auth.count('key k1'), 3)
+  })
+})
+
+suite('passwords', () => {
+  const user = 'acme:se:same'
+  const prepare = (auth: ScriptedAuth) => void auth.passwords.set(user, { consumer: 'acme', groups: ['gold'] })
+
+  test('are asked about once, then answered at once by the same identity', async (t) => {
+    const { auth, part } = await identityOf(t, prepare)
+    const passwords = part.passwords(keyLimits)
+    const verdict = await passwords.check('acme', 'se:same')
+    assert.ok(verdict.outcome === 'valid')
+    assert.deepEqual([verdict.identity.consumer, verdict.identity.groups, verdict.identity.credential, verdict.identity.method], ['acme', ['gold'], 'usr-acme', 'basic-auth'])
+    assert.equal(passwords.check('acme', 'se:same'), verdict)
+    assert.equal(auth.count('password'), 1)
+  })
+
+  test('that are wrong are refused, and one that was right stays so', async (t) => {
+    const { part } = await identityOf(t, prepare)
+    const passwords = part.passwords(keyLimits)
+    await passwords.check('acme', 'se:same')
+    assert.deepEqual(await passwords.check('acme', 'same'), { outcome: 'invalid', reason: 'wrong_secret' })
+    assert.equal((await passwords.check('acme', 'se:same')).outcome, 'valid')
+  })
+
+  test('are forgotten when their consumer changes', async (t) => {
+    const { auth, part } = await identityOf(t, prepare)
+    const passwords = part.passwords(keyLimits)
+    await passwords.check('acme', 'se:same')
+    auth.passwords.clear()
+    auth.change({ consumer: 'acme' })
+    await waitUntil(async () => (await passwords.check('acme', 'se:same')).outcome === 'invalid')
   })
 })

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { Bus } from '@sluice/buses/bus'
 import { oncePerMinute } from '@sluice/buses/once-per-minute'
 import { SluiceError } from '@sluice/errors'
-import type { IdentityPart, IntrospectionRules, TokenRules } from '@sluice/policies/policy'
+import type { IdentityPart, IntrospectionRules, SecretRules, TokenRules } from '@sluice/policies/policy'
 import { canonicalJson, digestOf } from '@sluice/proto/config'
 import type { Clock } from '@sluice/service-kit'
 import { fixedKeys, type KeySource, parseConfiguredKeys, parseKeySet, RecentMap, TokenMemory, type Verifier } from '@sluice/verifier'
@@ -16,6 +16,8 @@ import { ConsumersBySubject } from './consumers-by-subject.ts'
 import { FetchedKeySets, type KeySetAddress } from './fetched-key-sets.ts'
 import { IntrospectedTokens } from './introspected-tokens.ts'
 import { KnownChanges } from './known-changes.ts'
+import { Passwords } from './passwords.ts'
+import type { Limits } from './remembered-answers.ts'
 import { Tokens } from './tokens.ts'
 
 export interface IdentityParts {
@@ -59,12 +61,13 @@ export function createIdentity(parts: IdentityParts): EdgeIdentity {
   const keySets = new FetchedKeySets({ bus, scope, clock, logger, timeoutMs, directory: parts.keySetDirectory })
   const consumers = new ConsumersBySubject({ bus, scope, changes, clock, timeoutMs })
   const apiKeys = new ApiKeys({ bus, scope, changes, clock, timeoutMs })
+  const passwords = new Passwords({ bus, scope, changes, clock, timeoutMs })
   const memory = new TokenMemory()
   const tokens = sharedByRules((rules: TokenRules) => new Tokens(rules, { keys: keysFor(rules, keySets), verifier, clock, memory }, consumers))
   const secret = randomBytes(32)
   const introspection = sharedByRules((rules: IntrospectionRules) => new IntrospectedTokens(rules, { bus, scope, changes, clock, consumers, secret }))
   return {
-    part: { tokens, introspection, keys: (rules) => keysUnder(apiKeys, rules) },
+    part: { tokens, introspection, keys: (rules) => keysUnder(apiKeys, rules), passwords: (rules) => passwordsUnder(passwords, rules) },
     async start() {
       feed.start()
       keySets.start()
@@ -100,7 +103,16 @@ function keysFor(rules: TokenRules, keySets: FetchedKeySets): KeySource {
   throw new SluiceError('config.invalid', { detail: 'the rules name no keys' })
 }
 
-function keysUnder(apiKeys: ApiKeys, rules: { cacheSeconds: number; staleSeconds: number }): ReturnType<IdentityPart['keys']> {
-  const limits = { freshMs: rules.cacheSeconds * 1000, staleMs: rules.staleSeconds * 1000 }
+function keysUnder(apiKeys: ApiKeys, rules: SecretRules): ReturnType<IdentityPart['keys']> {
+  const limits = limitsOf(rules)
   return { check: (key) => apiKeys.check(key, limits) }
+}
+
+function passwordsUnder(passwords: Passwords, rules: SecretRules): ReturnType<IdentityPart['passwords']> {
+  const limits = limitsOf(rules)
+  return { check: (username, password) => passwords.check(username, password, limits) }
+}
+
+function limitsOf({ cacheSeconds, staleSeconds }: SecretRules): Limits {
+  return { freshMs: cacheSeconds * 1000, staleMs: staleSeconds * 1000 }
 }

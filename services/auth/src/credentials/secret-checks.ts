@@ -1,7 +1,7 @@
 /**
- * Whether an API key is good. The id leads to the hash, the hash costs 17 ms of a thread: so what a secret amounted to
- * is remembered under an HMAC of hash, id and secret, and the store is still asked each time, since a key may have
- * been revoked. An id that nobody has costs the same check against a hash of nothing, so that answers and their
+ * Whether an API key or a password is good. Its id or user name leads to the hash, the hash costs 17 ms of a thread: so
+ * what a secret amounted to is remembered under an HMAC of hash, id and secret, and the store is still asked each time,
+ * since a key may have been revoked. An id that nobody has costs the same check against a hash of nothing, so that answers and their
  * timing do not tell which ids exist.
  */
 import { createHmac, randomBytes } from 'node:crypto'
@@ -11,15 +11,25 @@ import type { Clock } from '@sluice/service-kit'
 import type { Verifier } from '@sluice/verifier'
 import { LRUCache } from 'lru-cache'
 
-export interface ApiKeyChecksParts {
-  readonly store: CredentialStore
+/** What a store has under an id or user name. */
+export interface FoundSecret {
+  readonly consumer: StoredConsumer
+  readonly credentialId: string
+  readonly hash: string
+  /** 0: never. */
+  readonly expiresAtMs: number
+}
+
+export interface SecretChecksParts {
   readonly scope: string
+  readonly store: Pick<CredentialStore, 'version'>
+  readonly find: (id: string) => Promise<FoundSecret | undefined>
   readonly verifier: Pick<Verifier, 'hashPassword' | 'verifyPassword'>
   readonly clock: Clock
 }
 
-export type ApiKeyCheck =
-  | { readonly outcome: 'valid'; readonly version: number; readonly consumer: StoredConsumer; readonly credentialId: string; readonly expiresAtMs: number }
+export type SecretCheck =
+  | { readonly outcome: 'valid'; readonly version: number; readonly found: FoundSecret }
   | { readonly outcome: 'invalid'; readonly version: number }
 
 /** A right secret for five minutes, a wrong one for seconds: guessing must not fill the memory of what is right. */
@@ -31,8 +41,8 @@ const maxPerId = 4
 /** Ids that nobody has may not take more than this of the threads' queue from those that somebody has. */
 const maxUnknown = 16
 
-export class ApiKeyChecks {
-  readonly #parts: ApiKeyChecksParts
+export class SecretChecks {
+  readonly #parts: SecretChecksParts
   readonly #secret = randomBytes(32)
   readonly #right: LRUCache<string, true>
   readonly #wrong: LRUCache<string, true>
@@ -41,7 +51,7 @@ export class ApiKeyChecks {
   #unknown = 0
   #hashOfNothing: Promise<string> | undefined
 
-  constructor(parts: ApiKeyChecksParts) {
+  constructor(parts: SecretChecksParts) {
     this.#parts = parts
     this.#right = memory(rightMs, parts.clock)
     this.#wrong = memory(wrongMs, parts.clock)
@@ -53,17 +63,16 @@ export class ApiKeyChecks {
   }
 
   /** Throws `dependency.store_unreachable`, `dependency.verifier_overloaded`, `dependency.verifier_failed`. */
-  async check(id: string, secret: string): Promise<ApiKeyCheck> {
-    const { store, scope, clock } = this.#parts
+  async check(id: string, secret: string): Promise<SecretCheck> {
+    const { store, scope, clock, find } = this.#parts
     // The version first: the answer is at least as new as the version it carries.
     const version = await store.version(scope)
-    const found = await store.findApiKey(scope, id)
-    const hash = found?.credential.hash ?? (await this.#nothing())
+    const found = await find(id)
+    const hash = found?.hash ?? (await this.#nothing())
     const matches = await this.#matches(id, hash, secret, found === undefined)
     if (found === undefined || !matches) return { outcome: 'invalid', version }
-    const { consumer, credential } = found
-    if (credential.expiresAtMs !== 0 && clock.now() >= credential.expiresAtMs) return { outcome: 'invalid', version }
-    return { outcome: 'valid', version, consumer, credentialId: credential.id, expiresAtMs: credential.expiresAtMs }
+    if (found.expiresAtMs !== 0 && clock.now() >= found.expiresAtMs) return { outcome: 'invalid', version }
+    return { outcome: 'valid', version, found }
   }
 
   #nothing(): Promise<string> {

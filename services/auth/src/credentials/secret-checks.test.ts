@@ -1,23 +1,19 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import type { CredentialStore } from '@sluice/credential-stores/credential-store'
 import { createFakeClock } from '@sluice/testkit'
-import { ApiKeyChecks } from './api-key-checks.ts'
+import { SecretChecks } from './secret-checks.ts'
 
 /** A store of keys by id, and a verifier to which a hash is the secret in brackets. */
 function checksOf(keys: Record<string, { secret: string; expiresAtMs?: number }>) {
   const clock = createFakeClock()
   const counted = { verified: [] as string[], reads: [] as string[], hold: undefined as Promise<void> | undefined }
   const consumer = { name: 'acme', groups: [], labels: {}, owner: '', credentials: [] }
-  const store = {
-    version: () => Promise.resolve(counted.reads.push('version')),
-    findApiKey(_scope: string, id: string) {
-      counted.reads.push('key')
-      const key = keys[id]
-      const credential = { kind: 'apiKey', id, hash: `[${key?.secret}]`, expiresAtMs: key?.expiresAtMs ?? 0, createdAtMs: 1 } as const
-      return Promise.resolve(key && { consumer, credential })
-    },
-  } as unknown as CredentialStore
+  const store = { version: () => Promise.resolve(counted.reads.push('version')) }
+  const find = (id: string) => {
+    counted.reads.push('key')
+    const key = keys[id]
+    return Promise.resolve(key && { consumer, credentialId: id, hash: `[${key.secret}]`, expiresAtMs: key.expiresAtMs ?? 0 })
+  }
   const verifier = {
     hashPassword: (password: string) => Promise.resolve(`[${password}]`),
     async verifyPassword(hash: string, password: string) {
@@ -26,7 +22,7 @@ function checksOf(keys: Record<string, { secret: string; expiresAtMs?: number }>
       return hash === `[${password}]`
     },
   }
-  const checks = new ApiKeyChecks({ store, scope: 'default', verifier, clock })
+  const checks = new SecretChecks({ store, scope: 'default', find, verifier, clock })
   const outcome = async (id: string, secret: string) => (await checks.check(id, secret)).outcome
   return { checks, clock, keys, counted, outcome }
 }
