@@ -40,6 +40,7 @@ missing_packages() {
   has etcd || echo 'etcd-server'
   has nginx || [ -x /usr/sbin/nginx ] || echo 'nginx-light nginx'
   has wrk || echo 'wrk'
+  has haproxy || [ -x /usr/sbin/haproxy ] || echo 'haproxy'
 }
 
 first_available() {
