@@ -196,6 +196,7 @@ class Gateway implements AllInOne {
       zone: settings.zone,
       datacenter: settings.datacenter,
       workers,
+      shedLagMs: settings.shedLagMs,
       dataDirectory: join(dataDirectory, 'edge'),
       baseDirectory: configFile === undefined ? dataDirectory : baseDirectoryFor(configFile),
       counting: { counters },

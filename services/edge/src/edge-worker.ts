@@ -17,11 +17,13 @@ import { createIdentity, type EdgeIdentity } from './identity/identity.ts'
 import { CertificateProblem } from './listener/certificate-table.ts'
 import { ListenerSet, type PreparedListeners } from './listener/listener-set.ts'
 import { createTlsMetrics } from './listener/tls-metrics.ts'
+import { Overload } from './overload/overload.ts'
 import { Pipeline } from './pipeline.ts'
 import { loadPolicies } from './policy-chain/compile-chain.ts'
 import { ParentCounters } from './quota/parent-counters.ts'
 import { ParentOpenRequests } from './quota/parent-open-requests.ts'
 import { createQuota } from './quota/quota.ts'
+import { refuseAtOnce } from './responder/refuse-at-once.ts'
 import { openAccessLog } from './telemetry/access-log.ts'
 import { newRequestId } from './telemetry/request-id.ts'
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
@@ -53,6 +55,7 @@ interface Running {
   readonly listeners: ListenerSet
   readonly pools: PoolSet
 }
+  readonly overload: Overload
 
 export class EdgeWorker {
   private readonly parts: EdgeWorkerParts
@@ -136,10 +139,10 @@ export class EdgeWorker {
     const compile = { policies, upstreams: this.upstreams, policyParts: { clock: systemClock, logger, identity: identity.part, quota } }
     const pools = new PoolSet(settings.engine)
     const pipeline = this.createPipeline(telemetry, pools)
-    const listeners = new ListenerSet({
+    const overload = new Overload({ shedLagMs: settings.shedLagMs, metrics: this.metrics, logger })
     const refusedConnections = this.metrics.counter('sluice_connections_refused_total', 'Connections that were not let in, by why.', ['reason'])
       isServing: () => !this.draining && this.snapshot !== undefined,
-      onExchange: (client) => pipeline.begin(client),
+      onExchange: (client) => (overload.refuses() ? refuseAtOnce(client, 'internal.overloaded', newRequestId()) : pipeline.begin(client)),
       onConnections: (change) => telemetry.connectionsActive.add(change),
       requestId: newRequestId,
       ...createTlsMetrics(this.metrics, () => this.running?.listeners.certificates, () => systemClock.now()),
@@ -149,7 +152,7 @@ export class EdgeWorker {
       addressSettings: addressSettings(settings),
     }, settings.engine)
     this.deadlines.start()
-    return { settings, compile, identity, telemetry, listeners, pools }
+    return { settings, compile, identity, telemetry, listeners, pools, overload }
   }
 
   private createPipeline(telemetry: Telemetry, pools: PoolSet): Pipeline {
@@ -232,6 +235,7 @@ export class EdgeWorker {
     this.running?.pools.destroy()
     this.parts.onDrained()
   }
+    this.running?.overload.stop()
 }
 
 async function loadBalancers() {

@@ -33,6 +33,8 @@ export interface EdgeParts {
   readonly zone: string
   readonly datacenter: string
   readonly workers: number
+  /** The lag of a worker's event loop above which it refuses a part of the requests; 0: never [500]. */
+  readonly shedLagMs?: number
   readonly dataDirectory: string
   /** Relative paths of access logs start here. */
   readonly baseDirectory: string
@@ -188,8 +190,8 @@ class HostAgent implements Edge {
   }
 
   private workerSettings(): WorkerSettings {
-    const { scope, workers, dataDirectory, baseDirectory, logger, counting, engine = 'own', listenHttp, listenHttps } = this.parts
-    return { engine, scope, workers, dataDirectory, baseDirectory, listenHttp, listenHttps, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined }
+    const { scope, workers, dataDirectory, baseDirectory, logger, counting, engine = 'own', shedLagMs = 500, listenHttp, listenHttps } = this.parts
+    return { engine, scope, workers, shedLagMs, dataDirectory, baseDirectory, listenHttp, listenHttps, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined }
   }
 
   private follow(stored: { revision: number; digest: string } | undefined): ConfigFeed {

@@ -27,6 +27,7 @@ export function main(): Promise<void> {
         zone: settings.zone,
         datacenter: settings.datacenter,
         workers: settings.workers,
+        shedLagMs: settings.shedLagMs,
         dataDirectory,
         baseDirectory: dataDirectory,
         counting: { redis: { url: settings.redisUrl } },

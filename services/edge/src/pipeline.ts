@@ -17,6 +17,7 @@ import { runBodyHooks, runDoneHooks, runRequestHooks, runResponseHooks } from '.
 import { circuitResponse } from './responder/circuit-response.ts'
 import { answerResponse, errorResponse, refusalFacts, type OwnResponse } from './responder/own-response.ts'
 import { cleanUpstreamFields, writeResponseFields } from './responder/response-fields.ts'
+import { refuseAtOnce } from './responder/refuse-at-once.ts'
 import { findRoute } from './router/find-route.ts'
 import type { Deadlines, Expiring } from './upstream/deadlines.ts'
 import type { PoolSet } from './upstream/pool-set.ts'
@@ -50,20 +51,13 @@ export class Pipeline {
   begin(client: ClientSide): void {
     const snapshot = this.parts.snapshot()
     if (snapshot === undefined) {
-      refuseWithout(client, this.parts.requestId())
+      refuseAtOnce(client, 'internal.starting', this.parts.requestId())
       return
     }
     this.open++
     const { clock } = this.parts
     new Walk(this, new EdgeExchange(client, snapshot, this.parts.requestId(), clock.now(), clock.monotonic())).start()
   }
-}
-
-function refuseWithout(client: ClientSide, requestId: string): void {
-  const facts = { code: 'internal.starting', message: catalogue['internal.starting'].message, requestId, accept: undefined } as const
-  const { status, fields, body } = errorResponse(facts)
-  client.sendHead(status, [...fields, 'X-Request-ID', requestId, 'Via', '1.1 sluice'], false)
-  client.end(body)
 }
 
 function isFinished(exchange: EdgeExchange): boolean {

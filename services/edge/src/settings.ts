@@ -14,6 +14,7 @@ export const edgeSettings = distributedSettings(9100).extend({
   controlToken: z.string().optional(),
   listenHttp: listenAddress.optional(),
   listenHttps: listenAddress.optional(),
+  shedLagMs: wholeNumber.default(500),
 })
 
 export type EdgeSettings = z.output<typeof edgeSettings>

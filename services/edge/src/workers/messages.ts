@@ -8,6 +8,8 @@ import type { UsagePart } from '../telemetry/usage-part.ts'
 export interface WorkerSettings {
   readonly scope: string
   readonly workers: number
+  /** The lag of the event loop above which a part of the requests is refused; 0: never. */
+  readonly shedLagMs: number
   readonly dataDirectory: string
   /** Relative paths of access logs start here. */
   readonly baseDirectory: string
