@@ -54,8 +54,8 @@ interface Running {
   readonly telemetry: Telemetry
   readonly listeners: ListenerSet
   readonly pools: PoolSet
-}
   readonly overload: Overload
+}
 
 export class EdgeWorker {
   private readonly parts: EdgeWorkerParts
@@ -141,14 +141,15 @@ export class EdgeWorker {
     const pipeline = this.createPipeline(telemetry, pools)
     const overload = new Overload({ shedLagMs: settings.shedLagMs, metrics: this.metrics, logger })
     const refusedConnections = this.metrics.counter('sluice_connections_refused_total', 'Connections that were not let in, by why.', ['reason'])
+    const listeners = new ListenerSet({
       isServing: () => !this.draining && this.snapshot !== undefined,
       onExchange: (client) => (overload.refuses() ? refuseAtOnce(client, 'internal.overloaded', newRequestId()) : pipeline.begin(client)),
       onConnections: (change) => telemetry.connectionsActive.add(change),
       requestId: newRequestId,
-      ...createTlsMetrics(this.metrics, () => this.running?.listeners.certificates, () => systemClock.now()),
       onRefused: (reason) => refusedConnections.with(reason).add(1),
       workers: settings.workers,
       addressLimit: (scheme, limit) => quota.openLimit({ counter: `connections.${scheme}`, limit }),
+      ...createTlsMetrics(this.metrics, () => this.running?.listeners.certificates, () => systemClock.now()),
       addressSettings: addressSettings(settings),
     }, settings.engine)
     this.deadlines.start()
@@ -232,10 +233,10 @@ export class EdgeWorker {
     await this.running?.listeners.drain(deadlineMs)
     await this.running?.telemetry.stop()
     this.deadlines.stop()
+    this.running?.overload.stop()
     this.running?.pools.destroy()
     this.parts.onDrained()
   }
-    this.running?.overload.stop()
 }
 
 async function loadBalancers() {

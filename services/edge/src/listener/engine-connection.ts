@@ -48,12 +48,12 @@ export class EngineConnection implements EngineHost {
   private deadlineAt: number
   private sendDeadlineAt = Infinity
   private idleSince: number
-
   private oldAt: number
   /** Until it is old; 0 when they are not counted. */
   private requestsLeft: number
   /** It ends with its next response: an idle one is left to its client, for whom nothing is lost then. */
   private isOld = false
+
   /** `peerAddress`: of the client, where somebody in front has said whose connection it is. */
   constructor(socket: Socket, parts: EngineConnectionParts, peerAddress = socket.remoteAddress ?? '') {
     this.socket = socket
@@ -64,10 +64,10 @@ export class EngineConnection implements EngineHost {
     this.peerAddress = peerAddress
     this.localPort = socket.localPort ?? 0
     this.idleSince = performance.now()
-    this.deadlineAt = this.idleSince + this.limits.headMs
     const lifetime = parts.lifetime()
     this.oldAt = endOfLife(lifetime, this.idleSince)
     this.requestsLeft = lifetime.maxRequests
+    this.deadlineAt = this.idleSince + this.limits.headMs
     socket.setNoDelay(true)
     socket.on('data', (chunk: Buffer) => this.onData(chunk))
     socket.on('end', () => this.onEnd())
@@ -90,8 +90,8 @@ export class EngineConnection implements EngineHost {
   }
 
   checkDeadline(now: number): void {
-    if (now < this.deadlineAt && now < this.sendDeadlineAt) return
     if (now >= this.oldAt) this.isOld = true
+    if (now < this.deadlineAt && now < this.sendDeadlineAt) return
     if (this.isClosing || this.isDiscarding || now >= this.sendDeadlineAt) this.socket.destroy()
     else if (this.current !== undefined) this.current.bodyTimedOut()
     else if (this.heads.hasBegun) this.refuse('client.header_timeout')
@@ -183,6 +183,7 @@ export class EngineConnection implements EngineHost {
     const problem = unsupported(head)
     if (problem !== undefined) return this.refuse(problem)
     this.deadlineAt = Infinity
+    if (this.requestsLeft > 0 && --this.requestsLeft === 0) this.isOld = true
     if (this.isHealthProbe(head)) return this.answerProbe(head)
     this.current = new EngineClientSide(this, head)
     this.parts.onExchange(this.current)
@@ -196,7 +197,6 @@ export class EngineConnection implements EngineHost {
   private answerProbe(head: RequestHead): void {
     const keepAlive = head.keepAlive && head.framing === 'none' && !this.isDraining
     this.socket.write(probeText({ isServing: this.parts.isServing(), isHead: head.method === 'HEAD', minor: head.minor, keepAlive }), 'latin1')
-    if (this.requestsLeft > 0 && --this.requestsLeft === 0) this.isOld = true
     this.finish(keepAlive)
   }
 
