@@ -1,43 +1,51 @@
 /**
  * Following the configuration: hints as the fast way, a poll as the certain one (a lost hint costs at most one
- * poll). A document is handed on only when its bytes have the digest that was announced, revisions only upwards, one
- * at a time; while one is being applied the newest of those that arrive waits and the others are passed over.
+ * poll). A revision is handed on only when its content has the digest that was announced, and signed where keys are
+ * known; revisions go only upwards, one at a time; while one is being applied the newest of those that arrive waits and
+ * the others are passed over.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf, type SluiceError } from '@sluice/errors'
+import { emptyConfig } from '@sluice/proto/config'
 import { type ConfigHint, ConfigHintSchema } from '@sluice/proto/messages/control'
 import { subjects } from '@sluice/proto/subjects'
 import type { Bus } from './bus.ts'
-import type { ConfigDocument, ConfigVersion } from './config-document.ts'
-import { checkDigest, downloadHead, isNewer } from './config-download.ts'
+import { busTransport, checkSeal, type ConfigTransport, downloadHead, isNewer, type RefusalReason, withDelta } from './config-download.ts'
+import { type ConfigRevision, type ConfigVersion, versionOf } from './config-revision.ts'
+import type { ConfigVerifier } from './config-signature.ts'
 import { listen } from './rpc.ts'
 
-export { digestOf } from './config-document.ts'
-export type { ConfigDocument, ConfigVersion } from './config-document.ts'
-export { announceConfig, answerConfig } from './config-serving.ts'
-export type { AnswerConfigParts } from './config-serving.ts'
+export type { ConfigTransport, RefusalReason } from './config-download.ts'
+export type { ConfigRevision, ConfigVersion } from './config-revision.ts'
+export { ConfigServing } from './config-serving.ts'
+export { createConfigSigner, createConfigVerifier } from './config-signature.ts'
+export type { ConfigSigner, ConfigVerifier } from './config-signature.ts'
 
 export interface FollowConfigOptions {
   readonly scope: string
   /** What runs already, from disk for instance; only newer revisions are handed on. */
-  readonly have?: ConfigVersion | undefined
+  readonly have?: ConfigRevision | undefined
   /** Between two questions for the head, ± 20 % so that edges do not ask all at once [10000]. */
   readonly pollMs?: number
-  /** How long control may take for one chunk [5000]. */
+  /** How long control may take for one answer [5000]. */
   readonly timeoutMs?: number
-  /** Larger documents are refused [256 MiB]. */
-  readonly maxDocumentBytes?: number
+  /** Larger ones are refused [256 MiB]. */
+  readonly maxConfigBytes?: number
+  /** Whose revisions are taken; everybody's when it is left out. */
+  readonly verifier?: ConfigVerifier | undefined
   /**
    * Takes a revision; the next one waits until it is done. A rejection is told to `onError` and the revision is
    * handed over again at the next poll: what is refused for good is refused by returning.
    */
-  onDocument(document: ConfigDocument): void | Promise<void>
+  onRevision(revision: ConfigRevision): void | Promise<void>
   /** Something is wrong that waiting does not mend: a digest that does not fit, two revisions of one number. */
   onError?(error: unknown): void
   /** Control could not be asked, by the bus at least. Comes with each poll while that lasts. */
   onUnreachable?(error: SluiceError): void
-  /** Another way to the head, asked when the bus did not serve; nothing when `have` is the newest. */
-  fetchFallback?(have: ConfigVersion | undefined): Promise<ConfigDocument | undefined>
+  /** Told of each announcement or part of a revision that was not taken for what it is. */
+  onRefused?(reason: RefusalReason): void
+  /** Another way to control, gone when the bus did not serve. */
+  readonly fallback?: ConfigTransport | undefined
   readonly onMalformed?: (subject: string, error: unknown) => void
 }
 
@@ -45,14 +53,14 @@ export interface ConfigFeed {
   stop(): void
   /**
    * Asks for the head now; resolves when that is done and what was found has been handed on. Never rejects: see
-   * `onError` and `onUnreachable`. Not to be awaited inside `onDocument`.
+   * `onError` and `onUnreachable`. Not to be awaited inside `onRevision`.
    */
   pull(): Promise<void>
-  /** The newest revision that `onDocument` has taken, or `have`. */
+  /** The newest revision that `onRevision` has taken, or `have`. */
   head(): ConfigVersion | undefined
 }
 
-/** Hands each new revision of `scope` to `onDocument`, beginning with a question for the head. */
+/** Hands each new revision of `scope` to `onRevision`, beginning with a question for the head. */
 export function followConfig(bus: Bus, options: FollowConfigOptions): ConfigFeed {
   const follower = new ConfigFollower(bus, options)
   follower.start()
@@ -62,9 +70,9 @@ export function followConfig(bus: Bus, options: FollowConfigOptions): ConfigFeed
 class ConfigFollower implements ConfigFeed {
   readonly #bus: Bus
   readonly #options: FollowConfigOptions
-  #taken: ConfigVersion | undefined
-  #inHand: ConfigVersion | undefined
-  #next: ConfigDocument | undefined
+  #taken: ConfigRevision | undefined
+  #inHand: ConfigRevision | undefined
+  #next: ConfigRevision | undefined
   #handing: Promise<void> | undefined
   #pulling: Promise<void> | undefined
   #pullAgain = false
@@ -104,7 +112,7 @@ class ConfigFollower implements ConfigFeed {
   }
 
   head(): ConfigVersion | undefined {
-    return this.#taken
+    return this.#taken && versionOf(this.#taken)
   }
 
   /** Whoever asks while a question is on its way gets the answer to a later one, since the head may just have moved. */
@@ -121,36 +129,43 @@ class ConfigFollower implements ConfigFeed {
   }
 
   async #pullOnce(): Promise<void> {
-    const { scope, timeoutMs = 5000, maxDocumentBytes = 256 * 1024 * 1024 } = this.#options
+    const { scope, timeoutMs = 5000 } = this.#options
     try {
-      const found = await downloadHead(this.#bus, { scope, have: this.#newest(), timeoutMs, maxBytes: maxDocumentBytes })
-      if (found !== undefined) await this.#offer(found)
+      await this.#pullBy(busTransport(this.#bus, scope, timeoutMs))
     } catch (error) {
       if (codeOf(error).startsWith('dependency.')) await this.#fallBack(error as SluiceError)
       else this.#report(error)
     }
   }
 
+  async #pullBy(transport: ConfigTransport): Promise<void> {
+    const { scope, maxConfigBytes: maxBytes = 256 * 1024 * 1024, verifier } = this.#options
+    const found = await downloadHead(transport, { scope, have: this.#newest(), maxBytes, verifier, onRefused: (reason) => this.#refuse(reason) })
+    if (found !== undefined) await this.#offer(found)
+  }
+
   async #fallBack(error: SluiceError): Promise<void> {
     if (this.#isStopped) return
     this.#options.onUnreachable?.(error)
-    if (this.#options.fetchFallback === undefined) return
+    if (this.#options.fallback === undefined) return
     try {
-      const found = await this.#options.fetchFallback(this.#newest())
-      if (found === undefined || !isNewer(found, this.#newest())) return
-      checkDigest(found)
-      await this.#offer(found)
+      await this.#pullBy(this.#options.fallback)
     } catch (fallbackError) {
       this.#report(fallbackError)
     }
   }
 
   async #hear(hint: ConfigHint): Promise<void> {
+    const { scope, verifier } = this.#options
+    const have = this.#newest()
+    if (have?.revision === hint.revision && have.config.digest === hint.digest) return
     try {
-      if (!isNewer(hint, this.#newest())) return
-      if (hint.document.length === 0) return await this.#chase(hint.revision)
-      checkDigest(hint)
-      await this.#offer({ revision: hint.revision, digest: hint.digest, document: hint.document })
+      checkSeal(hint, { scope, verifier, onRefused: (reason) => this.#refuse(reason) })
+      if (have !== undefined && hint.revision < have.revision) return this.#refuse('replayed')
+      if (!isNewer(hint, have)) return
+      const config = hint.delta && withDelta(have, hint.digest, hint.delta)
+      if (config === undefined) return await this.#chase(hint)
+      await this.#offer({ revision: hint.revision, config, isForced: hint.seal?.forced === true })
     } catch (error) {
       this.#report(error)
       await this.pull()
@@ -161,7 +176,9 @@ class ConfigFollower implements ConfigFeed {
    * Asks until the announced revision is here. Of several controls the one that answers may not have it yet; after a
    * few seconds the ordinary poll goes on alone.
    */
-  #chase(revision: number): Promise<void> {
+  #chase({ revision, delta }: ConfigHint): Promise<void> {
+    // From what is here it should have led there.
+    if (delta !== undefined && delta.fromDigest === (this.#newest()?.config ?? emptyConfig).digest) this.#refuse('digest')
     this.#announced = Math.max(this.#announced, revision)
     return (this.#chasing ??= this.#chaseAnnounced().finally(() => (this.#chasing = undefined)))
   }
@@ -175,29 +192,33 @@ class ConfigFollower implements ConfigFeed {
   }
 
   /** The newest revision that is taken, in hand or waiting: nothing at or below it is of interest. */
-  #newest(): ConfigVersion | undefined {
+  #newest(): ConfigRevision | undefined {
     return this.#next ?? this.#inHand ?? this.#taken
   }
 
-  #offer(found: ConfigDocument): Promise<void> {
-    if (this.#isStopped || !isNewer(found, this.#newest())) return this.#handing ?? Promise.resolve()
+  #offer(found: ConfigRevision): Promise<void> {
+    if (this.#isStopped || !isNewer(versionOf(found), this.#newest())) return this.#handing ?? Promise.resolve()
     this.#next = found
     return (this.#handing ??= this.#handOn().finally(() => (this.#handing = undefined)))
   }
 
   async #handOn(): Promise<void> {
     while (this.#next !== undefined) {
-      const document = this.#next
+      const revision = this.#next
       this.#next = undefined
-      this.#inHand = { revision: document.revision, digest: document.digest }
+      this.#inHand = revision
       try {
-        await this.#options.onDocument(document)
-        this.#taken = this.#inHand
+        await this.#options.onRevision(revision)
+        this.#taken = revision
       } catch (error) {
         this.#report(error)
       }
       this.#inHand = undefined
     }
+  }
+
+  #refuse(reason: RefusalReason): void {
+    if (!this.#isStopped) this.#options.onRefused?.(reason)
   }
 
   #report(error: unknown): void {

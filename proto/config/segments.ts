@@ -41,7 +41,7 @@ export class SegmentedConfig {
     if (delta.length === 0) return this
     const changes = new Map<number, Map<string, string>>()
     for (const line of delta) {
-      const key = keyTextOf(line)
+      const key = lineKey(line)
       const index = segmentOf(JSON.parse(key) as string)
       const own = changes.get(index) ?? new Map<string, string>()
       own.set(key, line)
@@ -82,9 +82,9 @@ export function deltaBetween(from: SegmentedConfig, to: SegmentedConfig): string
   for (const [index, before] of from.segments.entries()) {
     const after = to.segments[index]!
     if (before.digest === after.digest) continue
-    const old = new Map(linesOf(before.text).map((line) => [keyTextOf(line), line]))
+    const old = new Map(linesOf(before.text).map((line) => [lineKey(line), line]))
     for (const line of linesOf(after.text)) {
-      const key = keyTextOf(line)
+      const key = lineKey(line)
       if (old.get(key) !== line) delta.push(line)
       old.delete(key)
     }
@@ -129,8 +129,8 @@ export function rootDigest(digests: readonly string[]): string {
   return hash('sha256', `${digests.join('\n')}\n`, 'hex')
 }
 
-/** The key as it is written in the line, quotes included. */
-function keyTextOf(line: string): string {
+/** The key as it is written in the line, quotes included. Throws a `SyntaxError`. */
+export function lineKey(line: string): string {
   if (!line.startsWith('["')) throw new SyntaxError('no line of a configuration')
   for (let end = line.indexOf('"', 2); end > 0; end = line.indexOf('"', end + 1)) {
     let slashes = 0
@@ -142,7 +142,7 @@ function keyTextOf(line: string): string {
 
 function changed({ text }: Segment, changes: ReadonlyMap<string, string>): Segment {
   const lines = linesOf(text)
-  const keys = lines.map(keyTextOf)
+  const keys = lines.map(lineKey)
   const added: string[] = []
   for (const [key, line] of changes) {
     const place = placeOf(keys, key)
@@ -156,7 +156,7 @@ function changed({ text }: Segment, changes: ReadonlyMap<string, string>): Segme
 }
 
 function inOrder(lines: string[]): string[] {
-  const keyed = lines.map((line) => [keyTextOf(line), line] as const)
+  const keyed = lines.map((line) => [lineKey(line), line] as const)
   return keyed.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, line]) => line)
 }
 

@@ -1,4 +1,5 @@
 import type { Bus } from '@sluice/buses/bus'
+import type { ConfigSigner } from '@sluice/buses/config-feed'
 import type { ConfigStore } from '@sluice/config-stores/config-store'
 import type { Clock, Logger, MetricsRegistry, Service } from '@sluice/service-kit'
 import type { AdminAddress } from './admin/admin-server.ts'
@@ -16,6 +17,8 @@ export interface ControlParts {
   readonly adminToken?: string
   /** What edges send that pull the head over HTTP; left out, none may. */
   readonly controlToken?: string
+  /** What revisions are signed with; left out, they go unsigned. */
+  readonly signer?: ConfigSigner | undefined
   readonly dataDirectory: string
   /** A file, or a folder of them, that is applied at start and on save. */
   readonly configFile?: string

@@ -38,10 +38,10 @@ export class ControlService implements Control {
   #followed = 0
 
   constructor(parts: ControlParts) {
-    const { bus, scope, store, clock, logger, metrics } = parts
+    const { bus, scope, store, clock, logger, metrics, signer } = parts
     this.#parts = parts
     this.#line = new RevisionLine({ store, scope, clock, onCommitted: (committed) => this.#committed(committed) })
-    this.#rollout = new Rollout({ bus, scope, store, stored: this.#line.stored, clock, logger })
+    this.#rollout = new Rollout({ bus, scope, store, stored: this.#line.stored, clock, logger, signer })
     this.#consumers = new Consumers(bus, scope)
     this.#source = parts.configFile === undefined ? undefined : this.#sourceOf(parts.configFile)
     this.#metrics = new ControlMetrics(metrics, this.#rollout)
@@ -122,8 +122,8 @@ export class ControlService implements Control {
     return revision
   }
 
-  #committed({ revision, digest, body, at }: Committed): void {
-    this.#rollout.announce({ revision, digest, document: body })
+  #committed({ revision, config, isForced, at }: Committed): void {
+    this.#rollout.announce({ revision, config, isForced })
     this.#metrics.countCommit()
     if (this.#followed < maxFollowed) void this.#follow(revision, at)
   }

@@ -3,7 +3,8 @@ import { stat, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { SluiceError } from '@sluice/errors'
-import { digestOf } from '@sluice/proto/config'
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { ConfigReplySchema, ConfigRequestSchema, ConfigSegmentsReplySchema, ConfigSegmentsRequestSchema } from '@sluice/proto/messages/control'
 import { fetchOnce, freePort, waitUntil } from '@sluice/testkit'
 import { adminToken, ControlClient, controlToken, makeControl, makeSurroundings, startControl, upstream } from './control-under-test.ts'
 
@@ -12,7 +13,7 @@ test('nothing under /v1 is told or changed without the admin token', async (cont
   const control = await startControl(context, surroundings)
   const url = control.control.adminUrl()
   for (const headers of [{}, { authorization: 'Bearer wrong' }, { authorization: `Basic ${adminToken}` }, { authorization: `Bearer ${adminToken}x` }] as Record<string, string>[]) {
-    for (const [method, path] of [['GET', '/v1/status'], ['GET', '/v1/config'], ['PUT', '/v1/upstreams/users'], ['GET', '/v1/internal/config']]) {
+    for (const [method, path] of [['GET', '/v1/status'], ['GET', '/v1/config'], ['PUT', '/v1/upstreams/users'], ['POST', '/v1/internal/config'], ['POST', '/v1/internal/config/segments']]) {
       const refused = await fetchOnce(url + path, { method: method!, headers })
       assert.equal(refused.status, 401, `${method} ${path}`)
       assert.match(refused.headers['www-authenticate'] ?? '', /^Bearer/)
@@ -39,13 +40,21 @@ test('an edge without the bus fetches the head, and nothing else, with its own t
   const surroundings = await makeSurroundings(context)
   const control = await startControl(context, surroundings)
   await control.json('PUT', '/v1/upstreams/users', upstream())
-  const asEdge = (path: string, headers = {}) => fetchOnce(control.control.adminUrl() + path, { headers: { authorization: `Bearer ${controlToken}`, ...headers } })
-  const head = await asEdge('/v1/internal/config')
-  assert.deepEqual([head.status, head.headers['x-sluice-revision'], head.headers['etag']], [200, '2', `"${digestOf(head.bytes)}"`])
-  assert.deepEqual(head.json(), { version: 1, upstreams: { users: upstream() } })
-  assert.equal((await asEdge('/v1/internal/config', { 'if-none-match': head.headers['etag'] })).status, 304)
-  assert.equal((await asEdge('/v1/status')).status, 403)
-  assert.equal((await control.call('GET', '/v1/internal/config')).status, 403)
+  const url = control.control.adminUrl()
+  const as = (token: string, path: string, method = 'POST', body: Uint8Array = new Uint8Array()) =>
+    fetchOnce(url + path, { method, headers: { authorization: `Bearer ${token}`, ...(method === 'POST' && { 'content-type': 'application/x-protobuf' }) }, ...(method === 'POST' && { body: Buffer.from(body) }) })
+  const asked = toBinary(ConfigRequestSchema, create(ConfigRequestSchema, { scope: 'default' }))
+  const head = fromBinary(ConfigReplySchema, (await as(controlToken, '/v1/internal/config', 'POST', asked)).bytes)
+  assert.deepEqual([head.revision, head.unchanged, head.segments.length], [2, false, 256 * 32])
+  const again = toBinary(ConfigRequestSchema, create(ConfigRequestSchema, { scope: 'default', haveRevision: 2, haveDigest: head.digest }))
+  assert.equal(fromBinary(ConfigReplySchema, (await as(controlToken, '/v1/internal/config', 'POST', again)).bytes).unchanged, true)
+  const digests = Buffer.from(head.segments).toString('hex').match(/.{64}/g)!.filter((digest, index, all) => all.indexOf(digest) === all.lastIndexOf(digest))
+  const wanted = toBinary(ConfigSegmentsRequestSchema, create(ConfigSegmentsRequestSchema, { scope: 'default', digests }))
+  const { segments } = fromBinary(ConfigSegmentsReplySchema, (await as(controlToken, '/v1/internal/config/segments', 'POST', wanted)).bytes)
+  assert.deepEqual(segments.map(({ bytes }) => Buffer.from(bytes).toString()), [`["upstreams/users",${JSON.stringify(upstream())}]\n`])
+  assert.equal((await as(controlToken, '/v1/internal/config', 'POST', Buffer.from('no message at all'))).status, 400)
+  assert.equal((await as(controlToken, '/v1/status', 'GET')).status, 403)
+  assert.equal((await as(adminToken, '/v1/internal/config', 'POST', asked)).status, 403)
 })
 
 test('without a given token one is made, in a file for its owner alone, and never logged', async (context) => {

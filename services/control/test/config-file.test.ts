@@ -108,7 +108,7 @@ test('relative paths of a file start beside it, also when the API changes someth
   await writeFile(join(surroundings.directory, 'config', 'keys.json'), '{"keys":[{"kty":"oct","k":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","alg":"HS256"}]}')
   const control = await startControl(context, surroundings, { configFile })
   const changed = await control.json<{ revision: number }>('PUT', '/v1/upstreams/orders', upstream(2))
-  assert.match(new TextDecoder().decode((await surroundings.store.read('default', changed.revision))?.body), /"file:keys\.json":"\{/)
+  assert.match(new TextDecoder().decode((await surroundings.store.read('default', changed.revision))?.body), /"secrets\/file:keys\.json","\{/)
 })
 
 test('consumers of a file are added or updated, and no others removed', async (context) => {

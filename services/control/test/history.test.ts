@@ -61,7 +61,7 @@ test('a reference is read anew at each apply, and its value is seen by edges onl
   await writeFile(secret, 'http://127.0.0.1:4002\n')
   assert.deepEqual(await control.json('PUT', '/v1/upstreams/users', body), { revision: 3 })
   const head = await surroundings.store.read('default', 3)
-  assert.match(new TextDecoder().decode(head?.body), /"secrets":\{"file:secret\.txt":"http:\/\/127\.0\.0\.1:4002"\}/)
+  assert.match(new TextDecoder().decode(head?.body), /"secrets\/file:secret\.txt","http:\/\/127\.0\.0\.1:4002"\]/)
   for (const path of ['/v1/config?consumers=false', '/v1/upstreams', '/v1/revisions/3', '/v1/revisions/3/diff']) {
     assert.doesNotMatch((await control.call('GET', path)).body, /4002/, path)
   }

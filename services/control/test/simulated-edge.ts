@@ -1,6 +1,7 @@
 import type { Bus } from '@sluice/buses/bus'
-import { followConfig, type ConfigDocument } from '@sluice/buses/config-feed'
+import { followConfig, type ConfigRevision } from '@sluice/buses/config-feed'
 import { call, listen } from '@sluice/buses/rpc'
+import { documentOf } from '@sluice/proto/config'
 import { EdgeReportReplySchema, EdgeReportSchema, RollCallSchema, type EdgeReportReply } from '@sluice/proto/messages/control'
 import { subjects } from '@sluice/proto/subjects'
 
@@ -33,7 +34,7 @@ export class SimulatedEdge {
   }
 
   async start(): Promise<this> {
-    const feed = followConfig(this.#bus, { scope, onDocument: (document) => this.#take(document) })
+    const feed = followConfig(this.#bus, { scope, onRevision: (revision) => this.#take(revision) })
     const calls = listen(this.#bus, subjects.rollCall(scope), RollCallSchema, () => void this.report())
     this.#ends.push(() => feed.stop(), () => calls.unsubscribe())
     await this.report()
@@ -58,9 +59,10 @@ export class SimulatedEdge {
     this.lastReply = await call(this.#bus, subjects.edgeReport(scope, name), types, message, { timeoutMs: 2000 }).catch(() => undefined)
   }
 
-  async #take({ revision, digest, document }: ConfigDocument): Promise<void> {
+  async #take({ revision, config }: ConfigRevision): Promise<void> {
     await this.hold
-    const read = JSON.parse(new TextDecoder().decode(document)) as Record<string, unknown>
+    const { digest } = config
+    const read = documentOf(config.entities()) as unknown as Record<string, unknown>
     const code = this.#options.refuse?.(read)
     if (code === undefined) Object.assign(this, { revision, digest, document: read })
     this.#refusal = code === undefined ? undefined : { revision, code, pointer: '/routes/0', detail: 'it does not fit here' }

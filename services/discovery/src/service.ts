@@ -4,12 +4,13 @@ import { answer, listen, type ListenOptions } from '@sluice/buses/rpc'
 import {
   DeregisterReplySchema, DeregisterRequestSchema, RegisterReplySchema, RegisterRequestSchema, RegistrationChangeSchema, UpstreamStatesReplySchema, UpstreamStatesRequestSchema,
 } from '@sluice/proto/messages/discovery'
-import type { Upstream } from '@sluice/proto/config'
+import type { SegmentedConfig, Upstream } from '@sluice/proto/config'
 import { queues, subjects } from '@sluice/proto/subjects'
 import { oncePerMinute, type Clock, type Health, type Logger, type MetricsRegistry, type Service } from '@sluice/service-kit'
-import { upstreamsOf } from './endpoints/config-upstreams.ts'
+import { differInUpstreams, upstreamsOf } from './endpoints/config-upstreams.ts'
 import { DiskState } from './endpoints/disk-state.ts'
 import { Registry } from './endpoints/registry.ts'
+import { SourceReports } from './endpoints/source-reports.ts'
 import { StateBroadcast } from './endpoints/state-broadcast.ts'
 import { Saver } from './endpoints/state-file.ts'
 import { UpstreamSet } from './endpoints/upstream-set.ts'
@@ -45,6 +46,8 @@ class Discovery implements Service {
   #applied: Readonly<Record<string, Upstream>> = {}
   #broadcast: StateBroadcast | undefined
   #feed: ConfigFeed | undefined
+  /** What was read last. */
+  #config: SegmentedConfig | undefined
   #subscriptions: Subscription[] = []
   #expiry: NodeJS.Timeout | undefined
 
@@ -54,9 +57,9 @@ class Discovery implements Service {
     this.#disk = new DiskState(dataDirectory, logger)
     this.#prober = new Prober(metrics)
     this.#registry = new Registry(clock, () => this.#saveRegistrations.mark())
-    this.#upstreams = new UpstreamSet({ scope, prober: this.#prober, instances: this.#registry, logger, now: () => clock.now(), onChange: (name) => this.#noteChange(name) })
+    this.#upstreams = new UpstreamSet({ scope, prober: this.#prober, instances: this.#registry, reports: new SourceReports(metrics, logger), logger, now: () => clock.now(), onChange: (name) => this.#noteChange(name) })
     const onError = (error: unknown) => logger.error({ err: error }, 'the state of discovery could not be kept on disk')
-    this.#saveUpstreams = new Saver(() => this.#disk.writeUpstreams({ epochMs: this.#upstreams.epochMs, upstreams: { ...this.#applied }, unhealthy: this.#upstreams.unhealthy() }), onError)
+    this.#saveUpstreams = new Saver(() => this.#disk.writeUpstreams({ epochMs: this.#upstreams.epochMs, upstreams: { ...this.#applied }, unhealthy: this.#upstreams.unhealthy(), found: this.#upstreams.found() }), onError)
     this.#saveRegistrations = new Saver(() => this.#disk.writeRegistrations(this.#registry.save()), onError)
     this.#showNumbers(metrics)
   }
@@ -71,7 +74,7 @@ class Discovery implements Service {
     }, expireEveryMs).unref()
     this.#feed = followConfig(bus, {
       scope,
-      onDocument: ({ revision, document }) => this.#applyDocument(revision, document),
+      onRevision: ({ revision, config }) => this.#applyRevision(revision, config),
       onError: (error) => logger.error({ err: error }, 'a revision cannot be followed'),
     })
   }
@@ -98,16 +101,20 @@ class Discovery implements Service {
     this.#upstreams.epochMs = Math.max(this.#parts.clock.now(), saved.epochMs + 1)
     for (const instance of await this.#disk.readRegistrations()) this.#registry.register(instance)
     this.#applied = saved.upstreams
-    await this.#upstreams.apply(saved.upstreams, saved.unhealthy)
+    const remembered = Object.keys(saved.upstreams).map((name) => [name, { unhealthy: saved.unhealthy[name] ?? {}, endpoints: saved.found[name] }] as const)
+    await this.#upstreams.apply(saved.upstreams, Object.fromEntries(remembered))
     // The new epoch is kept before it is used: a clock that was set back must not repeat it.
     this.#saveUpstreams.mark()
     await this.#saveUpstreams.flush()
   }
 
-  async #applyDocument(revision: number, document: Uint8Array): Promise<void> {
+  async #applyRevision(revision: number, config: SegmentedConfig): Promise<void> {
+    const before = this.#config
+    this.#config = config
+    if (before !== undefined && !differInUpstreams(before, config)) return
     let upstreams: Record<string, Upstream>
     try {
-      upstreams = upstreamsOf(document)
+      upstreams = upstreamsOf(config)
     } catch (error) {
       this.#parts.logger.error({ err: error, revision }, 'the upstreams of a revision cannot be read; those of the one before stay')
       return

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
 import { busNamed } from '@sluice/buses'
 import type { Bus } from '@sluice/buses/bus'
-import { announceConfig, answerConfig } from '@sluice/buses/config-feed'
+import { type ConfigRevision, ConfigServing } from '@sluice/buses/config-feed'
 import { call } from '@sluice/buses/rpc'
 import { subscribeSequenced } from '@sluice/buses/sequenced'
-import { canonicalJson, digestOf } from '@sluice/proto/config'
+import { entitiesOf, SegmentedConfig } from '@sluice/proto/config'
 import {
   DeregisterReplySchema, DeregisterRequestSchema, EndpointHealth, RegisterReplySchema, RegisterRequestSchema, UpstreamStateSchema, UpstreamStatesReplySchema, UpstreamStatesRequestSchema,
   type UpstreamState,
@@ -64,12 +64,13 @@ export async function startDiscovery(t: Cleanup, options: { directory?: string; 
 
 /** Publishes documents with these upstreams, each as the next revision. */
 function controlOf(bus: Bus): DiscoveryUnderTest['configure'] {
-  let head: { revision: number; digest: string; document: Uint8Array } | undefined
-  answerConfig(bus, scope, { head: async () => head, queue: 'control' })
+  let head: ConfigRevision | undefined
+  const serving = new ConfigServing({ scope, head: async () => head, recent: () => undefined })
+  serving.listen(bus, { queue: 'control' })
   return (upstreams, secrets = {}) => {
-    const document = new TextEncoder().encode(canonicalJson({ version: 1, upstreams, secrets }))
-    head = { revision: (head?.revision ?? 0) + 1, digest: digestOf(document), document }
-    announceConfig(bus, scope, head)
+    const before = head
+    head = { revision: (before?.revision ?? 0) + 1, config: SegmentedConfig.of(entitiesOf({ version: 1, upstreams: upstreams as never, secrets })), isForced: false }
+    serving.announce(bus, head, before)
   }
 }
 

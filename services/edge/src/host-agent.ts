@@ -3,10 +3,11 @@
  * the other services, and the reports that receipts are made of.
  */
 import type { Bus } from '@sluice/buses/bus'
-import { followConfig, type ConfigFeed } from '@sluice/buses/config-feed'
+import { followConfig, type ConfigFeed, type ConfigRevision, type ConfigTransport, type ConfigVerifier } from '@sluice/buses/config-feed'
 import { attachRelay, ipcChannel } from '@sluice/buses/relay'
 import { call, listen } from '@sluice/buses/rpc'
 import type { Counters } from '@sluice/counters/counter'
+import { canonicalJson, documentOf } from '@sluice/proto/config'
 import { codeOf } from '@sluice/errors'
 import { EdgeReportReplySchema, EdgeReportSchema, RollCallSchema } from '@sluice/proto/messages/control'
 import { subjects } from '@sluice/proto/subjects'
@@ -46,8 +47,10 @@ export interface EdgeParts {
   readonly listenHttp?: string
   /** Where it listens instead of at `listeners.https.address`. */
   readonly listenHttps?: string
-  /** The head document when the bus is away. */
-  readonly fetchFallback?: Parameters<typeof followConfig>[1]['fetchFallback']
+  /** Another way to control, for when the bus is away. */
+  readonly fallback?: ConfigTransport
+  /** Whose revisions are taken; left out, everybody's on the bus. */
+  readonly verifier?: ConfigVerifier | undefined
 }
 
 export interface Edge extends Service {
@@ -77,6 +80,7 @@ class HostAgent implements Edge {
   private readonly openRequests = new OpenRequests()
   private readonly spool: UsageSpool
   private readonly tender: AccessLogTender
+  private readonly refused
   private instance = ''
   private lameDuckMs = 0
   private feed: ConfigFeed | undefined
@@ -92,7 +96,7 @@ class HostAgent implements Edge {
 
   constructor(parts: EdgeParts) {
     this.parts = parts
-    this.disk = new SnapshotDisk(join(parts.dataDirectory, 'snapshots'))
+    this.disk = new SnapshotDisk(join(parts.dataDirectory, 'snapshots'), (error) => parts.logger.error({ err: error }, 'the snapshot could not be kept on disk'))
     this.pool = new WorkerPool({
       settings: this.workerSettings(),
       logger: parts.logger,
@@ -108,6 +112,7 @@ class HostAgent implements Edge {
     })
     this.spool = new UsageSpool({ bus: parts.bus, scope: parts.scope, edge: parts.name, directory: join(parts.dataDirectory, 'usage'), clock: parts.clock, logger: parts.logger, metrics: parts.metrics })
     this.tender = new AccessLogTender(parts.baseDirectory, parts.logger)
+    this.refused = parts.metrics.counter('sluice_config_refused_total', 'Announcements and parts of revisions that were not what they claimed to be, by what was wrong.', ['reason'])
   }
 
   get addresses(): readonly string[] {
@@ -194,31 +199,34 @@ class HostAgent implements Edge {
     return { engine, scope, workers, shedLagMs, dataDirectory, baseDirectory, listenHttp, listenHttps, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined }
   }
 
-  private follow(stored: { revision: number; digest: string } | undefined): ConfigFeed {
-    const { bus, scope, logger, fetchFallback } = this.parts
+  private follow(stored: ConfigRevision | undefined): ConfigFeed {
+    const { bus, scope, logger, fallback, verifier } = this.parts
     return followConfig(bus, {
       scope,
       have: stored,
-      onDocument: (document) => this.publish(document),
+      verifier,
+      fallback,
+      onRevision: (revision) => this.publish(revision),
+      onRefused: (reason) => this.refused.with(reason).add(1),
       onError: (error) => {
         // The other way to control, over HTTP, is away as well: told like the first.
         if (codeOf(error).startsWith('dependency.')) logger.warn({ code: codeOf(error) }, (error as Error).message)
         else logger.error({ err: error }, 'a revision could not be taken')
       },
       onUnreachable: (error) => logger.warn({ code: error.code }, 'control cannot be asked for the configuration'),
-      ...(fetchFallback === undefined ? {} : { fetchFallback }),
     })
   }
 
-  private async publish(document: { revision: number; digest: string; document: Uint8Array }): Promise<void> {
-    this.pool.publishDocument({ kind: 'document', ...document })
-    this.tender.follow(document.document)
-    this.lameDuckMs = lameDuckOf(document.document)
-    this.pendingSave = document
+  private async publish(revision: ConfigRevision): Promise<void> {
+    const document = Buffer.from(canonicalJson(documentOf(revision.config.entities())))
+    this.pool.publishDocument({ kind: 'document', revision: revision.revision, digest: revision.config.digest, document })
+    this.tender.follow(document)
+    this.lameDuckMs = lameDuckOf(document)
+    this.pendingSave = revision
     await Promise.resolve()
   }
 
-  private pendingSave: { revision: number; digest: string; document: Uint8Array } | undefined
+  private pendingSave: ConfigRevision | undefined
 
   private isServing(): boolean {
     const { revision, listening } = this.pool.reached()
@@ -228,10 +236,10 @@ class HostAgent implements Edge {
   /** Something changed in what the workers have reached: keep what proved good, and report it. */
   private onPoolChange(): void {
     const reached = this.pool.reached()
-    if (this.pendingSave !== undefined && reached.digest === this.pendingSave.digest && reached.revision === this.pendingSave.revision) {
+    if (this.pendingSave !== undefined && reached.digest === this.pendingSave.config.digest && reached.revision === this.pendingSave.revision) {
       const good = this.pendingSave
       this.pendingSave = undefined
-      this.disk.save(good).catch((error: unknown) => this.parts.logger.error({ err: error }, 'the snapshot could not be kept on disk'))
+      void this.disk.save(good)
     }
     this.settleWaiters(reached.refusal?.detail)
     const state = JSON.stringify([reached.revision, reached.digest, reached.credentialVersion, reached.refusal?.digest])

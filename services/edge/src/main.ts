@@ -33,7 +33,7 @@ export function main(): Promise<void> {
         counting: { redis: { url: settings.redisUrl } },
         ...(settings.listenHttp === undefined ? {} : { listenHttp: settings.listenHttp }),
         ...(settings.listenHttps === undefined ? {} : { listenHttps: settings.listenHttps }),
-        ...(settings.controlUrls.length === 0 ? {} : { fetchFallback: pullOverHttp(settings.controlUrls, settings.controlToken) }),
+        ...(settings.controlUrls.length === 0 ? {} : { fallback: pullOverHttp(settings.controlUrls, settings.controlToken) }),
       })
       process.on('SIGHUP', () => void edge.restartWorkers())
       return { service: edge, metrics: () => edge.metricsSnapshot() }

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { busNamed } from '@sluice/buses'
 import type { Bus } from '@sluice/buses/bus'
-import { announceConfig, answerConfig } from '@sluice/buses/config-feed'
+import { type ConfigRevision, ConfigServing } from '@sluice/buses/config-feed'
 import { answer } from '@sluice/buses/rpc'
 import { countersNamed } from '@sluice/counters'
-import { canonicalJson, digestOf, type RevisionDocumentInput } from '@sluice/proto/config'
+import { entitiesOf, type RevisionDocumentInput, SegmentedConfig } from '@sluice/proto/config'
 import { UsageBatchReplySchema, UsageBatchSchema, type UsageBatch } from '@sluice/proto/messages/analytics'
 import { EdgeReportReplySchema, EdgeReportSchema, type EdgeReport } from '@sluice/proto/messages/control'
 import { subjects } from '@sluice/proto/subjects'
@@ -38,11 +38,12 @@ export async function startEdge(t: Cleanup, document: Partial<RevisionDocumentIn
   const log: string[] = []
   const logger = createLogger('edge', { level: 'debug', destination: { write: (line) => void log.push(line) } })
   const reports: EdgeReport[] = []
-  let head: { revision: number; digest: string; document: Uint8Array } | undefined
-  answerConfig(bus, scope, { head: async () => head, queue: 'control' })
+  let head: ConfigRevision | undefined
+  const serving = new ConfigServing({ scope, head: async () => head, recent: () => undefined })
+  serving.listen(bus, { queue: 'control' })
   answer(bus, subjects.edgeReports(scope), { request: EdgeReportSchema, reply: EdgeReportReplySchema }, (report) => {
     reports.push(report)
-    return { accepted: true, headRevision: head?.revision ?? 0, headDigest: head?.digest ?? '' }
+    return { accepted: true, headRevision: head?.revision ?? 0, headDigest: head?.config.digest ?? '' }
   })
   const batches: UsageBatch[] = []
   answer(bus, subjects.usageBatch(scope), { request: UsageBatchSchema, reply: UsageBatchReplySchema }, (batch) => {
@@ -60,10 +61,11 @@ export async function startEdge(t: Cleanup, document: Partial<RevisionDocumentIn
     if (options.directory === undefined) await rm(directory, { recursive: true, force: true })
   })
   const apply = async (next: Partial<RevisionDocumentInput>): Promise<EdgeReport> => {
-    const bytes = Buffer.from(canonicalJson({ version: 1, listeners: { http: { address: `127.0.0.1:${port}` } }, ...next }))
-    head = { revision: (head?.revision ?? 0) + 1, digest: digestOf(bytes), document: bytes }
+    const before = head
+    const config = SegmentedConfig.of(entitiesOf({ version: 1, listeners: { http: { address: `127.0.0.1:${port}` } }, ...next }))
+    head = { revision: (before?.revision ?? 0) + 1, config, isForced: false }
     const { revision } = head
-    await announceConfig(bus, scope, head)
+    serving.announce(bus, head, before)
     return waitUntil(() => reports.findLast((report) => report.revision === revision || report.refusal?.revision === revision), { timeoutMs: 20_000, what: `a report on revision ${revision}` })
   }
   await edge.start()

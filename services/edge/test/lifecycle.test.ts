@@ -48,7 +48,7 @@ async function restartingDirectory(t: TestContext): Promise<string> {
 }
 
 async function snapshotsIn(under: EdgeUnderTest): Promise<string[]> {
-  return (await readdir(join(under.directory, 'snapshots')).catch(() => [])).filter((file) => file.endsWith('.json'))
+  return (await readdir(join(under.directory, 'snapshots')).catch(() => [])).filter((file) => /\.(whole|delta)$/.test(file))
 }
 
 it('once a revision is reported, no worker answers by an older one', async (t) => {

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/control.proto.
  */
 export const file_sluice_v1_control: GenFile = /*@__PURE__*/
-  fileDesc("ChdzbHVpY2UvdjEvY29udHJvbC5wcm90bxIJc2x1aWNlLnYxIk8KCkNvbmZpZ0hpbnQSDQoFc2NvcGUYASABKAkSEAoIcmV2aXNpb24YAiABKAESDgoGZGlnZXN0GAMgASgJEhAKCGRvY3VtZW50GAQgASgMImwKDUNvbmZpZ1JlcXVlc3QSDQoFc2NvcGUYASABKAkSFQoNaGF2ZV9yZXZpc2lvbhgCIAEoARITCgtoYXZlX2RpZ2VzdBgDIAEoCRIQCghyZXZpc2lvbhgEIAEoARIOCgZvZmZzZXQYBSABKAEihQEKC0NvbmZpZ1JlcGx5Eg0KBXNjb3BlGAEgASgJEhAKCHJldmlzaW9uGAIgASgBEg4KBmRpZ2VzdBgDIAEoCRIRCgl1bmNoYW5nZWQYBCABKAgSEwoLdG90YWxfYnl0ZXMYBSABKAESDgoGb2Zmc2V0GAYgASgBEg0KBWNodW5rGAcgASgMIvkBCgpFZGdlUmVwb3J0Eg0KBXNjb3BlGAEgASgJEgwKBGVkZ2UYAiABKAkSEAoIaW5zdGFuY2UYAyABKAkSDAoEem9uZRgEIAEoCRISCgpkYXRhY2VudGVyGAUgASgJEg8KB3ZlcnNpb24YBiABKAkSDwoHd29ya2VycxgHIAEoDRIQCghyZXZpc2lvbhgIIAEoARIOCgZkaWdlc3QYCSABKAkSGgoSY3JlZGVudGlhbF92ZXJzaW9uGAogASgBEg8KB2xlYXZpbmcYCyABKAgSKQoHcmVmdXNhbBgMIAEoCzIYLnNsdWljZS52MS5Db25maWdSZWZ1c2FsIlAKDUNvbmZpZ1JlZnVzYWwSEAoIcmV2aXNpb24YASABKAESDAoEY29kZRgCIAEoCRIPCgdwb2ludGVyGAMgASgJEg4KBmRldGFpbBgEIAEoCSJfCg9FZGdlUmVwb3J0UmVwbHkSEAoIYWNjZXB0ZWQYASABKAgSDgoGcmVhc29uGAIgASgJEhUKDWhlYWRfcmV2aXNpb24YAyABKAESEwoLaGVhZF9kaWdlc3QYBCABKAkiGQoIUm9sbENhbGwSDQoFc2NvcGUYASABKAliBnByb3RvMw");
+  fileDesc("ChdzbHVpY2UvdjEvY29udHJvbC5wcm90bxIJc2x1aWNlLnYxIpkBCgpDb25maWdIaW50Eg0KBXNjb3BlGAEgASgJEhAKCHJldmlzaW9uGAIgASgBEg4KBmRpZ2VzdBgDIAEoCRIjCgRzZWFsGAUgASgLMhUuc2x1aWNlLnYxLkNvbmZpZ1NlYWwSJQoFZGVsdGEYBiABKAsyFi5zbHVpY2UudjEuQ29uZmlnRGVsdGFKBAgEEAVSCGRvY3VtZW50Ii8KCkNvbmZpZ1NlYWwSDgoGZm9yY2VkGAEgASgIEhEKCXNpZ25hdHVyZRgCIAEoDCJICgtDb25maWdEZWx0YRIVCg1mcm9tX3JldmlzaW9uGAEgASgBEhMKC2Zyb21fZGlnZXN0GAIgASgJEg0KBWxpbmVzGAMgASgMImgKDUNvbmZpZ1JlcXVlc3QSDQoFc2NvcGUYASABKAkSFQoNaGF2ZV9yZXZpc2lvbhgCIAEoARITCgtoYXZlX2RpZ2VzdBgDIAEoCUoECAQQBUoECAUQBlIIcmV2aXNpb25SBm9mZnNldCLdAQoLQ29uZmlnUmVwbHkSDQoFc2NvcGUYASABKAkSEAoIcmV2aXNpb24YAiABKAESDgoGZGlnZXN0GAMgASgJEhEKCXVuY2hhbmdlZBgEIAEoCBIjCgRzZWFsGAggASgLMhUuc2x1aWNlLnYxLkNvbmZpZ1NlYWwSJQoFZGVsdGEYCSABKAsyFi5zbHVpY2UudjEuQ29uZmlnRGVsdGESEAoIc2VnbWVudHMYCiABKAxKBAgFEAZKBAgGEAdKBAgHEAhSC3RvdGFsX2J5dGVzUgZvZmZzZXRSBWNodW5rIkcKFUNvbmZpZ1NlZ21lbnRzUmVxdWVzdBINCgVzY29wZRgBIAEoCRIPCgdkaWdlc3RzGAIgAygJEg4KBm9mZnNldBgDIAEoASJQChNDb25maWdTZWdtZW50c1JlcGx5Eg0KBXNjb3BlGAEgASgJEioKCHNlZ21lbnRzGAIgAygLMhguc2x1aWNlLnYxLkNvbmZpZ1NlZ21lbnQiQwoNQ29uZmlnU2VnbWVudBIOCgZkaWdlc3QYASABKAkSEwoLdG90YWxfYnl0ZXMYAiABKAESDQoFYnl0ZXMYAyABKAwi+QEKCkVkZ2VSZXBvcnQSDQoFc2NvcGUYASABKAkSDAoEZWRnZRgCIAEoCRIQCghpbnN0YW5jZRgDIAEoCRIMCgR6b25lGAQgASgJEhIKCmRhdGFjZW50ZXIYBSABKAkSDwoHdmVyc2lvbhgGIAEoCRIPCgd3b3JrZXJzGAcgASgNEhAKCHJldmlzaW9uGAggASgBEg4KBmRpZ2VzdBgJIAEoCRIaChJjcmVkZW50aWFsX3ZlcnNpb24YCiABKAESDwoHbGVhdmluZxgLIAEoCBIpCgdyZWZ1c2FsGAwgASgLMhguc2x1aWNlLnYxLkNvbmZpZ1JlZnVzYWwiUAoNQ29uZmlnUmVmdXNhbBIQCghyZXZpc2lvbhgBIAEoARIMCgRjb2RlGAIgASgJEg8KB3BvaW50ZXIYAyABKAkSDgoGZGV0YWlsGAQgASgJIl8KD0VkZ2VSZXBvcnRSZXBseRIQCghhY2NlcHRlZBgBIAEoCBIOCgZyZWFzb24YAiABKAkSFQoNaGVhZF9yZXZpc2lvbhgDIAEoARITCgtoZWFkX2RpZ2VzdBgEIAEoCSIZCghSb2xsQ2FsbBINCgVzY29wZRgBIAEoCWIGcHJvdG8z");
 
 /**
  * control → everybody: a revision is committed.
@@ -29,18 +29,23 @@ export type ConfigHint = Message<"sluice.v1.ConfigHint"> & {
   revision: number;
 
   /**
-   * SHA-256 of the document's bytes, lower-case hex.
+   * Of the revision's content: SHA-256 over its segments' digests, lower-case hex.
    *
    * @generated from field: string digest = 3;
    */
   digest: string;
 
   /**
-   * The document itself, canonical JSON; only when it is at most 64 KiB.
-   *
-   * @generated from field: bytes document = 4;
+   * @generated from field: sluice.v1.ConfigSeal seal = 5;
    */
-  document: Uint8Array;
+  seal?: ConfigSeal | undefined;
+
+  /**
+   * What leads from another revision to this one, when it is at most 64 KiB; empty otherwise.
+   *
+   * @generated from field: sluice.v1.ConfigDelta delta = 6;
+   */
+  delta?: ConfigDelta | undefined;
 };
 
 /**
@@ -51,7 +56,64 @@ export const ConfigHintSchema: GenMessage<ConfigHint> = /*@__PURE__*/
   messageDesc(file_sluice_v1_control, 0);
 
 /**
- * anybody → control: the head revision's document, from an offset on.
+ * What control vouches for: this revision of this scope has this content.
+ *
+ * @generated from message sluice.v1.ConfigSeal
+ */
+export type ConfigSeal = Message<"sluice.v1.ConfigSeal"> & {
+  /**
+   * Edges take the revision although much of what they serve is gone.
+   *
+   * @generated from field: bool forced = 1;
+   */
+  forced: boolean;
+
+  /**
+   * Ed25519 over scope, revision, digest and `forced`; empty when control has no key.
+   *
+   * @generated from field: bytes signature = 2;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message sluice.v1.ConfigSeal.
+ * Use `create(ConfigSealSchema)` to create a new message.
+ */
+export const ConfigSealSchema: GenMessage<ConfigSeal> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_control, 1);
+
+/**
+ * @generated from message sluice.v1.ConfigDelta
+ */
+export type ConfigDelta = Message<"sluice.v1.ConfigDelta"> & {
+  /**
+   * @generated from field: double from_revision = 1;
+   */
+  fromRevision: number;
+
+  /**
+   * @generated from field: string from_digest = 2;
+   */
+  fromDigest: string;
+
+  /**
+   * Lines of JSON: `["key",value]` puts an entity in place, `["key"]` takes it away.
+   *
+   * @generated from field: bytes lines = 3;
+   */
+  lines: Uint8Array;
+};
+
+/**
+ * Describes the message sluice.v1.ConfigDelta.
+ * Use `create(ConfigDeltaSchema)` to create a new message.
+ */
+export const ConfigDeltaSchema: GenMessage<ConfigDelta> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_control, 2);
+
+/**
+ * anybody → control: what is the head, and what leads to it?
  *
  * @generated from message sluice.v1.ConfigRequest
  */
@@ -72,18 +134,6 @@ export type ConfigRequest = Message<"sluice.v1.ConfigRequest"> & {
    * @generated from field: string have_digest = 3;
    */
   haveDigest: string;
-
-  /**
-   * The revision to go on reading; 0 for the head.
-   *
-   * @generated from field: double revision = 4;
-   */
-  revision: number;
-
-  /**
-   * @generated from field: double offset = 5;
-   */
-  offset: number;
 };
 
 /**
@@ -91,7 +141,7 @@ export type ConfigRequest = Message<"sluice.v1.ConfigRequest"> & {
  * Use `create(ConfigRequestSchema)` to create a new message.
  */
 export const ConfigRequestSchema: GenMessage<ConfigRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_control, 1);
+  messageDesc(file_sluice_v1_control, 3);
 
 /**
  * @generated from message sluice.v1.ConfigReply
@@ -113,28 +163,30 @@ export type ConfigReply = Message<"sluice.v1.ConfigReply"> & {
   digest: string;
 
   /**
-   * The asker has the head already: no chunk.
+   * The asker has the head already, or there is none: nothing else is said.
    *
    * @generated from field: bool unchanged = 4;
    */
   unchanged: boolean;
 
   /**
-   * @generated from field: double total_bytes = 5;
+   * @generated from field: sluice.v1.ConfigSeal seal = 8;
    */
-  totalBytes: number;
+  seal?: ConfigSeal | undefined;
 
   /**
-   * @generated from field: double offset = 6;
-   */
-  offset: number;
-
-  /**
-   * At most 512 KiB of the document.
+   * From what the asker has, when that is short.
    *
-   * @generated from field: bytes chunk = 7;
+   * @generated from field: sluice.v1.ConfigDelta delta = 9;
    */
-  chunk: Uint8Array;
+  delta?: ConfigDelta | undefined;
+
+  /**
+   * Otherwise the digests of the head's 256 segments, 32 bytes each, in order.
+   *
+   * @generated from field: bytes segments = 10;
+   */
+  segments: Uint8Array;
 };
 
 /**
@@ -142,7 +194,91 @@ export type ConfigReply = Message<"sluice.v1.ConfigReply"> & {
  * Use `create(ConfigReplySchema)` to create a new message.
  */
 export const ConfigReplySchema: GenMessage<ConfigReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_control, 2);
+  messageDesc(file_sluice_v1_control, 4);
+
+/**
+ * anybody → control: segments of the head, or of a revision shortly before it, by their digests.
+ *
+ * @generated from message sluice.v1.ConfigSegmentsRequest
+ */
+export type ConfigSegmentsRequest = Message<"sluice.v1.ConfigSegmentsRequest"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * Those that are wanted, in the order in which they are to come; lower-case hex.
+   *
+   * @generated from field: repeated string digests = 2;
+   */
+  digests: string[];
+
+  /**
+   * Where in the first of them to go on.
+   *
+   * @generated from field: double offset = 3;
+   */
+  offset: number;
+};
+
+/**
+ * Describes the message sluice.v1.ConfigSegmentsRequest.
+ * Use `create(ConfigSegmentsRequestSchema)` to create a new message.
+ */
+export const ConfigSegmentsRequestSchema: GenMessage<ConfigSegmentsRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_control, 5);
+
+/**
+ * @generated from message sluice.v1.ConfigSegmentsReply
+ */
+export type ConfigSegmentsReply = Message<"sluice.v1.ConfigSegmentsReply"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * In the order of the request, at most 512 KiB together: the last may be cut. Empty: the first is not here any more.
+   *
+   * @generated from field: repeated sluice.v1.ConfigSegment segments = 2;
+   */
+  segments: ConfigSegment[];
+};
+
+/**
+ * Describes the message sluice.v1.ConfigSegmentsReply.
+ * Use `create(ConfigSegmentsReplySchema)` to create a new message.
+ */
+export const ConfigSegmentsReplySchema: GenMessage<ConfigSegmentsReply> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_control, 6);
+
+/**
+ * @generated from message sluice.v1.ConfigSegment
+ */
+export type ConfigSegment = Message<"sluice.v1.ConfigSegment"> & {
+  /**
+   * @generated from field: string digest = 1;
+   */
+  digest: string;
+
+  /**
+   * @generated from field: double total_bytes = 2;
+   */
+  totalBytes: number;
+
+  /**
+   * @generated from field: bytes bytes = 3;
+   */
+  bytes: Uint8Array;
+};
+
+/**
+ * Describes the message sluice.v1.ConfigSegment.
+ * Use `create(ConfigSegmentSchema)` to create a new message.
+ */
+export const ConfigSegmentSchema: GenMessage<ConfigSegment> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_control, 7);
 
 /**
  * edge → control, every 10 s and after each change: liveness and what the edge runs. Acknowledgements ride in it.
@@ -226,7 +362,7 @@ export type EdgeReport = Message<"sluice.v1.EdgeReport"> & {
  * Use `create(EdgeReportSchema)` to create a new message.
  */
 export const EdgeReportSchema: GenMessage<EdgeReport> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_control, 3);
+  messageDesc(file_sluice_v1_control, 8);
 
 /**
  * @generated from message sluice.v1.ConfigRefusal
@@ -260,7 +396,7 @@ export type ConfigRefusal = Message<"sluice.v1.ConfigRefusal"> & {
  * Use `create(ConfigRefusalSchema)` to create a new message.
  */
 export const ConfigRefusalSchema: GenMessage<ConfigRefusal> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_control, 4);
+  messageDesc(file_sluice_v1_control, 9);
 
 /**
  * @generated from message sluice.v1.EdgeReportReply
@@ -294,7 +430,7 @@ export type EdgeReportReply = Message<"sluice.v1.EdgeReportReply"> & {
  * Use `create(EdgeReportReplySchema)` to create a new message.
  */
 export const EdgeReportReplySchema: GenMessage<EdgeReportReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_control, 5);
+  messageDesc(file_sluice_v1_control, 10);
 
 /**
  * control → edges, at its start: report now.
@@ -313,5 +449,5 @@ export type RollCall = Message<"sluice.v1.RollCall"> & {
  * Use `create(RollCallSchema)` to create a new message.
  */
 export const RollCallSchema: GenMessage<RollCall> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_control, 6);
+  messageDesc(file_sluice_v1_control, 11);
 

@@ -1,10 +1,37 @@
 /** The changes that there are: the whole configuration, one resource, a step back. */
+import type { Commit } from '@sluice/config-stores/config-store'
 import { SluiceError } from '@sluice/errors'
 import type { Path, Problem } from '../validation/problem.ts'
 import type { Validation, ValidationParts } from '../validation/validate.ts'
 import { deleteResource, findResource, listResources, pathOfResource, putResource, type ResourceKind, resourceKinds, type WrittenDocument } from './resources.ts'
-import type { Change } from './revision-line.ts'
 import type { StoredRevision } from './stored-revisions.ts'
+
+export interface Change {
+  readonly author: string
+  readonly note: string
+  readonly origin: Commit['origin']
+  /** Digest of the file it comes from. Given, a revision is made even when nothing changes: it records the digest. */
+  readonly fileDigest?: string
+  /** The revision its author saw. */
+  readonly ifMatch?: number | undefined
+  /** Edges are to take it although much of what they serve is gone. */
+  readonly isForced?: boolean
+  /** The resources it changes, such as `routes/get-user`. */
+  readonly touches: 'everything' | readonly string[]
+  /** The head's document, changed; what it answers may hold what only a file has, such as consumers. Throws `config.*`. */
+  edit(head: WrittenDocument): unknown
+  /**
+   * Checks what `edit` made, or a part of it; `lastValues` are those of the head's references, `upstreams` the names of
+   * all there are when only a part is checked.
+   */
+  validate(edited: unknown, lastValues: Readonly<Record<string, string>>, upstreams?: readonly string[]): Promise<Validation>
+  /** Runs once, after the check and before the commit. */
+  prepare?(validation: Validation): Promise<void>
+  /** Where in the edited document the sent resource stands: its problems are told relative to it. */
+  base?(edited: unknown): Path
+  /** The error for these problems, instead of the usual one. */
+  refuse?(problems: readonly Problem[], edited: unknown): SluiceError
+}
 
 export type Validate = (input: unknown, parts: ValidationParts) => Promise<Validation>
 
@@ -61,7 +88,7 @@ export function putOne(checking: Checking, about: ResourcePut): Change {
       if (create && exists) throw new SluiceError('config.exists', { detail: `${kind}/${name} exists; PUT replaces it` })
       return putResource(head, kind, name, body)
     },
-    validate: (edited, lastValues) => check(checking, edited, lastValues),
+    validate: (edited, lastValues, upstreams) => check(checking, edited, lastValues, upstreams),
     base: (edited) => pathOfResource(edited as WrittenDocument, kind, name),
   }
 }
@@ -77,7 +104,7 @@ export function deleteOne(checking: Checking, about: ResourceWrite): Change {
       if (findResource(head, kind, name) === undefined) throw new SluiceError('config.not_found', { detail: `There is no ${kind}/${name}` })
       return deleteResource(head, kind, name)
     },
-    validate: (edited, lastValues) => check(checking, edited, lastValues),
+    validate: (edited, lastValues, upstreams) => check(checking, edited, lastValues, upstreams),
     refuse: (problems, edited) => inUse(`${kind}/${name}`, problems, edited as WrittenDocument),
   }
 }
@@ -100,7 +127,7 @@ export function rollBack(checking: Checking, to: StoredRevision, about: Authorsh
   return { ...about, origin: 'rollback', touches: 'everything', edit: () => to.document, validate: (edited) => check(checking, edited, to.secrets) }
 }
 
-function check(checking: Checking, input: unknown, lastValues: Readonly<Record<string, string>> | undefined): Promise<Validation> {
+function check(checking: Checking, input: unknown, lastValues: Readonly<Record<string, string>> | undefined, upstreams?: readonly string[]): Promise<Validation> {
   const { validate, environment, baseDirectory, otherDirectories } = checking
-  return validate(input, { environment, baseDirectory, otherDirectories, lastValues })
+  return validate(input, { environment, baseDirectory, otherDirectories, lastValues, upstreams })
 }

@@ -1,5 +1,5 @@
 /** What changed between two documents, resource by resource; the order in lists means nothing to an edge. */
-import { canonicalJson } from '@sluice/proto/config'
+import { isDeepStrictEqual } from 'node:util'
 import { listResources, resourceKinds, type Resource, type WrittenDocument } from './resources.ts'
 
 export interface Difference {
@@ -39,14 +39,15 @@ function compare(resource: string, before: unknown, after: unknown): Difference[
   if (before === undefined && after === undefined) return []
   if (before === undefined) return [{ resource, change: 'added' }]
   if (after === undefined) return [{ resource, change: 'removed' }]
-  if (canonicalJson(before) === canonicalJson(after)) return []
+  // Most are one and the same object, since an edit shares what it leaves alone.
+  if (before === after || isDeepStrictEqual(before, after)) return []
   const settings: SettingChange[] = []
   compareSettings(before, after, '', settings)
   return [{ resource, change: 'changed', settings }]
 }
 
 function compareSettings(before: unknown, after: unknown, pointer: string, found: SettingChange[]): void {
-  if (found.length >= maxSettings || canonicalJson(before) === canonicalJson(after)) return
+  if (found.length >= maxSettings || isDeepStrictEqual(before, after)) return
   if (!isBranch(before) || !isBranch(after) || Array.isArray(before) !== Array.isArray(after)) {
     found.push({ pointer, ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) })
     return

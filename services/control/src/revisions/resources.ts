@@ -2,7 +2,7 @@
  * One resource in the document of a revision: found, put and deleted by kind and name. Documents are never changed in
  * place; an edit answers a new one that shares what it leaves alone.
  */
-import type { RevisionDocumentInput } from '@sluice/proto/config'
+import { readKey, type RevisionDocumentInput } from '@sluice/proto/config'
 
 /** What a revision holds, as written and without the values of references. */
 export type WrittenDocument = Omit<RevisionDocumentInput, 'secrets'>
@@ -26,6 +26,14 @@ export function findResource(document: WrittenDocument, kind: ResourceKind, name
   if (kind !== 'upstreams') return listResources(document, kind).find((resource) => resource.name === name)
   const { upstreams = {} } = document
   return Object.hasOwn(upstreams, name) ? { name, ...upstreams[name] } : undefined
+}
+
+/** The value of an entity (`proto/config/entities.ts`); undefined when there is none. */
+export function findEntity(document: WrittenDocument, key: string): unknown {
+  const { kind, name } = readKey(key)
+  if (kind === 'upstreams') return Object.hasOwn(document.upstreams ?? {}, name) ? document.upstreams![name] : undefined
+  if (kind === 'routes' || kind === 'groups') return document[kind]?.find((resource) => resource.name === name)
+  return document[kind as 'listeners' | 'trustedProxies' | 'policies' | 'telemetry']
 }
 
 /** The document with the resource put in the place of one of that name, or added. `body` may leave its name out. */

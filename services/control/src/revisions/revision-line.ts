@@ -6,41 +6,24 @@
 import { randomUUID } from 'node:crypto'
 import type { Commit, CommitOutcome, ConfigStore } from '@sluice/config-stores/config-store'
 import { codeOf, SluiceError } from '@sluice/errors'
-import { canonicalJson, digestOf, type RevisionDocumentInput } from '@sluice/proto/config'
+import { deltaBetween, entitiesOf, lineOf, readLine, type RevisionDocumentInput, type SegmentedConfig } from '@sluice/proto/config'
 import type { Clock } from '@sluice/service-kit'
-import type { Path, Problem, Warning } from '../validation/problem.ts'
+import type { Warning } from '../validation/problem.ts'
 import type { Validation } from '../validation/validate.ts'
-import { problemsError } from './config-problems.ts'
+import type { Change } from './changes.ts'
+import { checkChange, type CheckedChange } from './checked-change.ts'
 import { type Difference, differencesBetween } from './differences.ts'
-import type { WrittenDocument } from './resources.ts'
+import { DocumentIndex } from './document-index.ts'
+import { findEntity, type WrittenDocument } from './resources.ts'
+import { storeBeside } from './store-beside.ts'
+import { encodeBody } from './stored-body.ts'
 import { type StoredRevision, StoredRevisions } from './stored-revisions.ts'
-
-export interface Change {
-  readonly author: string
-  readonly note: string
-  readonly origin: Commit['origin']
-  /** Digest of the file it comes from. Given, a revision is made even when nothing changes: it records the digest. */
-  readonly fileDigest?: string
-  /** The revision its author saw. */
-  readonly ifMatch?: number | undefined
-  /** The resources it changes, such as `routes/get-user`. */
-  readonly touches: 'everything' | readonly string[]
-  /** The head's document, changed; what it answers may hold what only a file has, such as consumers. Throws `config.*`. */
-  edit(head: WrittenDocument): unknown
-  /** Checks what `edit` made; `lastValues` are those of the head's references. */
-  validate(edited: unknown, lastValues: Readonly<Record<string, string>>): Promise<Validation>
-  /** Runs once, after the check and before the commit. */
-  prepare?(validation: Validation): Promise<void>
-  /** Where in the edited document the sent resource stands: its problems are told relative to it. */
-  base?(edited: unknown): Path
-  /** The error for these problems, instead of the usual one. */
-  refuse?(problems: readonly Problem[], edited: unknown): SluiceError
-}
 
 export interface Committed {
   readonly revision: number
-  readonly digest: string
-  readonly body: Uint8Array
+  readonly config: SegmentedConfig
+  /** Edges take it although much of what they serve is gone. */
+  readonly isForced: boolean
   /** False: it was so already, and `revision` is the head that says so. */
   readonly isNew: boolean
   /** When it was committed, or found to be so already; on the monotonic clock. */
@@ -64,11 +47,14 @@ export interface RevisionLineParts {
 }
 
 const maxTries = 5
+/** Beyond it a new index costs less than a change of the old one, since each entity is looked for in two documents. */
+const maxIndexChanges = 100
 
 export class RevisionLine {
   readonly stored: StoredRevisions
   readonly #parts: RevisionLineParts
   #last: Promise<unknown> = Promise.resolve()
+  #indexed: { readonly config: SegmentedConfig; readonly document: WrittenDocument; readonly index: DocumentIndex } | undefined
 
   constructor(parts: RevisionLineParts) {
     this.#parts = parts
@@ -85,8 +71,7 @@ export class RevisionLine {
   /** What the change would do. Throws what `commit` would throw for it. */
   async preview(change: Change): Promise<Preview> {
     const head = await this.stored.head()
-    const { validation } = await this.#make(change, head)
-    const { secrets: _, ...document } = validation.revision!
+    const { validation, document } = await this.#make(change, head)
     return { head: head?.record.revision ?? 0, differences: differencesBetween(documentOf(head), document), validation }
   }
 
@@ -94,37 +79,54 @@ export class RevisionLine {
     let isPrepared = false
     for (let tries = 0; tries < maxTries; tries++) {
       const head = await this.stored.head()
-      const { validation, base } = await this.#make(change, head)
-      if (!isPrepared) await change.prepare?.(validation)
+      const checked = await this.#make(change, head)
+      if (!isPrepared) await change.prepare?.(checked.validation)
       isPrepared = true
-      const committed = await this.#write(change, validation, base)
+      const committed = await this.#write(change, checked, head)
       if (committed !== undefined) return committed
     }
     throw new SluiceError('config.revision_conflict', { detail: 'Other changes came in between each time; try again' })
   }
 
-  async #make(change: Change, head: StoredRevision | undefined): Promise<{ validation: Validation; base: StoredRevision | undefined }> {
+  async #make(change: Change, head: StoredRevision | undefined): Promise<CheckedChange> {
     if (change.ifMatch !== undefined) await this.#checkUntouched(change, change.ifMatch, head)
-    const edited = change.edit(documentOf(head))
-    const validation = await change.validate(edited, head?.secrets ?? {})
-    if (validation.problems.length === 0) return { validation, base: head }
-    throw change.refuse?.(validation.problems, edited) ?? problemsError(validation.problems, change.base?.(edited))
+    return checkChange(change, head, () => this.#indexOf(head!))
   }
 
   /** Undefined: another writer was faster. */
-  async #write(change: Change, validation: Validation, head: StoredRevision | undefined): Promise<Committed | undefined> {
+  async #write(change: Change, checked: CheckedChange, head: StoredRevision | undefined): Promise<Committed | undefined> {
     const { store, scope, clock, onCommitted } = this.#parts
-    const body = new TextEncoder().encode(canonicalJson(validation.revision satisfies RevisionDocumentInput | undefined))
-    const digest = digestOf(body)
-    const { warnings } = validation
-    if (head?.record.digest === digest && change.fileDigest === undefined) return { revision: head.record.revision, digest, body, isNew: false, at: clock.monotonic(), warnings }
-    const { author, note, origin, fileDigest = '' } = change
+    const { config, delta, document, secrets, validation } = checked
+    const { digest } = config
+    const { author, note, origin, fileDigest = '', isForced = false } = change
+    const about = { config, isForced, warnings: validation.warnings }
+    if (head?.config.digest === digest && change.fileDigest === undefined) return { ...about, revision: head.record.revision, isNew: false, at: clock.monotonic() }
     const expectedHead = head?.record.revision ?? 0
-    const outcome = await commitOnce(store, { scope, digest, body, changeId: randomUUID(), author, note, origin, fileDigest, expectedHead, committedAtMs: clock.now() })
+    const storage = storeBeside(head && { revision: expectedHead, storage: head.storage }, config, delta)
+    const body = encodeBody({ base: storage.base, lines: storage.base === 0 ? linesInOrder({ ...document, secrets }) : [...storage.lines.values()], isForced })
+    const facts = { scope, digest, changeId: randomUUID(), author, note, origin, fileDigest, committedAtMs: clock.now() }
+    const outcome = await commitOnce(store, { ...facts, body, expectedHead })
     if (outcome.outcome === 'conflict') return undefined
-    const committed = { revision: outcome.revision, digest, body, isNew: true, at: clock.monotonic(), warnings }
+    const { revision } = outcome
+    this.stored.keep({ record: { ...facts, revision }, config, document, secrets, isForced, storage })
+    const committed = { ...about, revision, isNew: true, at: clock.monotonic() }
     onCommitted(committed)
     return committed
+  }
+
+  /** Kept from one change to the next: what differs since is all that is looked at. */
+  #indexOf({ config, document }: StoredRevision): DocumentIndex {
+    const known = this.#indexed
+    const delta = known === undefined ? [] : deltaBetween(known.config, config)
+    if (known === undefined || delta.length > maxIndexChanges) this.#indexed = { config, document, index: new DocumentIndex(document) }
+    else {
+      for (const line of delta) {
+        const { key } = readLine(line)
+        if (!key.startsWith('secrets/')) known.index.change(key, findEntity(known.document, key), findEntity(document, key))
+      }
+      this.#indexed = { ...known, config, document }
+    }
+    return this.#indexed!.index
   }
 
   async #checkUntouched({ touches }: Change, ifMatch: number, head: StoredRevision | undefined): Promise<void> {
@@ -151,6 +153,11 @@ async function commitOnce(store: ConfigStore, commit: Commit): Promise<CommitOut
     if (codeOf(error) !== 'dependency.store_unreachable') throw error
     return store.commit(commit)
   }
+}
+
+/** In the order in which the document holds them, so that it can be shown so again. */
+function linesInOrder(document: RevisionDocumentInput): string[] {
+  return entitiesOf(document).map(([key, value]) => lineOf(key, value))
 }
 
 function documentOf(revision: StoredRevision | undefined): WrittenDocument {

@@ -3,7 +3,7 @@
  * followed by the reports of those who run it.
  */
 import type { Bus, Subscription } from '@sluice/buses/bus'
-import { announceConfig, answerConfig, type ConfigDocument } from '@sluice/buses/config-feed'
+import { type ConfigRevision, ConfigServing, type ConfigSigner } from '@sluice/buses/config-feed'
 import { oncePerMinute } from '@sluice/buses/once-per-minute'
 import { announce, answer } from '@sluice/buses/rpc'
 import type { ConfigStore } from '@sluice/config-stores/config-store'
@@ -23,6 +23,8 @@ export interface RolloutParts {
   readonly stored: StoredRevisions
   readonly clock: Clock
   readonly logger: Logger
+  /** What revisions are signed with; left out, they go unsigned. */
+  readonly signer?: ConfigSigner | undefined
 }
 
 const sweepMs = 1000
@@ -33,8 +35,10 @@ export class Rollout {
   readonly #registry: EdgeRegistry
   readonly #receipts: Receipts
   readonly #memory: EdgeMemory
+  /** Answers who asks for the head, by whatever way. */
+  readonly serving: ConfigServing
   readonly #running: (() => void)[] = []
-  #head: ConfigDocument | undefined
+  #head: ConfigRevision | undefined
   #isReading = false
   #hasMoved = false
 
@@ -44,6 +48,8 @@ export class Rollout {
     this.#registry = new EdgeRegistry(parts.clock, this.#time)
     this.#receipts = new Receipts(this.#registry, parts.clock)
     this.#memory = new EdgeMemory(parts, this.#registry)
+    const { scope, signer, stored } = parts
+    this.serving = new ConfigServing({ scope, signer, head: () => this.#answerHead(), recent: (revision, digest) => stored.recent(revision, digest) })
   }
 
   /** Listens, recalls who was there and asks them to report. Throws `dependency.store_unreachable`. */
@@ -54,7 +60,7 @@ export class Rollout {
     await this.#readHead()
     const watching = store.watch(scope, () => void this.#followStore())
     const subscriptions: Subscription[] = [
-      answerConfig(bus, scope, { head: () => this.#answerHead(), queue: queues.control, ...this.#logging('config') }),
+      this.serving.listen(bus, { queue: queues.control, ...this.#logging('config request') }),
       answer(bus, subjects.edgeReports(scope), { request: EdgeReportSchema, reply: EdgeReportReplySchema }, (report) => this.#hear(report), this.#logging('edge report')),
       bus.onStatus((status) => {
         if (status === 'connected') void this.#reconnected()
@@ -72,7 +78,7 @@ export class Rollout {
   }
 
   /** The newest revision known here. */
-  head(): ConfigDocument | undefined {
+  head(): ConfigRevision | undefined {
     return this.#head
   }
 
@@ -81,10 +87,11 @@ export class Rollout {
   }
 
   /** Tells everybody of a revision, unless a newer one has been told. */
-  announce(revision: ConfigDocument): void {
-    if (revision.revision <= (this.#head?.revision ?? 0)) return
+  announce(revision: ConfigRevision): void {
+    const before = this.#head
+    if (revision.revision <= (before?.revision ?? 0)) return
     this.#head = revision
-    announceConfig(this.#parts.bus, this.#parts.scope, revision)
+    this.serving.announce(this.#parts.bus, revision, before)
   }
 
   /** Until every live edge has reached the goal; `since` is when the change was made, on the monotonic clock. */
@@ -93,8 +100,7 @@ export class Rollout {
   }
 
   async #hear(report: EdgeReport) {
-    const { revision = 0, digest = '' } = this.#head ?? {}
-    const head = { headRevision: revision, headDigest: digest }
+    const head = { headRevision: this.#head?.revision ?? 0, headDigest: this.#head?.config.digest ?? '' }
     if (report.scope !== this.#parts.scope) return { accepted: false, reason: `this control serves the scope "${this.#parts.scope}"`, ...head }
     const hearing = this.#registry.hear(report)
     if (!hearing.accepted) {
@@ -111,7 +117,7 @@ export class Rollout {
     this.#receipts.check()
   }
 
-  async #answerHead(): Promise<ConfigDocument | undefined> {
+  async #answerHead(): Promise<ConfigRevision | undefined> {
     if (this.#head === undefined) await this.#readHead()
     return this.#head
   }
@@ -129,7 +135,7 @@ export class Rollout {
 
   #speak(): void {
     const { bus, scope } = this.#parts
-    if (this.#head !== undefined) announceConfig(bus, scope, this.#head)
+    if (this.#head !== undefined) this.serving.announce(bus, this.#head, undefined)
     announce(bus, subjects.rollCall(scope), RollCallSchema, { scope })
   }
 
@@ -153,8 +159,8 @@ export class Rollout {
   async #readHead(): Promise<void> {
     const found = await this.#parts.stored.head()
     if (found === undefined) return
-    const { record, body } = found
-    this.announce({ revision: record.revision, digest: record.digest, document: body })
+    const { record, config, isForced } = found
+    this.announce({ revision: record.revision, config, isForced })
   }
 
   #logging(what: string) {

@@ -30,9 +30,9 @@ function checkOnce(kind: string, named: readonly { name: string | undefined; pat
   }
 }
 
-/** Routes lead to upstreams that exist. */
-export function checkReferences(view: DocumentView, problems: ProblemList): void {
-  const upstreams = new Set(view.upstreams.map((upstream) => upstream.name))
+/** Routes lead to upstreams that exist: those of `known`, or of the view when that is the whole. */
+export function checkReferences(view: DocumentView, known: readonly string[] | undefined, problems: ProblemList): void {
+  const upstreams = new Set(known ?? view.upstreams.map((upstream) => upstream.name))
   for (const { path, settings } of view.routes) {
     checkUpstream(textOf(settings, 'upstream'), [...path, 'upstream'], upstreams, problems)
   }

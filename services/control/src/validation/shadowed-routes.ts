@@ -37,12 +37,17 @@ function sentence(winner: Placed, loser: Placed, host: string): string {
   return `the routes "${winner.name}" and "${loser.name}" are equally special${where}: a request that meets both goes to "${winner.name}", by its name`
 }
 
+/** One for each host of a match: routes that share one can stand in each other's way, others cannot. */
+export function placesOf(match: Pick<RouteMatch, 'hosts' | 'path' | 'pathPrefix' | 'pathRegex'>): string[] {
+  const hosts = new Set((match.hosts ?? ['']).map((written) => written.toLowerCase()))
+  return [...hosts].map((host) => `${host} ${pathKeyOf(match)}`)
+}
+
 function routesByPlace(routes: readonly Route[]): [host: string, Placed[]][] {
   const places = new Map<string, { host: string; group: Placed[] }>()
   for (const [index, { name, match }] of routes.entries()) {
-    for (const host of new Set((match.hosts ?? ['']).map((written) => written.toLowerCase()))) {
-      const key = `${host} ${pathKeyOf(match)}`
-      const place = places.get(key) ?? { host, group: [] }
+    for (const key of placesOf(match)) {
+      const place = places.get(key) ?? { host: key.slice(0, key.indexOf(' ')), group: [] }
       places.set(key, place)
       place.group.push({ index, name, match })
     }

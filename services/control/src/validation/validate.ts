@@ -13,6 +13,7 @@ import { checkAddresses, checkAlternatives, checkNamesOnce, checkReferences, und
 import { checkRoutes, doubtfulSettings } from './route-checks.ts'
 import { addShapeProblems, shapeErrorMap } from './shape.ts'
 import { shadowedRoutes } from './shadowed-routes.ts'
+import { checkSources } from './source-checks.ts'
 
 export interface ValidationParts {
   /** Relative paths start here. */
@@ -23,6 +24,8 @@ export interface ValidationParts {
   /** Values of references from before: they stay when what they stand for cannot be read now. */
   readonly lastValues?: Readonly<Record<string, string>> | undefined
   readonly readFile?: ReferenceParts['readFile']
+  /** Names of all upstreams, when only those that matter stand in a part of a configuration. */
+  readonly upstreams?: readonly string[] | undefined
 }
 
 export type ConsumerInput = NonNullable<GatewayConfigInput['consumers']>[number]
@@ -48,13 +51,13 @@ export async function checkConfig(input: unknown, policies: PolicySchemas, parts
 }
 
 async function check(input: unknown, policies: PolicySchemas, parts: ValidationParts): Promise<Validation> {
-  const { baseDirectory, otherDirectories = [], environment, lastValues, readFile } = parts
+  const { baseDirectory, otherDirectories = [], environment, lastValues, readFile, upstreams } = parts
   const references = await readReferences(input, { environment, directories: [baseDirectory, ...otherDirectories], lastValues, readFile })
   const resolved = references.found.length === 0 ? input : withReferencesResolved(input, references.values)
   const problems = new ProblemList()
   for (const problem of [...references.problems, ...keySetProblems(references)]) problems.add(problem)
   const unread = new Set(references.problems.map((problem) => pointerOf(problem.path)))
-  const config = addProblems({ input, resolved, policies, unread, problems })
+  const config = addProblems({ input, resolved, policies, unread, problems, upstreams })
   const found = withoutValues(problems.all(), references.values)
   if (config === undefined || found.length > 0) return refused(found)
   const document = input as GatewayConfigInput
@@ -77,10 +80,11 @@ interface Checked {
   /** Where references stand that could not be read: nothing more is said of those. */
   readonly unread: ReadonlySet<string>
   readonly problems: ProblemList
+  readonly upstreams: readonly string[] | undefined
 }
 
 /** Answers the configuration with its defaults, when its shape is right. */
-function addProblems({ input, resolved, policies, unread, problems }: Checked): GatewayConfig | undefined {
+function addProblems({ input, resolved, policies, unread, problems, upstreams }: Checked): GatewayConfig | undefined {
   const parsed = gatewayConfig.safeParse(resolved, shapeErrorMap)
   const issues = parsed.error?.issues.filter((issue) => isNotSaidElsewhere(issue) && !unread.has(pointerOf(issue.path as Path))) ?? []
   addShapeProblems(issues, { schema: gatewayConfig, base: [], written: input, notBuilt: notBuiltAt, problems })
@@ -88,8 +92,9 @@ function addProblems({ input, resolved, policies, unread, problems }: Checked): 
   const view = viewDocument(resolved)
   checkAlternatives(view, problems)
   checkPolicies(view, input, resolved, { policies, unread, notBuilt: notBuiltAt, problems })
+  checkSources(view, viewDocument(input), { unread, notBuilt: notBuiltAt, problems })
   checkNamesOnce(view, problems)
-  checkReferences(view, problems)
+  checkReferences(view, upstreams, problems)
   checkRoutes(view, resolved, policies, problems)
   checkAddresses(resolved, problems)
   checkCertificates({ input, resolved, unread }, problems)

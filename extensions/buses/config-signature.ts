@@ -1,0 +1,55 @@
+/**
+ * What control vouches for with its signature (Ed25519, RFC 8032): that a revision of a scope has a content. Whoever
+ * owns the bus can then hold a revision back, and forge none: segments and deltas are checked against the digest.
+ */
+import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
+import { SluiceError } from '@sluice/errors'
+
+export interface SealedFacts {
+  readonly scope: string
+  readonly revision: number
+  readonly digest: string
+  readonly isForced: boolean
+}
+
+export interface ConfigSigner {
+  sign(facts: SealedFacts): Uint8Array
+}
+
+export interface ConfigVerifier {
+  /** Whether one of the keys has signed it. */
+  verify(facts: SealedFacts, signature: Uint8Array): boolean
+}
+
+/** `pem` is a private key. Throws `config.invalid` for anything but Ed25519. */
+export function createConfigSigner(pem: string): ConfigSigner {
+  const key = readKey(pem, createPrivateKey)
+  return { sign: (facts) => sign(null, textOf(facts), key) }
+}
+
+/** `pem` holds one public key or several, so that a new one is known before it is used. Throws `config.invalid`. */
+export function createConfigVerifier(pem: string): ConfigVerifier {
+  const blocks = pem.match(/-----BEGIN [A-Z ]+-----[^-]+-----END [A-Z ]+-----/g) ?? []
+  if (blocks.length === 0) throw notEd25519()
+  const keys = blocks.map((block) => readKey(block, createPublicKey))
+  return { verify: (facts, signature) => keys.some((key) => verify(null, textOf(facts), key, signature)) }
+}
+
+function textOf({ scope, revision, digest, isForced }: SealedFacts): Buffer {
+  return Buffer.from(`sluice configuration 1\n${JSON.stringify([scope, revision, digest, isForced])}\n`)
+}
+
+function readKey(pem: string, read: (pem: string) => KeyObject): KeyObject {
+  let key: KeyObject
+  try {
+    key = read(pem)
+  } catch (cause) {
+    throw notEd25519(cause)
+  }
+  if (key.asymmetricKeyType !== 'ed25519') throw notEd25519()
+  return key
+}
+
+function notEd25519(cause?: unknown): SluiceError {
+  return new SluiceError('config.invalid', { detail: 'The key for revisions is no Ed25519 key in PEM; `openssl genpkey -algorithm ed25519` makes one', cause })
+}

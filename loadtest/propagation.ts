@@ -1,0 +1,130 @@
+/**
+ * `npm run bench:propagation`: how long a change of one route takes to be what every worker answers, seen by a prober
+ * that only sends requests. `--bus nats` [nats] twelve edges of one worker, `--bus local` one edge of twelve workers;
+ * `--changes N` [200], `--per-second N` [5], `--routes N` [0] routes besides the one that changes, `--workers N` [12].
+ *
+ * The last line is for comparing: time from the commit (control's `committedAt`, before the store writes) until the
+ * last worker has answered by the change. The prober asks each worker every 2 ms and more, which is in the figures.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { usageOfTree } from './bench/process-tree.ts'
+import { manyRoutes } from './propagation/many-routes.ts'
+import { Probe, probeBody, probeHost, probePath } from './propagation/prober.ts'
+import { type MeasuredSystem, startEmbedded, startOverNats } from './propagation/systems.ts'
+
+const { values } = parseArgs({
+  options: {
+    bus: { type: 'string', default: 'nats' },
+    changes: { type: 'string', default: '200' },
+    'per-second': { type: 'string', default: '5' },
+    routes: { type: 'string', default: '0' },
+    workers: { type: 'string', default: '12' },
+  },
+})
+const changes = Number(values.changes)
+const everyMs = 1000 / Number(values['per-second'])
+
+interface Made {
+  readonly revision: number
+  /** By `performance.now`: the request left; its answer was here. */
+  readonly sentAt: number
+  readonly answeredAt: number
+  readonly propagationMs: number | undefined
+}
+
+async function main(): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-propagation-'))
+  const workers = Number(values.workers)
+  const system = values.bus === 'local' ? await startEmbedded(directory, workers) : await startOverNats(directory, workers)
+  try {
+    await prepare(system)
+    const probes: Probe[] = []
+    for (const port of system.ports) for (let count = 0; count < system.connectionsPerPort; count++) probes.push(await Probe.open(port))
+    await measure(system, probes)
+  } finally {
+    await system.stop()
+    if (process.env['KEEP'] === undefined) rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+async function prepare(system: MeasuredSystem): Promise<void> {
+  const background = manyRoutes(Number(values.routes))
+  const config = { version: 1, listeners: { http: { address: system.listen } }, ...background, routes: [...background.routes, probeRoute(0)] }
+  const started = performance.now()
+  await admin(system, 'PUT', '/v1/config', config)
+  console.error(`configuration of ${config.routes.length} routes applied in ${Math.round(performance.now() - started)} ms`)
+  await system.startEdges()
+  await admin(system, 'PUT', '/v1/routes/probe?wait=all&timeoutMs=60000', probeRoute(0))
+  console.error(`${system.edges} edge(s), ${system.workers} workers ready after ${Math.round(performance.now() - started)} ms`)
+}
+
+const probeRoute = (number: number) => ({ name: 'probe', match: { hosts: [probeHost], path: probePath }, policies: [{ 'fixed-response': { status: 200, body: probeBody(number) } }] })
+
+async function measure(system: MeasuredSystem, probes: readonly Probe[]): Promise<void> {
+  const cpuBefore = usageOfTree(system.controlPid).cpuSeconds
+  const made: Made[] = []
+  let early = 0
+  for (let number = 1; number <= changes; number++) {
+    const sentAt = performance.now()
+    const answer = await admin<{ revision: number; propagationMs?: number }>(system, 'PUT', '/v1/routes/probe?wait=all&timeoutMs=20000', probeRoute(number))
+    const answeredAt = performance.now()
+    made.push({ revision: answer.revision, sentAt, answeredAt, propagationMs: answer.propagationMs })
+    // A receipt that comes before its effect would show here, once the request that is under way has been answered.
+    const asked = probes.map((probe) => probe.requests)
+    await untilAll(probes, number, asked)
+    early += probes.filter((probe, index) => probe.requests > asked[index]! + 1 && probe.newest < number).length
+    await sleep(Math.max(0, everyMs - (performance.now() - sentAt)))
+  }
+  const cpu = usageOfTree(system.controlPid).cpuSeconds - cpuBefore
+  await Promise.all(probes.map((probe) => probe.stop()))
+  report(system, probes, made, await commitTimes(system, made), { early, cpu })
+}
+
+/** Until each has seen the change, or has asked twice since and not seen it. */
+async function untilAll(probes: readonly Probe[], number: number, asked: readonly number[]): Promise<void> {
+  while (probes.some((probe, index) => probe.newest < number && probe.requests <= asked[index]! + 1)) await sleep(1)
+}
+
+/** When each was committed, on this process's clock: one machine, one wall clock. */
+async function commitTimes(system: MeasuredSystem, made: readonly Made[]): Promise<Map<number, number>> {
+  const wallToMonotonic = performance.now() - Date.now()
+  const times = new Map<number, number>()
+  const oldest = made[0]!.revision
+  for (let cursor: number | undefined = made.at(-1)!.revision + 1; cursor !== undefined && cursor > oldest; ) {
+    const page: { items: { revision: number; committedAt: string }[]; next: string | null } = await admin(system, 'GET', `/v1/revisions?limit=100&cursor=${cursor}`)
+    for (const { revision, committedAt } of page.items) times.set(revision, Date.parse(committedAt) + wallToMonotonic)
+    cursor = page.next === null ? undefined : Number(page.next)
+  }
+  return times
+}
+
+function report(system: MeasuredSystem, probes: readonly Probe[], made: readonly Made[], committed: ReadonlyMap<number, number>, { early, cpu }: { early: number; cpu: number }): void {
+  const effective = made.map(({ revision }, index) => Math.max(...probes.map((probe) => probe.seenAt[index + 1] ?? Infinity)) - committed.get(revision)!)
+  const answered = made.map(({ sentAt, answeredAt }) => answeredAt - sentAt)
+  const toCommit = made.map(({ revision, sentAt }) => committed.get(revision)! - sentAt)
+  const receipts = made.map(({ propagationMs }) => propagationMs ?? Infinity)
+  const total = (pick: (probe: Probe) => number) => probes.reduce((sum, probe) => sum + pick(probe), 0)
+  console.log(`${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores; Node ${process.version}; ${made.length} changes, ${values.routes} further routes`)
+  console.log(`requests=${total((probe) => probe.requests)} errors=${total((probe) => probe.errors)} stepped back=${total((probe) => probe.steppedBack)} receipts before their effect=${early}`)
+  console.log(`from the request to the commit p50=${show(toCommit, 50)} p99=${show(toCommit, 99)} ms; to the receipt p50=${show(answered, 50)} p99=${show(answered, 99)} ms; control's own figure p50=${show(receipts, 50)} p99=${show(receipts, 99)} ms; CPU of its process tree ${((cpu / made.length) * 1000).toFixed(1)} ms a change`)
+  console.log(`propagation edges=${system.edges} workers=${system.workers} p50=${show(effective, 50)} ms p99=${show(effective, 99)} ms store=${system.store} bus=${system.bus}`)
+}
+
+function show(values: readonly number[], percent: number): string {
+  const sorted = [...values].sort((a, b) => a - b)
+  return (sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? NaN).toFixed(1)
+}
+
+async function admin<T>(system: MeasuredSystem, method: string, path: string, body?: object): Promise<T> {
+  const headers = { authorization: `Bearer ${system.adminToken}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }
+  const response = await fetch(system.adminUrl + path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+  const text = await response.text()
+  if (!response.ok || response.status === 202) throw new Error(`${method} ${path}: ${response.status} ${text.slice(0, 500)}`)
+  return JSON.parse(text) as T
+}
+
+await main()

@@ -1,0 +1,82 @@
+/** What a change makes of the head: edited, checked as far as it can have gone wrong, and as the lines that are new. */
+import { deltaBetween, emptyConfig, entitiesOf, lineOf, SegmentedConfig } from '@sluice/proto/config'
+import type { Validation } from '../validation/validate.ts'
+import type { Change } from './changes.ts'
+import { problemsError } from './config-problems.ts'
+import type { DocumentIndex } from './document-index.ts'
+import { partToCheck } from './part-to-check.ts'
+import { findEntity, type WrittenDocument } from './resources.ts'
+import type { StoredRevision } from './stored-revisions.ts'
+
+type Secrets = Readonly<Record<string, string>>
+
+export interface CheckedChange {
+  readonly validation: Validation
+  readonly document: WrittenDocument
+  readonly secrets: Secrets
+  readonly config: SegmentedConfig
+  /** From the head to it. */
+  readonly delta: readonly string[]
+}
+
+/** Throws what the change throws, `config.*` for problems. `index` is asked for when a part is enough. */
+export async function checkChange(change: Change, head: StoredRevision | undefined, index: () => DocumentIndex): Promise<CheckedChange> {
+  const edited = change.edit(head?.document ?? { version: 1 })
+  if (change.touches === 'everything' || head === undefined) return checkWhole(change, edited, head)
+  return checkPart(change, edited as WrittenDocument, head, index())
+}
+
+async function checkWhole(change: Change, edited: unknown, head: StoredRevision | undefined): Promise<CheckedChange> {
+  const validation = await change.validate(edited, head?.secrets ?? {})
+  if (validation.problems.length > 0) throw change.refuse?.(validation.problems, edited) ?? problemsError(validation.problems, change.base?.(edited))
+  const { secrets = {}, ...document } = validation.revision!
+  const before = head?.config ?? emptyConfig
+  const written = SegmentedConfig.of(entitiesOf(validation.revision!))
+  const delta = deltaBetween(before, written)
+  return { validation, document, secrets, delta, config: written }
+}
+
+async function checkPart(change: Change, edited: WrittenDocument, head: StoredRevision, index: DocumentIndex): Promise<CheckedChange> {
+  const touched = new Set(change.touches)
+  const { validation, secrets } = await checkUntilSettled(change, edited, touched, head, index)
+  const keys = new Set([...touched].map(entityOf))
+  const unused = unusedReferences(keys, head, index, secrets)
+  const kept = { ...head.secrets, ...secrets }
+  for (const reference of unused) delete kept[reference]
+  const delta = [
+    ...[...keys].map((key) => lineOf(key, findEntity(edited, key))),
+    ...Object.keys(secrets).filter((reference) => secrets[reference] !== head.secrets[reference]).map((reference) => lineOf(`secrets/${reference}`, secrets[reference])),
+    ...unused.map((reference) => lineOf(`secrets/${reference}`, undefined)),
+  ]
+  const config = head.config.with(delta)
+  return { validation, document: edited, secrets: kept, config, delta: deltaBetween(head.config, config) }
+}
+
+/** A reference in the part may have another value now: whoever else has it is looked at, too. */
+async function checkUntilSettled(change: Change, edited: WrittenDocument, touched: ReadonlySet<string>, head: StoredRevision, index: DocumentIndex): Promise<{ validation: Validation; secrets: Secrets }> {
+  const looked = new Set(touched)
+  for (;;) {
+    const part = partToCheck(edited, looked, index)
+    const found = await change.validate(part.document, head.secrets, Object.keys(edited.upstreams ?? {}))
+    const problems = found.problems.map((problem) => ({ ...problem, path: part.toWhole(problem.path) }))
+    if (problems.length > 0) throw change.refuse?.(problems, edited) ?? problemsError(problems, change.base?.(edited))
+    const { secrets = {} } = found.revision!
+    const before = looked.size
+    for (const [reference, value] of Object.entries(secrets)) if (head.secrets[reference] !== value) for (const user of index.usersOf(reference)) looked.add(user)
+    if (looked.size === before) return { validation: { ...found, warnings: found.warnings.map((warning) => ({ ...warning, path: part.toWhole(warning.path) })) }, secrets }
+  }
+}
+
+/** References of what was there before that nothing holds any more: their values must not stay. */
+function unusedReferences(keys: ReadonlySet<string>, head: StoredRevision, index: DocumentIndex, used: Secrets): string[] {
+  return Object.keys(head.secrets).filter((reference) => {
+    if (Object.hasOwn(used, reference)) return false
+    const users = index.usersOf(reference)
+    return [...users].every((user) => keys.has(user))
+  })
+}
+
+/** `policies/cors` stands in the one entity `policies`. */
+function entityOf(resource: string): string {
+  return resource.startsWith('policies/') ? 'policies' : resource
+}

@@ -1,0 +1,77 @@
+/** What in a configuration has to be looked at again when one resource of it changes. */
+import { entitiesOf, type Entity, documentOf, readKey, referencesIn, routeMatch } from '@sluice/proto/config'
+import { placesOf } from '../validation/shadowed-routes.ts'
+import type { WrittenDocument } from './resources.ts'
+
+type Keys = Set<string>
+type RouteInput = NonNullable<WrittenDocument['routes']>[number]
+
+/** As many as the check for shadowed routes compares. */
+const maxMates = 300
+
+/** Follows one document; kept true by `change`, which costs by what changes. */
+export class DocumentIndex {
+  /** Names of routes by host and path, of those that can stand in each other's way. */
+  readonly #routesByPlace = new Map<string, Keys>()
+  readonly #routesByUpstream = new Map<string, Keys>()
+  /** Keys of entities by `env:` or `file:` reference. */
+  readonly #entitiesByReference = new Map<string, Keys>()
+  readonly #routesWithoutUpstream: Keys = new Set()
+
+  constructor(document: WrittenDocument) {
+    for (const [key, value] of entitiesOf(document)) this.change(key, undefined, value)
+  }
+
+  /** The entity `key` was `before` and is `after`; undefined: it was not there, or is gone. */
+  change(key: string, before: unknown, after: unknown): void {
+    if (before !== undefined) this.#each(key, before, remove)
+    if (after !== undefined) this.#each(key, after, add)
+  }
+
+  /** Routes on one of the hosts and paths of this one, 300 of each at most; none of one that is not well-formed. */
+  placeMates(route: RouteInput): string[] {
+    if (!routeMatch.safeParse(route.match).success) return []
+    return placesOf(route.match).flatMap((place) => [...(this.#routesByPlace.get(place) ?? [])].slice(0, maxMates))
+  }
+
+  routesTo(upstream: string): ReadonlySet<string> {
+    return this.#routesByUpstream.get(upstream) ?? new Set()
+  }
+
+  /** Those that a policy has to answer. */
+  routesWithoutUpstream(): ReadonlySet<string> {
+    return this.#routesWithoutUpstream
+  }
+
+  usersOf(reference: string): ReadonlySet<string> {
+    return this.#entitiesByReference.get(reference) ?? new Set()
+  }
+
+  #each(key: string, value: unknown, act: (map: Map<string, Keys>, at: string, name: string) => void): void {
+    for (const { reference } of referencesOf([key, value])) act(this.#entitiesByReference, reference, key)
+    const { kind, name } = readKey(key)
+    if (kind !== 'routes') return
+    const route = value as RouteInput
+    for (const place of placesOf(route.match)) act(this.#routesByPlace, place, name)
+    if (route.upstream !== undefined) act(this.#routesByUpstream, route.upstream, name)
+    else if (act === add) this.#routesWithoutUpstream.add(name)
+    else this.#routesWithoutUpstream.delete(name)
+  }
+}
+
+/** Most entities have none; looking for what one could begin with is far cheaper than walking through each. */
+function referencesOf(entity: Entity): { reference: string }[] {
+  return /"(?:env|file):|File"|"files"/.test(JSON.stringify(entity[1])) ? referencesIn(documentOf([entity])) : []
+}
+
+function add(map: Map<string, Keys>, at: string, name: string): void {
+  const known = map.get(at)
+  if (known === undefined) map.set(at, new Set([name]))
+  else known.add(name)
+}
+
+function remove(map: Map<string, Keys>, at: string, name: string): void {
+  const known = map.get(at)
+  known?.delete(name)
+  if (known?.size === 0) map.delete(at)
+}

@@ -1,0 +1,46 @@
+/**
+ * The part of a configuration that a change of some resources can make wrong: the resources, what they refer to, what
+ * refers to them, and the routes they share a host and path with. The check of the whole is run on that part alone, so
+ * a change costs by what it changes, however many routes there are.
+ */
+import type { Path } from '../validation/problem.ts'
+import type { DocumentIndex } from './document-index.ts'
+import type { WrittenDocument } from './resources.ts'
+
+type Routes = NonNullable<WrittenDocument['routes']>
+
+export interface Part {
+  readonly document: WrittenDocument
+  /** The path in the whole configuration of one in the part. */
+  toWhole(path: Path): Path
+}
+
+/** `touched` are resources such as `routes/get-user`; the index is of the configuration before they were. */
+export function partToCheck(whole: WrittenDocument, touched: ReadonlySet<string>, index: DocumentIndex): Part {
+  const { routes: all = [], upstreams: known = {} } = whole
+  const written = all.filter((route) => touched.has(`routes/${route.name}`))
+  const names = new Set([...written.map((route) => route.name), ...written.flatMap((route) => index.placeMates(route))])
+  const upstreams = new Set<string>()
+  for (const resource of touched) {
+    if (resource.startsWith('policies')) for (const name of index.routesWithoutUpstream()) names.add(name)
+    if (!resource.startsWith('upstreams/')) continue
+    const name = resource.slice('upstreams/'.length)
+    upstreams.add(name)
+    if (!Object.hasOwn(known, name)) for (const user of index.routesTo(name)) names.add(user)
+  }
+  const routes: Routes = []
+  const places: number[] = []
+  for (const [place, route] of all.entries()) {
+    if (!names.has(route.name)) continue
+    routes.push(route)
+    places.push(place)
+    if (route.upstream !== undefined) upstreams.add(route.upstream)
+  }
+  const used = [...upstreams].filter((name) => Object.hasOwn(known, name)).map((name) => [name, known[name]!] as const)
+  return { document: { ...whole, routes, upstreams: Object.fromEntries(used) }, toWhole: (path) => withRoutePlaces(path, places) }
+}
+
+function withRoutePlaces(path: Path, places: readonly number[]): Path {
+  const [kind, place] = path
+  return kind === 'routes' && typeof place === 'number' ? [kind, places[place] ?? place, ...path.slice(2)] : path
+}

@@ -1,0 +1,39 @@
+/**
+ * How a revision lies in the store: a first line about it, then lines of entities (`proto/config/segments.ts`), all of
+ * them or those that differ from another revision. So a change of one route is a few hundred bytes in the store,
+ * however many routes there are. What begins differently was written before there were lines: one JSON document.
+ */
+import { entitiesOf, lineOf, linesOf, type RevisionDocumentInput, textOfLines } from '@sluice/proto/config'
+
+export interface StoredBody {
+  /** The revision that the lines are to be applied to; 0 when they are all there are. */
+  readonly base: number
+  readonly lines: readonly string[]
+  /** Edges take it although much of what they serve is gone. */
+  readonly isForced: boolean
+}
+
+interface FirstLine {
+  readonly format: 2
+  readonly base: number
+  readonly forced?: true
+}
+
+export function encodeBody({ base, lines, isForced }: StoredBody): Uint8Array {
+  const first: FirstLine = { format: 2, base, ...(isForced ? { forced: true as const } : {}) }
+  return Buffer.from(`${JSON.stringify(first)}\n${textOfLines(lines)}`)
+}
+
+/** Throws a `SyntaxError` for what nobody wrote as a revision. */
+export function decodeBody(body: Uint8Array): StoredBody {
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8')
+  const end = text.indexOf('\n')
+  if (end < 0) return { base: 0, lines: linesOfDocument(text), isForced: false }
+  const first = JSON.parse(text.slice(0, end)) as Partial<FirstLine>
+  if (first.format !== 2 || !Number.isSafeInteger(first.base)) throw new SyntaxError('a revision of a format that this version does not know')
+  return { base: first.base!, lines: linesOf(text.slice(end + 1)), isForced: first.forced === true }
+}
+
+function linesOfDocument(text: string): string[] {
+  return entitiesOf(JSON.parse(text) as RevisionDocumentInput).map(([key, value]) => lineOf(key, value))
+}
