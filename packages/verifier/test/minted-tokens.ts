@@ -4,7 +4,12 @@ import { fixedKeys, parseConfiguredKeys, parseKeySet, type KeySet, type TokenRul
 
 export const nowSeconds = 1_800_000_000
 export const plainRules: TokenRules = { issuer: 'https://id.example', audiences: ['api'], algorithms: ['RS256', 'ES256', 'EdDSA'], leewaySeconds: 0, requiredClaims: [] }
-export const plainClaims = { iss: 'https://id.example', aud: 'api', sub: 'acme', exp: nowSeconds + 3600, iat: nowSeconds - 10 }
+/** Of a token that is good at an instant. */
+export function claimsAt(now: number) {
+  return { iss: 'https://id.example', aud: 'api', sub: 'acme', exp: now + 3600, iat: now - 10 }
+}
+
+export const plainClaims = claimsAt(nowSeconds)
 
 export const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 export const otherRsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
