@@ -33,6 +33,7 @@ import { secrets } from './secrets.ts'
 import { serviceRestarts } from './service-restarts.ts'
 import { signedTokens } from './signed-tokens.ts'
 import { usage } from './usage.ts'
+import { websockets } from './websockets.ts'
 import { workerRestart } from './worker-restart.ts'
 
 export const cases: readonly Case[] = [
@@ -44,6 +45,7 @@ export const cases: readonly Case[] = [
   pathNormalisation,
   forwarding,
   clientAbort,
+  websockets,
   signedTokens,
   keySets,
   opaqueTokens,

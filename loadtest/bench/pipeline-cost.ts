@@ -15,6 +15,7 @@ import { loadPolicies } from '../../services/edge/src/policy-chain/compile-chain
 import { newRequestId } from '../../services/edge/src/telemetry/request-id.ts'
 import { createTelemetry } from '../../services/edge/src/telemetry/telemetry.ts'
 import { Deadlines } from '../../services/edge/src/upstream/deadlines.ts'
+import { Tunnels } from '../../services/edge/src/upgrade/tunnels.ts'
 import type { PoolSet } from '../../services/edge/src/upstream/pool-set.ts'
 import type { Attempt, AttemptHandler, AttemptRequest } from '../../services/edge/src/upstream/upstream-client.ts'
 
@@ -48,9 +49,9 @@ function client(): ClientSide {
   const head = parseRequestHead(requestText, 0, requestText.length)
   if (typeof head === 'string') throw new Error(head)
   return {
-    method: head.method, target: head.target, fields: head.fields.flat, httpVersion: '1.1', peerAddress: '127.0.0.1', localPort: 19000, encrypted: false,
+    method: head.method, target: head.target, fields: head.fields.flat, httpVersion: '1.1', peerAddress: '127.0.0.1', localPort: 19000, encrypted: false, upgrade: undefined, acceptsTrailers: false,
     declaredBytes: 0, isGone: false, watcher: undefined, body: () => { throw new Error('none') },
-    sendHead: (status: number, fields: string[]) => { sent += status + fields.length }, send: () => true, end: () => undefined, closeAfterwards: () => undefined, destroy: () => undefined,
+    sendHead: (status: number, fields: string[]) => { sent += status + fields.length }, send: () => true, end: () => undefined, switchProtocols: () => { throw new Error('none') }, closeAfterwards: () => undefined, destroy: () => undefined,
   }
 }
 
@@ -65,7 +66,7 @@ const telemetry = createTelemetry({ metrics: new MetricsRegistry(), clock: syste
 const finished = createFinishedRecord()
 const deadlines = new Deadlines(() => systemClock.monotonic())
 const pipeline = new Pipeline({
-  snapshot: () => snapshot, pools, deadlines, clock: systemClock, logger, requestId: newRequestId,
+  snapshot: () => snapshot, pools, tunnels: new Tunnels(() => systemClock.monotonic()), deadlines, clock: systemClock, logger, requestId: newRequestId,
   record: (exchange, endedAt) => telemetry.record(finished.fill(exchange, endedAt)),
 })
 

@@ -30,6 +30,7 @@ import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
 import { Deadlines } from './upstream/deadlines.ts'
 import { PoolSet } from './upstream/pool-set.ts'
 import { UpstreamTlsProblem } from './upstream/upstream-tls.ts'
+import { Tunnels } from './upgrade/tunnels.ts'
 import type { DocumentMessage, FromWorker, Refusal, ToWorker, WorkerSettings } from './workers/messages.ts'
 
 /**
@@ -161,6 +162,7 @@ export class EdgeWorker {
     return new Pipeline({
       snapshot: () => this.snapshot,
       pools,
+      tunnels: new Tunnels(() => systemClock.monotonic()),
       deadlines: this.deadlines,
       clock: systemClock,
       logger: this.parts.logger,

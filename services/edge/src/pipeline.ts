@@ -6,8 +6,9 @@
 import { catalogue, SluiceError, type ErrorCode } from '@sluice/errors'
 import { HeaderFields, removeHopByHop } from '@sluice/http'
 import type { Decision } from '@sluice/policies/policy'
+import type { Upstream as UpstreamSettings } from '@sluice/proto/config'
 import type { Clock, Logger } from '@sluice/service-kit'
-import type { Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import { identifyClient } from './client/identify-client.ts'
 import type { CompiledRoute, CompiledSnapshot } from './compiled-snapshot.ts'
 import { EdgeExchange } from './exchange.ts'
@@ -23,13 +24,16 @@ import type { Deadlines, Expiring } from './upstream/deadlines.ts'
 import type { PoolSet } from './upstream/pool-set.ts'
 import { hostForAttempt, writeRequestFields } from './upstream/request-fields.ts'
 import { blamesEndpoint, isUnreachable, mayRetry } from './upstream/retry-rule.ts'
-import type { AttemptHandler } from './upstream/upstream-client.ts'
+import type { AttemptHandler, EndpointPool } from './upstream/upstream-client.ts'
 import { continueTrace, traceparentOf } from './telemetry/trace-context.ts'
+import type { Tunnel, TunnelWatcher } from './upgrade/tunnel.ts'
+import type { Tunnels } from './upgrade/tunnels.ts'
 
 export interface PipelineParts {
   /** The snapshot that new exchanges go by; undefined before the first. */
   readonly snapshot: () => CompiledSnapshot | undefined
   readonly pools: PoolSet
+  readonly tunnels: Tunnels
   readonly deadlines: Deadlines
   readonly clock: Clock
   readonly logger: Logger
@@ -64,13 +68,15 @@ function isFinished(exchange: EdgeExchange): boolean {
   return exchange.stage === 'finished'
 }
 
-class Walk implements ClientWatcher, AttemptHandler, Expiring {
+class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
   deadlineAt = 0
   private readonly pipeline: Pipeline
   private readonly exchange: EdgeExchange
   private body: Readable | null = null
   /** From the response's Content-Length; -1 when it is not known. */
   private expectedBytes = -1
+  /** Once the endpoint has agreed to another protocol. */
+  private upstreamEnd: Duplex | undefined
   /** Of the running attempt, for the upstream's circuit breaker. */
   private turn = 0
 
@@ -170,17 +176,24 @@ class Walk implements ClientWatcher, AttemptHandler, Expiring {
     if (host !== undefined) request.headers.set('Host', host)
     request.headers.set('traceparent', traceparentOf(exchange.trace!))
     const path = endpoint.basePath === '' ? request.path : endpoint.basePath + request.path
-    exchange.attempt = this.pipeline.parts.pools.poolFor(endpoint.origin, settings.timeouts.connectMs, settings.tls).send(
+    exchange.attempt = this.poolFor(endpoint.origin, settings).send(
       {
         method: request.method,
         path: request.query === '' ? path : `${path}?${request.query}`,
         fields: request.headers.flat,
         body: this.body,
+        upgrade: exchange.clientSide.upgrade,
+        acceptsTrailers: exchange.clientSide.acceptsTrailers,
         firstByteMs: settings.timeouts.firstByteMs,
         idleMs: settings.timeouts.idleMs,
       },
       this,
     )
+  }
+
+  private poolFor(origin: string, { timeouts, tls }: UpstreamSettings): EndpointPool {
+    const { pools } = this.pipeline.parts
+    return this.exchange.clientSide.upgrade === undefined ? pools.poolFor(origin, timeouts.connectMs, tls) : pools.upgradePoolFor(origin, timeouts.connectMs, tls)
   }
 
   /** Each piece of the request's body passes here; false ends it. */
@@ -244,6 +257,44 @@ class Walk implements ClientWatcher, AttemptHandler, Expiring {
     exchange.response = { status, headers }
     if (headers.get('content-type')?.startsWith('text/event-stream') === true) this.clearDeadline()
     this.respond(() => undefined)
+  }
+
+  /** The endpoint speaks the other protocol from here on; the client is told so, and the two are joined. */
+  onUpgrade(fields: string[], end: Duplex): void {
+    const { exchange } = this
+    const headers = new HeaderFields(fields)
+    this.noteAnswer(101, headers)
+    cleanUpstreamFields(headers)
+    exchange.response = { status: 101, headers }
+    exchange.stage = 'responding'
+    this.upstreamEnd = end
+    this.clearDeadline()
+    const pending = this.runResponsePolicies()
+    if (pending === undefined) this.switchProtocols(end)
+    else pending.then(() => this.switchProtocols(end), (error: unknown) => this.fail(error))
+  }
+
+  private switchProtocols(end: Duplex): void {
+    const { exchange, pipeline } = this
+    if (isFinished(exchange)) {
+      end.destroy()
+      return this.endAttempt(pipeline.parts.clock.monotonic())
+    }
+    const { headers } = exchange.response!
+    writeResponseFields(headers, exchange)
+    exchange.status = 101
+    exchange.headSent = true
+    const client = exchange.clientSide.switchProtocols(headers.flat)
+    pipeline.parts.tunnels.join({ client, upstream: end }, exchange.route.upstream!.settings.timeouts.idleMs, this)
+  }
+
+  onTunnelOver({ bytesFromClient, bytesFromUpstream, wasIdle }: Tunnel): void {
+    const { exchange } = this
+    exchange.bytesIn = bytesFromClient
+    exchange.bytesOut = bytesFromUpstream
+    if (wasIdle) exchange.reason = 'upstream.idle_timeout'
+    this.endAttempt(this.pipeline.parts.clock.monotonic())
+    this.finish()
   }
 
   private noteAnswer(status: number, headers: HeaderFields): void {
@@ -400,6 +451,7 @@ class Walk implements ClientWatcher, AttemptHandler, Expiring {
   private abandonAttempt(): void {
     const { exchange } = this
     if (exchange.attempt === undefined) return
+    this.upstreamEnd?.destroy()
     exchange.attempt.abort()
     this.endAttempt(this.pipeline.parts.clock.monotonic())
   }

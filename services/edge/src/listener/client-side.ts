@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import type { ErrorCode } from '@sluice/errors'
 
 /**
@@ -16,6 +16,10 @@ export interface ClientSide {
   readonly peerAddress: string
   readonly localPort: number
   readonly encrypted: boolean
+  /** What the client wants to speak from here on, should the upstream agree; undefined for nearly all. */
+  readonly upgrade: Upgrade | undefined
+  /** Whether trailer fields behind the response reach the client (`TE: trailers`). */
+  readonly acceptsTrailers: boolean
   /** 0 without a body, undefined when its length is not known ahead. */
   readonly declaredBytes: number | undefined
   /** Whether the client's connection is gone. */
@@ -35,11 +39,19 @@ export interface ClientSide {
   send(chunk: Uint8Array): boolean
   /** `trailers`: flat; sent where the client takes them and the framing has a place for them. */
   end(chunk?: Uint8Array | string, trailers?: readonly string[]): void
+  /**
+   * Sends the head of the answer that agrees to `upgrade`, and hands over what the client's side is from then on, paused;
+   * what it has sent already comes first. The exchange hears nothing more from this side.
+   */
+  switchProtocols(fields: string[]): Duplex
   /** Ends the connection after the response. */
   closeAfterwards(): void
   /** Cuts the connection, for a response that cannot be completed. */
   destroy(): void
 }
+
+/** Protocols that may follow a request. */
+export type Upgrade = 'websocket'
 
 export interface ClientWatcher {
   /** The connection is gone before the response was complete. */

@@ -3,12 +3,13 @@
  * in one write; backpressure is the socket's own, passed on.
  */
 import type { Socket } from 'node:net'
-import type { Readable } from 'node:stream'
-import { ChunkedDecoder, passableTrailers, type RequestHead } from '@sluice/http'
-import type { ClientSide, ClientWatcher } from './client-side.ts'
+import type { Duplex, Readable } from 'node:stream'
+import { ChunkedDecoder, passableTrailers, websocketAccept, type RequestHead } from '@sluice/http'
+import type { ClientSide, ClientWatcher, Upgrade } from './client-side.ts'
 import { EngineBody } from './engine-body.ts'
 import type { EngineLimits } from './engine-limits.ts'
 import { dateField, statusLine } from './response-text.ts'
+import { websocketKeyOf } from './websocket-request.ts'
 
 /** What an exchange needs of the connection that it runs on. */
 export interface EngineHost {
@@ -26,6 +27,8 @@ export interface EngineHost {
   awaitDrain(): void
   /** The response is complete; what comes of the request is read past. */
   discardRest(): void
+  /** Nothing of the connection is read as a request any more: the socket, paused, what was read already in front. */
+  handOver(): Socket
   /** Request and response are over. */
   finish(keepAlive: boolean): void
 }
@@ -40,6 +43,8 @@ export class EngineClientSide implements ClientSide {
   readonly fields: string[]
   readonly declaredBytes: number | undefined
   watcher: ClientWatcher | undefined
+  /** Empty: it wants no WebSocket. */
+  private readonly websocketKey: string
   private readonly host: EngineHost
   private readonly head: RequestHead
   private readonly decoder: ChunkedDecoder | undefined
@@ -70,6 +75,7 @@ export class EngineClientSide implements ClientSide {
     this.decoder = head.framing === 'chunked' ? new ChunkedDecoder() : undefined
     // An HTTP/1.0 client knows no 100 (RFC 9110 §10.1.1).
     this.awaitsContinue = head.fields.expectsContinue && head.minor === 1 && !this.bodyDone
+    this.websocketKey = head.fields.asksUpgrade ? (websocketKeyOf(head) ?? '') : ''
   }
 
   get httpVersion(): string {
@@ -86,6 +92,15 @@ export class EngineClientSide implements ClientSide {
 
   get encrypted(): boolean {
     return this.host.encrypted
+  }
+
+  get upgrade(): Upgrade | undefined {
+    return this.websocketKey === '' ? undefined : 'websocket'
+  }
+
+  /** HTTP/1.0 has no place for them. */
+  get acceptsTrailers(): boolean {
+    return this.head.fields.acceptsTrailers && this.head.minor === 1
   }
 
   get isGone(): boolean {
@@ -155,6 +170,20 @@ export class EngineClientSide implements ClientSide {
     this.pendingHead = ''
     this.responseEnded = true
     this.settle()
+  }
+
+  /** The answer to the client's own key (RFC 6455 §4.2.2), whatever became of it on the way. */
+  switchProtocols(fields: string[]): Duplex {
+    let text = statusLine(101)
+    for (let index = 0; index < fields.length; index += 2) {
+      const name = fields[index]!.toLowerCase()
+      if (!isFraming(name) && name !== 'content-length' && name !== 'sec-websocket-accept') text += `${fields[index]!}: ${fields[index + 1]!}\r\n`
+    }
+    this.responseEnded = true
+    this.over = true
+    const socket = this.host.handOver()
+    socket.write(`${text}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${websocketAccept(this.websocketKey)}\r\n\r\n`, 'latin1')
+    return socket
   }
 
   closeAfterwards(): void {

@@ -5,13 +5,14 @@
  */
 import type { Socket } from 'node:net'
 import type { ErrorCode } from '@sluice/errors'
-import { hasOption, type RequestHead } from '@sluice/http'
+import type { RequestHead } from '@sluice/http'
 import type { ClientSide } from './client-side.ts'
 import { endOfLife, type ConnectionLifetime } from './door-rules.ts'
 import { probeText, refusalText } from './engine-answers.ts'
 import { EngineClientSide, type EngineHost } from './engine-client-side.ts'
 import { HeadReader } from './engine-head-reader.ts'
 import type { EngineLimits } from './engine-limits.ts'
+import { asksForWebsocket, websocketKeyOf } from './websocket-request.ts'
 
 export interface EngineConnectionParts {
   /** Of connections that begin now. */
@@ -119,6 +120,18 @@ export class EngineConnection implements EngineHost {
     this.isDiscarding = true
     this.deadlineAt = performance.now() + this.limits.discardMs
     this.advance()
+  }
+
+  handOver(): Socket {
+    const { socket, input, inputAt } = this
+    socket.pause()
+    for (const event of ['data', 'end', 'drain']) socket.removeAllListeners(event)
+    if (input !== undefined) socket.unshift(input.subarray(inputAt))
+    this.input = undefined
+    this.inputText = undefined
+    this.deadlineAt = Infinity
+    this.sendDeadlineAt = Infinity
+    return socket
   }
 
   /** The exchange is over on both sides: the next request may be read. */
@@ -252,11 +265,12 @@ export class EngineConnection implements EngineHost {
   }
 }
 
-/** What is well-formed and cannot be done: CONNECT, a WebSocket, an expectation that nobody can meet. */
-function unsupported({ method, minor, fields }: RequestHead): ErrorCode | undefined {
-  if (method === 'CONNECT') return 'client.upgrade_unsupported'
-  if (minor === 0) return undefined
-  if (fields.expectsUnknown) return 'client.expectation_unknown'
-  // Other protocols may be ignored (RFC 9110 §7.8); a WebSocket's client would take the answer for a refusal it cannot explain.
-  return fields.asksUpgrade && hasOption(fields.upgrade, 'websocket') ? 'client.upgrade_unsupported' : undefined
+/** What is well-formed and cannot be done: CONNECT, an expectation that nobody can meet, a WebSocket asked for badly. */
+function unsupported(head: RequestHead): ErrorCode | undefined {
+  if (head.method === 'CONNECT') return 'client.upgrade_unsupported'
+  if (head.minor === 0) return undefined
+  if (head.fields.expectsUnknown) return 'client.expectation_unknown'
+  // Other protocols may be ignored (RFC 9110 §7.8); a WebSocket's client would take the answer for a refusal it cannot
+  // explain, and what it sends behind a bad request for the next one.
+  return head.fields.asksUpgrade && asksForWebsocket(head) && websocketKeyOf(head) === undefined ? 'client.bad_upgrade' : undefined
 }

@@ -21,6 +21,7 @@ export class EngineListener implements Listener {
   private readonly sweeper: NodeJS.Timeout
   private readonly shared: EngineConnectionParts
   private draining = false
+  private onLastClosed: (() => void) | undefined
 
   constructor(parts: HttpListenerParts, encrypt?: Encrypt) {
     this.parts = parts
@@ -70,6 +71,7 @@ export class EngineListener implements Listener {
     }, sweepMs)
     const end = setTimeout(() => this.closeAll(), deadlineMs)
     await closed
+    await this.allTold()
     clearInterval(idle)
     clearTimeout(end)
     clearInterval(this.sweeper)
@@ -88,9 +90,15 @@ export class EngineListener implements Listener {
       requestId,
       onClosed: (connection: EngineConnection) => {
         this.connections.delete(connection)
+        if (this.connections.size === 0) this.onLastClosed?.()
         onConnections(-1)
       },
     }
+  }
+
+  /** A server is closed a moment before its connections tell of their end, and the exchanges on them are recorded then. */
+  private allTold(): Promise<void> {
+    return this.connections.size === 0 ? Promise.resolve() : new Promise((resolve) => (this.onLastClosed = resolve))
   }
 
   private closeIdle(since: number): void {

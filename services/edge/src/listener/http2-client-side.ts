@@ -3,9 +3,9 @@
  * its reader wants it, so the client's window closes when the upstream is slow, and the other way round.
  */
 import { constants, type ServerHttp2Stream } from 'node:http2'
-import type { Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import { passableTrailers } from '@sluice/http'
-import type { ClientSide, ClientWatcher } from './client-side.ts'
+import type { ClientSide, ClientWatcher, Upgrade } from './client-side.ts'
 import { EngineBody } from './engine-body.ts'
 import type { Http2Request } from './http2-request.ts'
 import { http2Fields } from './http2-response.ts'
@@ -32,6 +32,7 @@ export class Http2ClientSide implements ClientSide {
   readonly target: string
   readonly fields: string[]
   readonly declaredBytes: number | undefined
+  readonly upgrade: Upgrade | undefined = undefined
   watcher: ClientWatcher | undefined
   private readonly host: Http2Host
   private readonly stream: ServerHttp2Stream
@@ -75,6 +76,10 @@ export class Http2ClientSide implements ClientSide {
 
   get encrypted(): boolean {
     return this.host.encrypted
+  }
+
+  get acceptsTrailers(): boolean {
+    return this.request.acceptsTrailers
   }
 
   get isGone(): boolean {
@@ -127,6 +132,10 @@ export class Http2ClientSide implements ClientSide {
     this.responseEnded = true
     this.sendDeadlineAt = performance.now() + this.host.limits.sendMs
     this.leaveBody()
+  }
+
+  switchProtocols(): Duplex {
+    throw new Error('HTTP/2 was asked for another protocol than it offers')
   }
 
   /** Other streams of the connection have nothing to do with it: nothing but the rest of the body is given up. */

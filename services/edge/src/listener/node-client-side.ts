@@ -10,6 +10,10 @@ export class NodeClientSide implements ClientSide {
   readonly fields: string[]
   readonly declaredBytes: number | undefined
   readonly encrypted = false
+  /** The field is passed over, as RFC 9110 §7.8 allows. */
+  readonly upgrade = undefined
+  /** undici tells nothing of an upstream's. */
+  readonly acceptsTrailers = false
   watcher: ClientWatcher | undefined
   private readonly request: IncomingMessage
   private readonly response: ServerResponse
@@ -60,6 +64,10 @@ export class NodeClientSide implements ClientSide {
   end(chunk?: Uint8Array | string): void {
     if (chunk === undefined) this.response.end()
     else this.response.end(chunk)
+  }
+
+  switchProtocols(): never {
+    throw new Error('node:http was asked for another protocol than it offers')
   }
 
   closeAfterwards(): void {

@@ -32,6 +32,11 @@ class Heard implements AttemptHandler {
     this.isOver = true
   }
 
+  onUpgrade(): void {
+    this.events.push('upgrade')
+    this.isOver = true
+  }
+
   onFailure(code: string, sent: boolean): void {
     this.events.push(code)
     this.failure = { code, sent }
@@ -53,7 +58,7 @@ async function start(t: TestContext, limits: Partial<EnginePoolLimits> = {}): Pr
     upstream,
     pool,
     send: (changes = {}, heard = new Heard()) => {
-      heard.attempt = pool.send({ method: 'GET', path: '/', fields: ['Host', 'a'], body: null, firstByteMs: 2000, idleMs: 2000, ...changes }, heard)
+      heard.attempt = pool.send({ method: 'GET', path: '/', fields: ['Host', 'a'], body: null, upgrade: undefined, acceptsTrailers: false, firstByteMs: 2000, idleMs: 2000, ...changes }, heard)
       return heard
     },
   }
@@ -308,7 +313,7 @@ test('a request that waits too long, or finds too many waiting, is refused with 
   upstream.script = () => undefined
   const pool = new EnginePool({ origin: upstream.url, connectMs: 80, limits: { ...enginePoolLimits, maxConnections: 1, maxWaiting: 1 } })
   t.after(() => pool.destroy())
-  const request: AttemptRequest = { method: 'GET', path: '/', fields: ['Host', 'a'], body: null, firstByteMs: 5000, idleMs: 5000 }
+  const request: AttemptRequest = { method: 'GET', path: '/', fields: ['Host', 'a'], body: null, upgrade: undefined, acceptsTrailers: false, firstByteMs: 5000, idleMs: 5000 }
   const heard = [new Heard(), new Heard(), new Heard()]
   for (const one of heard) one.attempt = pool.send(request, one)
   assert.deepEqual(heard[2]!.events, [], 'the caller has its attempt first')
@@ -353,7 +358,7 @@ test('nobody listening is a refused connection, with nothing sent', async (t) =>
   const pool = new EnginePool({ origin: `http://127.0.0.1:${await freePort()}`, connectMs: 500 })
   t.after(() => pool.destroy())
   const heard = new Heard()
-  pool.send({ method: 'GET', path: '/', fields: ['Host', 'a'], body: null, firstByteMs: 500, idleMs: 500 }, heard)
+  pool.send({ method: 'GET', path: '/', fields: ['Host', 'a'], body: null, upgrade: undefined, acceptsTrailers: false, firstByteMs: 500, idleMs: 500 }, heard)
   await over(heard)
   assert.deepEqual(heard.failure, { code: 'upstream.connect_refused', sent: false })
 })

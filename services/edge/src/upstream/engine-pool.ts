@@ -11,6 +11,8 @@ export interface EnginePoolOptions {
   /** For `https`. */
   readonly tls?: UpstreamTls | undefined
   readonly limits?: EnginePoolLimits
+  /** For requests that may end as something else than HTTP, and no others [false]. */
+  readonly forUpgrades?: boolean
 }
 
 export interface EnginePoolLimits {
@@ -27,6 +29,9 @@ export interface EnginePoolLimits {
 /** Of one worker to one endpoint; well below what a system has of ports for one address. */
 export const enginePoolLimits: EnginePoolLimits = { maxConnections: 4096, maxWaiting: 16_384, maxIdle: 256, idleMs: 4000 }
 
+/** Of connections that may be open for hours, most of them silent. */
+export const upgradePoolLimits: EnginePoolLimits = { maxConnections: 16_384, maxWaiting: 1024, maxIdle: 16, idleMs: 4000 }
+
 const sweepMs = 100
 
 export class EnginePool implements EndpointPool, ConnectionOwner {
@@ -34,6 +39,7 @@ export class EnginePool implements EndpointPool, ConnectionOwner {
   readonly port: number
   readonly connectMs: number
   readonly tls: UpstreamTls | undefined
+  readonly forUpgrades: boolean
   tlsSession: Buffer | undefined
   private readonly limits: EnginePoolLimits
   private readonly idle: UpstreamConnection[] = []
@@ -42,12 +48,13 @@ export class EnginePool implements EndpointPool, ConnectionOwner {
   private sweeper: NodeJS.Timeout | undefined
   private closing: (() => void) | undefined
 
-  constructor({ origin, connectMs, tls, limits = enginePoolLimits }: EnginePoolOptions) {
+  constructor({ origin, connectMs, tls, forUpgrades = false, limits = forUpgrades ? upgradePoolLimits : enginePoolLimits }: EnginePoolOptions) {
     const { hostname, port } = new URL(origin)
     this.host = hostname.replace(/^\[|\]$/g, '')
     this.port = Number(port || (tls === undefined ? 80 : 443))
     this.connectMs = connectMs
     this.tls = tls
+    this.forUpgrades = forUpgrades
     this.limits = limits
   }
 

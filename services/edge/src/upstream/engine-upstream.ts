@@ -10,6 +10,7 @@ import type { EngineAttempt } from './engine-attempt.ts'
 import { BodyPump } from './engine-body-pump.ts'
 import { idempotentMethods } from './retry-rule.ts'
 import { connectSecurely, isTlsError, type UpstreamTls } from './upstream-tls.ts'
+import { agreesToWebsocket, askForWebsocket } from './websocket-upgrade.ts'
 
 /** The pool, as its connections see it. */
 export interface ConnectionOwner {
@@ -18,6 +19,8 @@ export interface ConnectionOwner {
   readonly connectMs: number
   /** Undefined: connections are not encrypted. */
   readonly tls: UpstreamTls | undefined
+  /** Whether its connections may become something else than HTTP: those are not read into the shared buffer. */
+  readonly forUpgrades: boolean
   /** What the next handshake may begin with. */
   tlsSession: Buffer | undefined
   /** The connection is free for another request. */
@@ -36,7 +39,7 @@ const maxHeadBytes = 64 * 1024
 /** Before the final response; they are the hop's own business and not passed on. */
 const maxInterimResponses = 20
 
-type Phase = 'connecting' | 'idle' | 'head' | 'body' | 'gone'
+type Phase = 'connecting' | 'idle' | 'head' | 'body' | 'switched' | 'gone'
 
 export class UpstreamConnection {
   freeSince = 0
@@ -58,6 +61,7 @@ export class UpstreamConnection {
   private held: Buffer | undefined
   private endedWhilePaused = false
   private served = 0
+  private websocketAccept = ''
   private deadlineAt = Infinity
 
   constructor(owner: ConnectionOwner) {
@@ -69,7 +73,12 @@ export class UpstreamConnection {
   }
 
   private openPlain(): Socket {
-    const { host, port } = this.owner
+    const { host, port, forUpgrades } = this.owner
+    if (forUpgrades) {
+      const socket = connect({ host, port, noDelay: true, keepAlive: true })
+      socket.on('data', (chunk: Buffer) => void this.onRead(chunk))
+      return socket.on('connect', () => this.onConnect())
+    }
     const onread = { buffer: readBuffer, callback: (length: number) => this.onRead(readBuffer.subarray(0, length)) }
     const socket = connect({ host, port, noDelay: true, keepAlive: true, onread } as never)
     return socket.on('connect', () => this.onConnect())
@@ -151,10 +160,13 @@ export class UpstreamConnection {
   }
 
   private write(attempt: EngineAttempt): void {
-    const { method, path, fields, body } = attempt.request
+    const { method, path, fields, body, acceptsTrailers, upgrade } = attempt.request
     this.phase = 'head'
     let text = `${method} ${path} HTTP/1.1\r\n`
     for (let index = 0; index < fields.length; index += 2) text += `${fields[index]!}: ${fields[index + 1]!}\r\n`
+    // What TE says is for this hop alone, and has to be named so (RFC 9110 §10.1.4).
+    if (acceptsTrailers) text += 'Connection: TE\r\n'
+    if (upgrade !== undefined) text += this.askToSwitch(fields)
     if (body === null) this.socket.write(`${text}\r\n`, 'latin1')
     else {
       const isChunked = !hasLength(fields)
@@ -169,6 +181,12 @@ export class UpstreamConnection {
       })
     }
     this.arm()
+  }
+
+  private askToSwitch(fields: readonly string[]): string {
+    const { lines, accept } = askForWebsocket(fields)
+    this.websocketAccept = accept
+    return lines
   }
 
   /** Sets the deadline for whatever is waited for now: nothing, while it is the client's turn. */
@@ -205,7 +223,8 @@ export class UpstreamConnection {
       const end = text.indexOf('\r\n\r\n', Math.max(start, before - 3))
       if (end < 0) return this.keepHead(text.slice(start))
       const head = parseResponseHead(text, start, end + 4, this.attempt!.request.method)
-      if (head === undefined || head.status === 101 || end + 4 - start > maxHeadBytes) return this.refuse()
+      if (head === undefined || end + 4 - start > maxHeadBytes) return this.refuse()
+      if (head.status === 101) return this.switchProtocols(head, input.subarray(end + 4 - before))
       if (head.status >= 200) {
         this.headText = ''
         this.beginBody(head)
@@ -214,6 +233,20 @@ export class UpstreamConnection {
       if (++this.interim > maxInterimResponses) return this.refuse()
       start = end + 4
     }
+  }
+
+  /** The endpoint speaks another protocol from here on: the connection is the attempt's, to its end. */
+  private switchProtocols(head: ResponseHead, rest: Buffer): number {
+    const { socket, attempt } = this
+    if (attempt?.request.upgrade === undefined || !agreesToWebsocket(head.fields, this.websocketAccept)) return this.refuse()
+    this.phase = 'switched'
+    this.attempt = undefined
+    this.deadlineAt = Infinity
+    socket.pause()
+    for (const event of ['data', 'end']) socket.removeAllListeners(event)
+    if (rest.length > 0) socket.unshift(rest)
+    attempt.end()?.onUpgrade(head.fields.flat, socket)
+    return -1
   }
 
   private keepHead(text: string): number {
@@ -310,8 +343,9 @@ export class UpstreamConnection {
 
   private onGone(error: Error | undefined): void {
     if (this.phase === 'gone') return
+    if (this.phase === 'switched') this.drop()
     // Everything is here and only waits for its reader.
-    if (this.isBodyOver || this.endedWhilePaused) this.isReusable = false
+    else if (this.isBodyOver || this.endedWhilePaused) this.isReusable = false
     else if (this.isShakingHands || isTlsError(error)) this.fail('upstream.tls_failed', error)
     else this.fail(this.phase === 'connecting' ? connectCode(error) : 'upstream.reset', error)
   }

@@ -1,8 +1,8 @@
-import type { UpstreamTls } from '@sluice/proto/config'
+import type { UpstreamTls as Settings } from '@sluice/proto/config'
 import { EnginePool } from './engine-pool.ts'
 import { UndiciPool } from './undici-pool.ts'
 import type { EndpointPool } from './upstream-client.ts'
-import { UpstreamTlsContexts } from './upstream-tls.ts'
+import { UpstreamTlsContexts, type UpstreamTls } from './upstream-tls.ts'
 
 /** How long what is open goes on at an origin that nobody has said anything of. */
 const defaultDrainSeconds = 30
@@ -22,18 +22,28 @@ export class PoolSet {
   }
 
   /** Makes ready what these upstreams need; nothing that is there changes. Throws `UpstreamTlsProblem`. */
-  prepare(upstreams: Readonly<Record<string, { readonly tls?: UpstreamTls | undefined }>>): void {
+  prepare(upstreams: Readonly<Record<string, { readonly tls?: Settings | undefined }>>): void {
     this.tls.prepare(upstreams)
   }
 
   /** `tls` counts for origins of `https` alone. Runs once an attempt. */
-  poolFor(origin: string, connectMs: number, tls: UpstreamTls | undefined): EndpointPool {
+  poolFor(origin: string, connectMs: number, tls: Settings | undefined): EndpointPool {
     const compiled = origin.startsWith('https:') ? this.tls.of(tls) : undefined
     const key = compiled === undefined ? `${connectMs} ${origin}` : `${connectMs} ${origin} ${compiled.key}`
     const known = this.pools.get(key)
     if (known !== undefined) return known.pool
-    const pool = new this.Pool({ origin, connectMs, tls: compiled })
-    this.pools.set(key, { pool, origin, tlsKey: compiled?.key })
+    return this.keep(key, origin, compiled, new this.Pool({ origin, connectMs, tls: compiled }))
+  }
+
+  /** Of the connections that may become something else than HTTP; always the gateway's own engine. */
+  upgradePoolFor(origin: string, connectMs: number, tls: Settings | undefined): EndpointPool {
+    const compiled = origin.startsWith('https:') ? this.tls.of(tls) : undefined
+    const key = `upgrade ${connectMs} ${origin} ${compiled?.key ?? ''}`
+    return this.pools.get(key)?.pool ?? this.keep(key, origin, compiled, new EnginePool({ origin, connectMs, tls: compiled, forUpgrades: true }))
+  }
+
+  private keep(key: string, origin: string, tls: UpstreamTls | undefined, pool: EndpointPool): EndpointPool {
+    this.pools.set(key, { pool, origin, tlsKey: tls?.key })
     return pool
   }
 
@@ -41,7 +51,7 @@ export class PoolSet {
    * Closes what no endpoint uses any more. `origins`: those in use, each with the seconds for which running attempts
    * may go on once it is not; what is not over by then is cut. `tls`: the settings in use.
    */
-  keepOnly(origins: ReadonlyMap<string, number>, tls: Iterable<UpstreamTls | undefined>): void {
+  keepOnly(origins: ReadonlyMap<string, number>, tls: Iterable<Settings | undefined>): void {
     const before = this.origins
     this.origins = origins
     const tlsKeys = this.tls.keepOnly(tls)

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import type { ErrorCode } from '@sluice/errors'
 
 /** One request to one endpoint. */
@@ -10,6 +10,10 @@ export interface AttemptRequest {
   readonly fields: string[]
   /** With the trailer fields that came behind it, once it has ended. */
   readonly body: (Readable & { readonly trailers?: readonly string[] }) | null
+  /** What is to be spoken from here on, should the endpoint agree; undefined for nearly all. */
+  readonly upgrade: 'websocket' | undefined
+  /** Whether trailer fields are wanted behind the response. */
+  readonly acceptsTrailers: boolean
   readonly firstByteMs: number
   readonly idleMs: number
 }
@@ -21,6 +25,11 @@ export interface AttemptRequest {
 export interface AttemptHandler {
   /** Flat `[name, value, …]` as the endpoint sent them. */
   onHead(status: number, fields: string[]): void
+  /**
+   * Instead of head, data and end: the endpoint agreed to `upgrade`. `end` is its side from here on, paused; what it has
+   * sent already comes first. Nothing more is told of this attempt.
+   */
+  onUpgrade(fields: string[], end: Duplex): void
   /** True: the chunk is done with and its memory may be used again. */
   onData(chunk: Uint8Array): boolean | void
   /** `trailers`: flat, as the endpoint sent them; undefined when there were none. */
