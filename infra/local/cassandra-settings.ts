@@ -1,4 +1,4 @@
-// How a small Cassandra for tests is set: a heap of 256 MB, 8 MB commit log segments, one node.
+// How a small Cassandra for tests is set: a heap of 256 MB, 8 MB commit log segments, one node unless it joins others.
 import { join } from 'node:path'
 
 export interface CassandraPorts {
@@ -7,8 +7,17 @@ export interface CassandraPorts {
   jmx: number
 }
 
+export interface CassandraPlace {
+  host: string
+  ports: CassandraPorts
+  /** host:port where nodes of its cluster meet [its own]. */
+  seed?: string | undefined
+  /** Named, it stands in `cassandra-rackdc.properties`. */
+  datacenter?: string | undefined
+}
+
 /** The content of cassandra.yaml, as the object it stands for (JSON is YAML). */
-export function cassandraSettings(directory: string, ports: CassandraPorts): Record<string, unknown> {
+export function cassandraSettings(directory: string, { host, ports, seed, datacenter }: CassandraPlace): Record<string, unknown> {
   return {
     cluster_name: 'local',
     num_tokens: 16,
@@ -24,12 +33,12 @@ export function cassandraSettings(directory: string, ports: CassandraPorts): Rec
     hints_directory: join(directory, 'hints'),
     saved_caches_directory: join(directory, 'saved_caches'),
     cdc_enabled: false,
-    endpoint_snitch: 'SimpleSnitch',
+    endpoint_snitch: datacenter === undefined ? 'SimpleSnitch' : 'GossipingPropertyFileSnitch',
     seed_provider: [
-      { class_name: 'org.apache.cassandra.locator.SimpleSeedProvider', parameters: [{ seeds: `127.0.0.1:${ports.storage}` }] },
+      { class_name: 'org.apache.cassandra.locator.SimpleSeedProvider', parameters: [{ seeds: seed ?? `${host}:${ports.storage}` }] },
     ],
-    listen_address: '127.0.0.1',
-    rpc_address: '127.0.0.1',
+    listen_address: host,
+    rpc_address: host,
     storage_port: ports.storage,
     native_transport_port: ports.native,
     start_native_transport: true,

@@ -1,7 +1,7 @@
-// A one-node Cassandra for tests: `node infra/local/cassandra.ts` starts one by hand. Needs a JDK 17.
+// A Cassandra node for tests: `node infra/local/cassandra.ts` starts one by hand. Needs a JDK 17.
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePorts } from '../../packages/testkit/src/free-port.ts'
+import { freePort, freePorts } from '../../packages/testkit/src/free-port.ts'
 import { cassandraSettings, javaArguments, LOGBACK } from './cassandra-settings.ts'
 import { cached, copyJars } from './download.ts'
 import { findOnPath, isExecutable } from './find-on-path.ts'
@@ -12,6 +12,12 @@ import { openScratch, startServer, withPort, type LocalServer } from './server-p
 export interface CassandraOptions {
   port?: number
   directory?: string
+  /** Its address [127.0.0.1]; each node of a cluster has its own, 127.0.0.2 and so on. */
+  host?: string
+  /** The name of its datacenter [datacenter1]. */
+  datacenter?: string
+  /** A node whose cluster it joins; then its clients' port has to be that one's too. */
+  joins?: CassandraServer
   /** Settings of cassandra.yaml that differ from the small ones. */
   config?: Record<string, unknown>
 }
@@ -19,6 +25,8 @@ export interface CassandraOptions {
 export interface CassandraServer extends LocalServer {
   /** host:port for a driver. */
   readonly contactPoint: string
+  /** host:port where other nodes meet it. */
+  readonly seed: string
   readonly datacenter: string
 }
 
@@ -33,26 +41,29 @@ export async function locate(): Promise<string> {
 }
 
 export async function start(options: CassandraOptions = {}): Promise<CassandraServer> {
+  const { host = '127.0.0.1', datacenter, joins } = options
   const command = locateJava()
   const jars = await locate()
   return withPort(options.port, async (port) => {
     const scratch = openScratch('cassandra', options.directory)
-    const [storage = 0, jmx = 0] = await freePorts(2)
-    const ports = { native: port, storage, jmx }
-    const settings = { ...cassandraSettings(scratch.directory, ports), ...options.config }
+    const [jmx = 0] = await freePorts(1)
+    const ports = { native: port, storage: joins === undefined ? await freePort(host) : Number(joins.seed.split(':')[1]), jmx }
+    const place = { host, ports, datacenter, seed: joins?.seed }
+    const settings = { ...cassandraSettings(scratch.directory, place), ...options.config }
     writeFileSync(join(scratch.directory, 'cassandra.yaml'), JSON.stringify(settings, undefined, 1))
     writeFileSync(join(scratch.directory, 'logback.xml'), LOGBACK)
+    if (datacenter !== undefined) writeFileSync(join(scratch.directory, 'cassandra-rackdc.properties'), `dc=${datacenter}\nrack=rack1\n`)
     const args = javaArguments(scratch.directory, jars, ports)
     // It writes nothing on SIGTERM that a test would miss, and takes six seconds over it.
-    const server = await startServer({ name: 'cassandra', port, scratch, command, args, isReady: () => isReady(port), startTimeoutMs: 180_000, stopTimeoutMs: 500 })
-    return Object.assign(server, { contactPoint: `127.0.0.1:${port}`, datacenter: 'datacenter1' })
+    const server = await startServer({ name: 'cassandra', port, scratch, command, args, isReady: () => isReady(port, host), startTimeoutMs: 180_000, stopTimeoutMs: 500 })
+    return Object.assign(server, { contactPoint: `${host}:${port}`, seed: `${host}:${ports.storage}`, datacenter: datacenter ?? 'datacenter1' })
   })
 }
 
 /** OPTIONS of the native protocol, version 4, is answered by SUPPORTED (opcode 6). */
-function isReady(port: number): Promise<boolean> {
+function isReady(port: number, host: string): Promise<boolean> {
   const options = Uint8Array.of(4, 0, 0, 0, 5, 0, 0, 0, 0)
-  return probe(port, options, (received) => received.length >= 9 && received[4] === 6)
+  return probe(port, options, (received) => received.length >= 9 && received[4] === 6, host)
 }
 
 function locateJava(): string {
