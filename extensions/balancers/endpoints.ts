@@ -63,10 +63,15 @@ function comeBack(endpoint: EndpointState, nowMs: number): void {
 const noOutcomes = { failuresInARow: 0, ended: 0, failed: 0, ejections: 0, ejectedUntil: 0 } as const
 
 function newState({ id, url, weight, priority, zone, health }: EndpointFacts, slowSince: number): EndpointState {
-  const { origin, host, pathname } = new URL(url)
-  const basePath = pathname.replace(/\/+$/, '')
-  const facts = { id, url, origin, basePath, hostHeader: host, weight, priority, zone, health }
+  const facts = { id, url, ...placeOf(url), weight, priority, zone, health }
   return { ...facts, leftOutUntil: 0, slowSince, open: 0, outcomes: { ...noOutcomes }, current: 0, latencyMs: 0, latencyAt: 0 }
+}
+
+/** A Unix socket has no host, and its path leads to the socket alone. */
+function placeOf(url: string): Pick<EndpointState, 'origin' | 'basePath' | 'hostHeader'> {
+  if (url.startsWith('unix:')) return { origin: url, basePath: '', hostHeader: 'localhost' }
+  const { origin, host, pathname } = new URL(url)
+  return { origin, basePath: pathname.replace(/\/+$/, ''), hostHeader: host }
 }
 
 function groupOf(priority: number, endpoints: readonly EndpointState[]): PriorityGroup {

@@ -3,16 +3,22 @@ import { balancerName, circuitBreaker, hashOn, stickyCookie } from './balancing.
 import { policyList } from './policy-entry.ts'
 import { durationMs, positiveInteger, resourceMarks, resourceName } from './strings.ts'
 
-const endpointUrl = z.string().refine(isEndpointUrl, 'a URL such as "http://127.0.0.1:9001" or "https://users.internal/base", without query or user')
+const endpointUrl = z.string().refine(isEndpointUrl, 'a URL such as "http://127.0.0.1:9001" or "https://users.internal/base", without query or user, or "unix:/run/users.sock"')
 
 function isEndpointUrl(value: string): boolean {
+  if (value.startsWith('unix:')) return isSocketPath(value.slice(5))
   if (!URL.canParse(value)) return false
   const url = new URL(value)
   return (url.protocol === 'http:' || url.protocol === 'https:') && url.hostname !== '' && url.search === '' && url.hash === '' && url.username === ''
 }
 
+/** As long as a socket's path may be on all systems; a colon would end it where a path behind it is named. */
+function isSocketPath(path: string): boolean {
+  return /^\/[^:\0]+$/.test(path) && Buffer.byteLength(path) <= 103
+}
+
 export const endpoint = z.strictObject({
-  url: endpointUrl.describe('Where it is: `http://host:port` or `https://host:port`, with a base path if there is one.'),
+  url: endpointUrl.describe('Where it is: `http://host:port` or `https://host:port`, with a base path if there is one, or `unix:PATH` for a Unix socket.'),
   weight: z.number().min(0).max(1000).default(1).describe('Share of the traffic beside the others; 0 takes none.'),
   zone: z.string().max(64).optional().describe('Where it stands; shown, not decided by yet.'),
   priority: z.int().min(0).max(100).default(0).describe('Lower ones first; higher ones only while no lower one is healthy.'),

@@ -1,5 +1,8 @@
 import { isIP } from 'node:net'
 
+/** The address of whoever comes over a Unix socket, in the word of RFC 7239 §6.3. Who may open the socket's file is trusted. */
+export const unixPeer = 'unknown'
+
 /**
  * The address as it is compared, logged and counted: an IPv4 address that a dual-stack socket wrote as IPv6 is IPv4
  * again (RFC 4291 §2.5.5.2), a zone id (`%eth0`) is dropped, letters are small. What is no address stays as it is.

@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net'
 import { SluiceError } from '@sluice/errors'
-import { normaliseAddress } from './addresses.ts'
+import { normaliseAddress, unixPeer } from './addresses.ts'
 import type { CidrSet } from './cidr-set.ts'
 import type { HeaderFields } from './header-fields.ts'
 
@@ -102,7 +102,7 @@ const noHops: readonly string[] = []
  */
 export function clientAddress(peer: string, hops: readonly string[], trusted: CidrSet): string {
   let address = normaliseAddress(peer)
-  for (let index = hops.length - 1; index >= 0 && trusted.contains(address); index--) {
+  for (let index = hops.length - 1; index >= 0 && (address === unixPeer || trusted.contains(address)); index--) {
     const hop = nodeAddress(hops[index]!)
     if (hop === undefined) break
     address = hop

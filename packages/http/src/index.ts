@@ -1,4 +1,4 @@
-export { ipv6Prefix, normaliseAddress } from './addresses.ts'
+export { ipv6Prefix, normaliseAddress, unixPeer } from './addresses.ts'
 export { CidrSet, isCidr } from './cidr-set.ts'
 export { readCookie, removeCookie } from './cookies.ts'
 export { isFieldName, isFieldValue } from './field-syntax.ts'

@@ -18,5 +18,5 @@ export type { ProcessParts, ServedService, ServiceProcess } from './run-service-
 export { runUntilSignal } from './run-until-signal.ts'
 export type { Stoppable } from './run-until-signal.ts'
 export type { Service } from './service.ts'
-export { commaList, flag, readSettings, SettingsError, variableName, wholeNumber } from './settings.ts'
+export { commaList, flag, nameServers, readSettings, SettingsError, variableName, wholeNumber } from './settings.ts'
 export { version } from './version.ts'

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 
 export class SettingsError extends Error {
@@ -39,3 +40,11 @@ export const flag = z
 export const wholeNumber = z.string().regex(/^\d{1,9}$/, 'expected a whole number').transform(Number)
 
 export const commaList = z.string().transform((value) => value.split(',').map((part) => part.trim()).filter((part) => part !== ''))
+
+/** Name servers with commas: addresses, with a port where it is not 53. */
+export const nameServers = commaList.refine((list) => list.every(isNameServer), 'expected addresses such as 10.0.0.2 or [2001:db8::1]:5353')
+
+function isNameServer(text: string): boolean {
+  const [, v6, v4] = /^(?:\[([^\]]+)\]|([^:]+))(?::\d{1,5})?$/.exec(text) ?? []
+  return isIP(v6 ?? v4 ?? text) !== 0
+}

@@ -197,6 +197,7 @@ class Gateway implements AllInOne {
       datacenter: settings.datacenter,
       workers,
       shedLagMs: settings.shedLagMs,
+      dnsServers: settings.dnsServers,
       dataDirectory: join(dataDirectory, 'edge'),
       baseDirectory: configFile === undefined ? dataDirectory : baseDirectoryFor(configFile),
       counting: { counters },

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { flag, wholeNumber } from '@sluice/service-kit'
+import { flag, nameServers, wholeNumber } from '@sluice/service-kit'
 import { z } from 'zod'
 
 /** What the embedded mode reads from its environment: it wins over the config file, and loses to the command line. */
@@ -12,6 +12,7 @@ export const allInOneSettings = z.object({
   zone: z.string().default(''),
   datacenter: z.string().default(''),
   shedLagMs: wholeNumber.default(500).describe('Event loop lag above which a worker refuses a part of the requests; 0: never.'),
+  dnsServers: nameServers.default([]).describe('Name servers asked for the names of endpoints; none: as this machine does.'),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
 })
 

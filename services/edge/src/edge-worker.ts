@@ -28,6 +28,7 @@ import { openAccessLog } from './telemetry/access-log.ts'
 import { newRequestId } from './telemetry/request-id.ts'
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
 import { Deadlines } from './upstream/deadlines.ts'
+import { HostResolver, resolveHost } from './upstream/host-resolver.ts'
 import { PoolSet } from './upstream/pool-set.ts'
 import { UpstreamTlsProblem } from './upstream/upstream-tls.ts'
 import { Tunnels } from './upgrade/tunnels.ts'
@@ -138,7 +139,7 @@ export class EdgeWorker {
     const quota = await this.openQuota(settings)
     const policies = await loadPolicies(policyCatalogue.map((entry) => entry.name))
     const compile = { policies, upstreams: this.upstreams, policyParts: { clock: systemClock, logger, identity: identity.part, quota } }
-    const pools = new PoolSet(settings.engine)
+    const pools = new PoolSet(settings.engine, this.resolver(settings.dnsServers).lookup)
     const pipeline = this.createPipeline(telemetry, pools)
     const overload = new Overload({ shedLagMs: settings.shedLagMs, metrics: this.metrics, logger })
     const refusedConnections = this.metrics.counter('sluice_connections_refused_total', 'Connections that were not let in, by why.', ['reason'])
@@ -155,6 +156,19 @@ export class EdgeWorker {
     }, settings.engine)
     this.deadlines.start()
     return { settings, compile, identity, telemetry, listeners, pools, overload }
+  }
+
+  private resolver(servers: readonly string[]): HostResolver {
+    const failures = this.metrics.counter('sluice_name_resolution_failures_total', 'Names of endpoints that could not be resolved, by whether an older answer took its place.', ['kept'])
+    const warn = oncePerMinute((problem, times) => this.parts.logger.warn({ problem, times }, 'the name of an endpoint cannot be resolved'))
+    return new HostResolver({
+      resolve: resolveHost(servers),
+      now: () => systemClock.monotonic(),
+      onFailure: (host, error, kept) => {
+        failures.with(String(kept)).add(1)
+        warn(`${host}: ${(error as NodeJS.ErrnoException).code ?? error.message}`)
+      },
+    })
   }
 
   private createPipeline(telemetry: Telemetry, pools: PoolSet): Pipeline {

@@ -36,6 +36,8 @@ export interface EdgeParts {
   readonly workers: number
   /** The lag of a worker's event loop above which it refuses a part of the requests; 0: never [500]. */
   readonly shedLagMs?: number
+  /** Name servers that are asked for the names of endpoints [as this machine does]. */
+  readonly dnsServers?: readonly string[]
   readonly dataDirectory: string
   /** Relative paths of access logs start here. */
   readonly baseDirectory: string
@@ -195,8 +197,8 @@ class HostAgent implements Edge {
   }
 
   private workerSettings(): WorkerSettings {
-    const { scope, workers, dataDirectory, baseDirectory, logger, counting, engine = 'own', shedLagMs = 500, listenHttp, listenHttps } = this.parts
-    return { engine, scope, workers, shedLagMs, dataDirectory, baseDirectory, listenHttp, listenHttps, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined }
+    const { scope, workers, dataDirectory, baseDirectory, logger, counting, engine = 'own', shedLagMs = 500, dnsServers = [], listenHttp, listenHttps } = this.parts
+    return { engine, scope, workers, shedLagMs, dnsServers, dataDirectory, baseDirectory, listenHttp, listenHttps, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined }
   }
 
   private follow(stored: ConfigRevision | undefined): ConfigFeed {

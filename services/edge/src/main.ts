@@ -28,6 +28,7 @@ export function main(): Promise<void> {
         datacenter: settings.datacenter,
         workers: settings.workers,
         shedLagMs: settings.shedLagMs,
+        dnsServers: settings.dnsServers,
         dataDirectory,
         baseDirectory: dataDirectory,
         counting: { redis: { url: settings.redisUrl } },

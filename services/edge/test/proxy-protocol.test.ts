@@ -178,8 +178,8 @@ describe('an edge behind a proxy that speaks the PROXY protocol', { concurrency:
     seen.socket.write(get('/stranger'))
     assert.equal((await response(seen)).status, 200)
     assert.equal((await lastLog('/stranger'))['client'], stranger)
-    for (const header of [version1('203.0.113.50'), version2('203.0.113.50')]) {
-      const liar = await open(stranger)
+    for (const [address, header] of [['127.0.0.3', version1('203.0.113.50')], ['127.0.0.4', version2('203.0.113.50')]] as const) {
+      const liar = await open(address)
       liar.socket.write(Buffer.concat([header, Buffer.from(get('/liar'))]))
       const refused = await response(liar)
       assert.equal(refused.status, 400)

@@ -129,7 +129,7 @@ export class TrackedUpstream {
     const settings = health.active ?? (healthUrl === '' ? undefined : defaultActive)
     if (settings === undefined) return undefined
     const host = hostHeader === 'client' || hostHeader === 'endpoint' ? undefined : hostHeader
-    const address = healthUrl === '' ? url.replace(/\/+$/, '') + settings.path : healthUrl
+    const address = healthUrl === '' ? under(url, settings.path) : healthUrl
     return { target: { url: address, host, timeoutMs: settings.timeoutMs }, settings }
   }
 
@@ -137,4 +137,9 @@ export class TrackedUpstream {
     endpoint.changedAtMs = this.#parts.now()
     this.#parts.onChange()
   }
+}
+
+/** The path at an endpoint; behind a Unix socket's own it stands after a colon. */
+function under(url: string, path: string): string {
+  return url.startsWith('unix:') ? `${url}:${path}` : url.replace(/\/+$/, '') + path
 }

@@ -2,6 +2,7 @@ import { Client } from 'undici'
 import { version } from '@sluice/service-kit'
 
 export interface ProbeTarget {
+  /** `http://host:port/path`, or `unix:SOCKET:/path`. */
   readonly url: string
   /** For the field Host; undefined: the URL's. */
   readonly host: string | undefined
@@ -14,12 +15,12 @@ export interface ProbeTarget {
  * body is read. Never rejects.
  */
 export async function probe({ url, host, timeoutMs }: ProbeTarget, signal: AbortSignal): Promise<string | undefined> {
-  const { origin, pathname, search } = new URL(url)
-  const client = new Client(origin, { connect: { timeout: timeoutMs }, pipelining: 0 })
+  const { origin, path, socketPath } = placeOf(url)
+  const client = new Client(origin, { connect: { timeout: timeoutMs, ...(socketPath === undefined ? {} : { socketPath }) }, pipelining: 0 })
   const timeout = AbortSignal.timeout(timeoutMs)
   try {
     const headers = { 'user-agent': `sluice-health/${version}`, accept: '*/*', ...(host === undefined ? {} : { host }) }
-    const { statusCode, body } = await client.request({ method: 'GET', path: pathname + search, headers, signal: AbortSignal.any([signal, timeout]) })
+    const { statusCode, body } = await client.request({ method: 'GET', path, headers, signal: AbortSignal.any([signal, timeout]) })
     body.on('error', () => {})
     return statusCode >= 200 && statusCode < 400 ? undefined : `the probe was answered ${statusCode}`
   } catch (error) {
@@ -27,6 +28,13 @@ export async function probe({ url, host, timeoutMs }: ProbeTarget, signal: Abort
   } finally {
     void client.destroy().catch(() => {})
   }
+}
+
+function placeOf(url: string): { readonly origin: string; readonly path: string; readonly socketPath?: string } {
+  const [, socketPath, path] = /^unix:([^:]+):(.*)$/.exec(url) ?? []
+  if (socketPath !== undefined) return { origin: 'http://localhost', path: path!, socketPath }
+  const { origin, pathname, search } = new URL(url)
+  return { origin, path: pathname + search }
 }
 
 function reasonOf(error: unknown): string {

@@ -1,4 +1,4 @@
-import { clientAddress, forwardedHops, forwardedScheme, normaliseAddress, type CidrSet, type HeaderFields } from '@sluice/http'
+import { clientAddress, forwardedHops, forwardedScheme, normaliseAddress, unixPeer, type CidrSet, type HeaderFields } from '@sluice/http'
 
 export interface ClientIdentity {
   address: string
@@ -16,7 +16,7 @@ export function identifyClient(client: ClientIdentity, peerAddress: string, encr
   client.peer = peer
   client.address = peer
   client.scheme = encrypted ? 'https' : 'http'
-  client.trusted = trusted.contains(peer)
+  client.trusted = peer === unixPeer || trusted.contains(peer)
   if (!client.trusted) return
   client.address = clientAddress(peer, forwardedHops(headers), trusted)
   client.scheme = forwardedScheme(headers) ?? client.scheme

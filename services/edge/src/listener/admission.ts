@@ -3,7 +3,7 @@
  * front says so, whose they are. A connection that is refused costs no more than the refusal.
  */
 import type { Socket } from 'node:net'
-import { ipv6Prefix, normaliseAddress } from '@sluice/http'
+import { ipv6Prefix, normaliseAddress, unixPeer } from '@sluice/http'
 import type { OpenLimit } from '@sluice/policies/policy'
 import type { DoorRules } from './door-rules.ts'
 import { readProxyHeader } from './proxy-header.ts'
@@ -15,7 +15,7 @@ export interface AdmissionParts {
   readonly rules: () => DoorRules
   /** A Unix socket: its peers have no address, and whoever may open the file is trusted. */
   readonly isUnix: boolean
-  /** `peerAddress`: whose connection it is; empty on a Unix socket. */
+  /** `peerAddress`: whose connection it is. */
   readonly onAdmitted: (socket: Socket, peerAddress: string) => void
   readonly onRefused: (reason: RefusedConnection) => void
   /** What a refused client is sent; undefined: the connection ends without a word. */
@@ -45,10 +45,10 @@ export class Admission {
 
   accept(socket: Socket): void {
     const rules = this.parts.rules()
-    const peer = normaliseAddress(socket.remoteAddress ?? '')
+    const peer = this.parts.isUnix ? unixPeer : normaliseAddress(socket.remoteAddress ?? '')
     socket.on('error', ignore)
     // Gone before it was looked at.
-    if (peer === '' && !this.parts.isUnix) return void socket.destroy()
+    if (peer === '') return void socket.destroy()
     this.open++
     socket.once('close', this.onClose)
     if (this.open > rules.maxConnections) this.refuse(socket, 'connection_limit')
@@ -95,7 +95,7 @@ export class Admission {
   }
 
   private enter(socket: Socket, address: string, { addresses, trustedProxies }: DoorRules): void {
-    if (addresses === undefined || address === '' || trustedProxies.contains(address)) return this.parts.onAdmitted(socket, address)
+    if (addresses === undefined || address === unixPeer || trustedProxies.contains(address)) return this.parts.onAdmitted(socket, address)
     this.wait(socket, 'verdict', Infinity)
     void this.enterCounted(socket, address, addresses)
   }

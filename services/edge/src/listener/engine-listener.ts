@@ -1,12 +1,12 @@
 /** One listening socket of a worker on the gateway's own HTTP/1.1 engine; the same face as `HttpListener`. */
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
-import { listenProblem, parseAddress } from '@sluice/service-kit'
+import { createServer, type Server, type Socket } from 'node:net'
 import { Admission } from './admission.ts'
 import type { DoorRules } from './door-rules.ts'
 import { refusedConnectionText } from './engine-answers.ts'
 import { EngineConnection, type EngineConnectionParts } from './engine-connection.ts'
 import { engineLimits } from './engine-limits.ts'
 import type { HttpListenerParts, Listener } from './http-listener.ts'
+import { listenAt } from './listen-at.ts'
 
 /** Makes connections encrypted, and hands them back with `serve`. */
 export type Encrypt = (socket: Socket, peerAddress: string) => void
@@ -49,15 +49,7 @@ export class EngineListener implements Listener {
   }
 
   listen(): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const onError = (error: Error): void => reject(new Error(listenProblem(error, this.address, this.parts.addressSetting), { cause: error }))
-      this.server.once('error', onError)
-      this.server.listen({ ...parseAddress(this.address), backlog: 4096 }, () => {
-        this.server.off('error', onError)
-        const bound = this.server.address() as AddressInfo | string | null
-        resolve(typeof bound === 'object' && bound !== null ? bound.port : 0)
-      })
-    })
+    return listenAt(this.server, this.address, this.parts.addressSetting)
   }
 
   async drain(deadlineMs: number): Promise<void> {

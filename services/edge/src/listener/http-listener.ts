@@ -3,12 +3,12 @@
  * even spread, and nothing is lost when one goes; measured in docs/performance.md).
  */
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { Server as NetServer, type AddressInfo, type Socket } from 'node:net'
+import { Server as NetServer, type Socket } from 'node:net'
 import { errorBody, type ErrorCode } from '@sluice/errors'
-import { listenProblem, parseAddress } from '@sluice/service-kit'
 import type { RefusedConnection } from './admission.ts'
 import type { ClientSide } from './client-side.ts'
 import type { DoorRules } from './door-rules.ts'
+import { listenAt } from './listen-at.ts'
 import { NodeClientSide } from './node-client-side.ts'
 
 export interface HttpListenerParts {
@@ -69,15 +69,7 @@ export class HttpListener implements Listener {
   }
 
   listen(): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const onError = (error: Error): void => reject(new Error(listenProblem(error, this.address, this.parts.addressSetting), { cause: error }))
-      this.server.once('error', onError)
-      this.server.listen({ ...parseAddress(this.address), backlog: 4096 }, () => {
-        this.server.off('error', onError)
-        const bound = this.server.address() as AddressInfo | string | null
-        resolve(typeof bound === 'object' && bound !== null ? bound.port : 0)
-      })
-    })
+    return listenAt(this.server, this.address, this.parts.addressSetting)
   }
 
   async drain(deadlineMs: number): Promise<void> {

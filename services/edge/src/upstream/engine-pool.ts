@@ -1,12 +1,16 @@
 /** `EndpointPool` on plain sockets: kept-alive connections, last used first, bounded in number. */
+import type { LookupFunction } from 'node:net'
+import { destinationOf, type Destination } from './destination.ts'
 import { EngineAttempt } from './engine-attempt.ts'
 import { UpstreamConnection, type ConnectionOwner } from './engine-upstream.ts'
 import type { Attempt, AttemptHandler, AttemptRequest, EndpointPool } from './upstream-client.ts'
 import type { UpstreamTls } from './upstream-tls.ts'
 
 export interface EnginePoolOptions {
-  /** `http://host:port` or `https://host:port` */
+  /** `http://host:port`, `https://host:port` or `unix:PATH` */
   readonly origin: string
+  /** Who resolves names [the system]. */
+  readonly lookup?: LookupFunction | undefined
   readonly connectMs: number
   /** For `https`. */
   readonly tls?: UpstreamTls | undefined
@@ -35,8 +39,7 @@ export const upgradePoolLimits: EnginePoolLimits = { maxConnections: 16_384, max
 const sweepMs = 100
 
 export class EnginePool implements EndpointPool, ConnectionOwner {
-  readonly host: string
-  readonly port: number
+  readonly destination: Destination
   readonly connectMs: number
   readonly tls: UpstreamTls | undefined
   readonly forUpgrades: boolean
@@ -48,10 +51,8 @@ export class EnginePool implements EndpointPool, ConnectionOwner {
   private sweeper: NodeJS.Timeout | undefined
   private closing: (() => void) | undefined
 
-  constructor({ origin, connectMs, tls, forUpgrades = false, limits = forUpgrades ? upgradePoolLimits : enginePoolLimits }: EnginePoolOptions) {
-    const { hostname, port } = new URL(origin)
-    this.host = hostname.replace(/^\[|\]$/g, '')
-    this.port = Number(port || (tls === undefined ? 80 : 443))
+  constructor({ origin, lookup, connectMs, tls, forUpgrades = false, limits = forUpgrades ? upgradePoolLimits : enginePoolLimits }: EnginePoolOptions) {
+    this.destination = destinationOf(origin, lookup)
     this.connectMs = connectMs
     this.tls = tls
     this.forUpgrades = forUpgrades

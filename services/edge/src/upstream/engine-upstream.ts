@@ -6,6 +6,7 @@
 import { connect, type Socket } from 'node:net'
 import type { ErrorCode } from '@sluice/errors'
 import { ChunkedDecoder, isBrokenHead, parseResponseHead, type ResponseHead } from '@sluice/http'
+import type { Destination } from './destination.ts'
 import type { EngineAttempt } from './engine-attempt.ts'
 import { BodyPump } from './engine-body-pump.ts'
 import { idempotentMethods } from './retry-rule.ts'
@@ -14,8 +15,7 @@ import { agreesToWebsocket, askForWebsocket } from './websocket-upgrade.ts'
 
 /** The pool, as its connections see it. */
 export interface ConnectionOwner {
-  readonly host: string
-  readonly port: number
+  readonly destination: Destination
   readonly connectMs: number
   /** Undefined: connections are not encrypted. */
   readonly tls: UpstreamTls | undefined
@@ -73,21 +73,21 @@ export class UpstreamConnection {
   }
 
   private openPlain(): Socket {
-    const { host, port, forUpgrades } = this.owner
+    const { destination, forUpgrades } = this.owner
     if (forUpgrades) {
-      const socket = connect({ host, port, noDelay: true, keepAlive: true })
+      const socket = connect({ ...destination, noDelay: true, keepAlive: true })
       socket.on('data', (chunk: Buffer) => void this.onRead(chunk))
       return socket.on('connect', () => this.onConnect())
     }
     const onread = { buffer: readBuffer, callback: (length: number) => this.onRead(readBuffer.subarray(0, length)) }
-    const socket = connect({ host, port, noDelay: true, keepAlive: true, onread } as never)
+    const socket = connect({ ...destination, noDelay: true, keepAlive: true, onread } as never)
     return socket.on('connect', () => this.onConnect())
   }
 
   /** `onread` is not to be had with TLS. */
   private openSecure(tls: UpstreamTls): Socket {
     const { owner } = this
-    const socket = connectSecurely({ host: owner.host, port: owner.port, tls, session: owner.tlsSession })
+    const socket = connectSecurely({ destination: owner.destination, tls, session: owner.tlsSession })
     socket.on('connect', () => (this.isShakingHands = true))
     socket.on('session', (session: Buffer) => (owner.tlsSession = session))
     socket.on('data', (chunk: Buffer) => void this.onRead(chunk))

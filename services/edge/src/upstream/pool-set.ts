@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net'
 import type { UpstreamTls as Settings } from '@sluice/proto/config'
 import { EnginePool } from './engine-pool.ts'
 import { UndiciPool } from './undici-pool.ts'
@@ -16,8 +17,11 @@ export class PoolSet {
 
   private readonly tls = new UpstreamTlsContexts()
   private readonly Pool: typeof EnginePool | typeof UndiciPool
+  private readonly lookup: LookupFunction | undefined
 
-  constructor(engine: 'node' | 'own') {
+  /** `lookup`: who resolves the names of hosts [the system]. */
+  constructor(engine: 'node' | 'own', lookup?: LookupFunction) {
+    this.lookup = lookup
     this.Pool = engine === 'own' ? EnginePool : UndiciPool
   }
 
@@ -32,14 +36,14 @@ export class PoolSet {
     const key = compiled === undefined ? `${connectMs} ${origin}` : `${connectMs} ${origin} ${compiled.key}`
     const known = this.pools.get(key)
     if (known !== undefined) return known.pool
-    return this.keep(key, origin, compiled, new this.Pool({ origin, connectMs, tls: compiled }))
+    return this.keep(key, origin, compiled, new this.Pool({ origin, lookup: this.lookup, connectMs, tls: compiled }))
   }
 
   /** Of the connections that may become something else than HTTP; always the gateway's own engine. */
   upgradePoolFor(origin: string, connectMs: number, tls: Settings | undefined): EndpointPool {
     const compiled = origin.startsWith('https:') ? this.tls.of(tls) : undefined
     const key = `upgrade ${connectMs} ${origin} ${compiled?.key ?? ''}`
-    return this.pools.get(key)?.pool ?? this.keep(key, origin, compiled, new EnginePool({ origin, connectMs, tls: compiled, forUpgrades: true }))
+    return this.pools.get(key)?.pool ?? this.keep(key, origin, compiled, new EnginePool({ origin, lookup: this.lookup, connectMs, tls: compiled, forUpgrades: true }))
   }
 
   private keep(key: string, origin: string, tls: UpstreamTls | undefined, pool: EndpointPool): EndpointPool {

@@ -27,7 +27,8 @@ export function writeRequestFields(outgoing: OutgoingRequest): void {
     trusted: client.trusted,
     scheme: clientSide.encrypted ? 'https' : 'http',
     host: authority,
-    port: clientSide.localPort,
+    // A Unix socket has no port: the client's own connection ends at a proxy, at the port that goes with the scheme.
+    port: clientSide.localPort || (clientSide.encrypted ? 443 : 80),
   })
   appendVia(headers, clientSide.httpVersion)
   headers.set('X-Request-ID', outgoing.requestId)

@@ -1,12 +1,15 @@
 /** `EndpointPool` on undici: kept-alive connections, one request at a time on each. */
 import type { ErrorCode } from '@sluice/errors'
+import type { LookupFunction } from 'node:net'
 import { buildConnector, Pool, type Dispatcher } from 'undici'
 import type { Attempt, AttemptHandler, AttemptRequest, EndpointPool } from './upstream-client.ts'
 import { checkName, isTlsError, nameFor, type UpstreamTls } from './upstream-tls.ts'
 
 export interface PoolOptions {
-  /** `http://host:port` or `https://host:port` */
+  /** `http://host:port`, `https://host:port` or `unix:PATH` */
   readonly origin: string
+  /** Who resolves names [the system]. */
+  readonly lookup?: LookupFunction | undefined
   readonly connectMs: number
   /** For `https`. */
   readonly tls?: UpstreamTls | undefined
@@ -17,11 +20,14 @@ export class UndiciPool implements EndpointPool {
   private readonly serverName: string | undefined
 
   constructor(options: PoolOptions) {
-    const { connectMs, tls } = options
-    const host = new URL(options.origin).hostname.replace(/^\[|\]$/g, '')
+    const { connectMs, tls, lookup } = options
+    const socketPath = options.origin.startsWith('unix:') ? options.origin.slice(5) : undefined
+    const origin = socketPath === undefined ? options.origin : 'http://localhost'
+    const host = new URL(origin).hostname.replace(/^\[|\]$/g, '')
     this.serverName = tls === undefined ? undefined : (tls.serverName ?? host)
-    this.pool = new Pool(options.origin, {
-      connect: tls === undefined ? { timeout: connectMs } : secureConnector(tls, nameFor(tls, host), connectMs),
+    const plain = { timeout: connectMs, ...(socketPath === undefined ? {} : { socketPath }), ...(lookup === undefined ? {} : { lookup }) }
+    this.pool = new Pool(origin, {
+      connect: tls === undefined ? plain : secureConnector(tls, nameFor(tls, host), connectMs),
       pipelining: 1,
       keepAliveTimeout: 30_000,
       keepAliveMaxTimeout: 300_000,

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
 import { checkServerIdentity, connect, createSecureContext, type PeerCertificate, type SecureContext, type TLSSocket } from 'node:tls'
+import type { Destination } from './destination.ts'
 import type { UpstreamTls as Settings } from '@sluice/proto/config'
 
 export interface UpstreamTls {
@@ -62,20 +63,18 @@ export class UpstreamTlsContexts {
 const nothing: Settings = {}
 
 export interface SecureTarget {
-  readonly host: string
-  readonly port: number
+  readonly destination: Destination
   readonly tls: UpstreamTls
   /** From an earlier connection, so that the handshake is a short one. */
   readonly session: Buffer | undefined
 }
 
 /** Opens a connection that is verified against the server's name, or its address when it has no name. */
-export function connectSecurely({ host, port, tls, session }: SecureTarget): TLSSocket {
+export function connectSecurely({ destination, tls, session }: SecureTarget): TLSSocket {
   const socket = connect({
-    host,
-    port,
+    ...destination,
     secureContext: tls.context,
-    servername: nameFor(tls, host),
+    servername: nameFor(tls, 'host' in destination ? destination.host : ''),
     ALPNProtocols: ['http/1.1'],
     checkServerIdentity: checkName,
     ...(session === undefined ? {} : { session }),

@@ -10,6 +10,8 @@ export interface WorkerSettings {
   readonly workers: number
   /** The lag of the event loop above which a part of the requests is refused; 0: never. */
   readonly shedLagMs: number
+  /** Asked for the names of endpoints; empty: as this machine does. */
+  readonly dnsServers: readonly string[]
   readonly dataDirectory: string
   /** Relative paths of access logs start here. */
   readonly baseDirectory: string
