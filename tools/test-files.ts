@@ -8,7 +8,7 @@ export const REPOSITORY = join(import.meta.dirname, '..')
 
 const PLACES = '{proto,packages,extensions,services,cli,console,examples,infra,loadtest,tools,e2e}/**/*'
 // What talks to servers or starts processes gets a process of its own, so that it can hold up or end nothing else.
-const APART = [/\.long\.ts$/, /^e2e\//, /\/test\//, /^extensions\/[^/]+\/(nats|redis|cassandra|postgres)\//]
+const APART = [/\.long\.ts$/, /^e2e\//, /\/test\//, /^extensions\/[^/]+\/(nats|redis|cassandra|postgres|etcd)\//]
 
 export interface TestFiles {
   /** Run in one process, one after the other. */
@@ -32,7 +32,7 @@ export function normaliseFilter(root: string, filter: string): string {
 }
 
 /**
- * The servers to start for these files. NATS and Redis start at once and are always there; PostgreSQL takes two
+ * The servers to start for these files. NATS and Redis start at once and are always there; PostgreSQL and etcd take two
  * seconds and Cassandra ten, so they start when a file, or what it imports from beside it, speaks of them.
  */
 export function serversFor(root: string, apart: readonly string[]): ServerName[] {
@@ -42,7 +42,7 @@ export function serversFor(root: string, apart: readonly string[]): ServerName[]
     const pattern = new RegExp(name, 'i')
     return apart.some((path) => pattern.test(path) || mentions(join(root, path), pattern, seen))
   }
-  return ['nats', 'redis', ...(['postgres', 'cassandra'] as const).filter(speaksOf)]
+  return ['nats', 'redis', ...(['postgres', 'etcd', 'cassandra'] as const).filter(speaksOf)]
 }
 
 function mentions(file: string, pattern: RegExp, seen: Set<string>): boolean {

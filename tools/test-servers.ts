@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LocalServer } from '../infra/local/server-process.ts'
-import { startCassandra, startNats, startPostgres, startRedis, type ServerName } from '../packages/testkit/src/servers.ts'
+import { startCassandra, startEtcd, startNats, startPostgres, startRedis, type ServerName } from '../packages/testkit/src/servers.ts'
 
 export interface SharedServers {
   /** For the environment of every test process. */
@@ -28,6 +28,10 @@ const STARTERS: Record<ServerName, () => Promise<Started>> = {
   postgres: async () => {
     const server = await startPostgres({ config: { fsync: 'off', max_connections: '300' } })
     return { server, env: { SLUICE_TEST_POSTGRES_URL: server.url } }
+  },
+  etcd: async () => {
+    const server = await startEtcd()
+    return { server, env: { SLUICE_TEST_ETCD_URL: server.url } }
   },
   cassandra: async () => {
     const server = await startCassandra()

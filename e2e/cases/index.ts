@@ -9,6 +9,7 @@ import { conditionMatching } from './condition-matching.ts'
 import { configChange } from './config-change.ts'
 import { configFile } from './config-file.ts'
 import { configWrites } from './config-writes.ts'
+import { discoverySources } from './discovery-sources.ts'
 import { durability } from './durability.ts'
 import { edgeAlone } from './edge-alone.ts'
 import { endpointLoss } from './endpoint-loss.ts'
@@ -38,6 +39,7 @@ import { workerRestart } from './worker-restart.ts'
 
 export const cases: readonly Case[] = [
   registration,
+  discoverySources,
   pathMatching,
   hostMatching,
   methodMatching,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { suite, test } from 'node:test'
-import type { DiscoverySource, Following, Instance, InstanceDirectory, SourceEndpoint } from './discovery-source.ts'
+import { suite, test, type TestContext } from 'node:test'
+import { waitUntil } from '@sluice/testkit'
+import type { DiscoverySource, Following, Instance, InstanceDirectory, SourceEndpoint, SourceStatus } from './discovery-source.ts'
 
 /** A directory of instances that a test fills. */
 export class ScriptedInstances implements InstanceDirectory {
@@ -27,44 +28,82 @@ export function instance(id: string, overrides: Partial<Instance> = {}): Instanc
   return { service: 'users', id, url: `http://10.0.0.1:${9000 + id.charCodeAt(0)}`, weight: 1, zone: '', priority: 0, tags: [], version: '', datacenter: '', healthUrl: '', down: '', ...overrides }
 }
 
+/** What a source says of how it fares. */
+export class RecordedStatus implements SourceStatus {
+  answers = 0
+  readonly failures: string[] = []
+  readonly skips: string[] = []
+
+  answered(): void {
+    this.answers++
+  }
+
+  failed(error: unknown): void {
+    this.failures.push(String((error as Error).message || (error as NodeJS.ErrnoException).code))
+  }
+
+  skipped(what: string): void {
+    this.skips.push(what)
+  }
+}
+
+export interface OpenedSource {
+  readonly source: DiscoverySource
+  readonly change?: (ids: readonly string[]) => void | Promise<void>
+}
+
 /** The tests that every source passes. `open` makes one that has the endpoints `ids` now. */
-export function discoverySourceContract(name: string, open: (ids: readonly string[]) => { source: DiscoverySource; change?: (ids: readonly string[]) => void }): void {
+export function discoverySourceContract(name: string, open: (ids: readonly string[], t: TestContext) => OpenedSource | Promise<OpenedSource>): void {
   suite(`discovery source ${name}`, () => {
-    test('it tells its endpoints at once, in the order of their ids', () => {
-      const told = follow(open(['c', 'a', 'b']).source)
-      assert.equal(told.length, 1)
-      assert.deepEqual(told[0]!.map(({ id }) => id), told[0]!.map(({ id }) => id).sort())
-      assert.equal(told[0]!.length, 3)
+    test('it tells its endpoints in the order of their ids', async (t) => {
+      const told = follow((await open(['c', 'a', 'b'], t)).source, t)
+      const [list] = await waitUntil(() => (told.length > 0 ? told : undefined))
+      assert.deepEqual(list!.map(({ id }) => id), list!.map(({ id }) => id).sort())
+      assert.equal(list!.length, 3)
     })
 
-    test('it may have none', () => {
-      assert.deepEqual(follow(open([]).source), [[]])
+    test('it may have none', async (t) => {
+      const told = follow((await open([], t)).source, t)
+      await waitUntil(() => told.length > 0)
+      assert.deepEqual(told, [[]])
     })
 
-    test('each endpoint has a URL of its own and a place among the others', () => {
-      const [endpoints] = follow(open(['a', 'b']).source)
-      for (const { url, weight, priority } of endpoints!) assert.deepEqual([new URL(url).protocol, weight, priority], ['http:', 1, 0])
-      assert.equal(new Set(endpoints!.map(({ url }) => url)).size, 2)
+    test('each endpoint has a URL of its own and a place among the others', async (t) => {
+      const told = follow((await open(['a', 'b'], t)).source, t)
+      await waitUntil(() => told.length > 0)
+      for (const { url, weight, priority } of told[0]!) assert.deepEqual([new URL(url).protocol, weight, priority], ['http:', 1, 0])
+      assert.equal(new Set(told[0]!.map(({ url }) => url)).size, 2)
     })
 
-    // Of a source whose endpoints never change there is nothing more to ask.
-    if (open([]).change === undefined) return
-
-    test('it tells each change until it is stopped, and leaves earlier lists alone', () => {
-      const { source, change } = open(['a'])
-      assert.ok(change)
+    test('it tells each change until it is stopped, and leaves earlier lists alone', async (t) => {
+      const { source, change } = await open(['a'], t)
+      // Of a source whose endpoints never change there is nothing more to ask.
+      if (change === undefined) return
       const told: (readonly SourceEndpoint[])[] = []
       const following = source.follow((endpoints) => told.push(endpoints))
-      change(['a', 'b'])
+      t.after(() => following.stop())
+      await waitUntil(() => told.length === 1)
+      await change(['a', 'b'])
+      await waitUntil(() => told.length === 2)
       following.stop()
-      change([])
+      await change([])
+      const other = follow(source, t)
+      await waitUntil(() => other.length > 0)
       assert.deepEqual(told.map((endpoints) => endpoints.length), [1, 2])
     })
   })
 }
 
-function follow(source: DiscoverySource): (readonly SourceEndpoint[])[] {
+/** Follows to the end of the test; answers the lists that were told, growing. */
+export function follow(source: DiscoverySource, t: Pick<TestContext, 'after'>): (readonly SourceEndpoint[])[] {
   const told: (readonly SourceEndpoint[])[] = []
-  source.follow((endpoints) => told.push(endpoints)).stop()
+  const following = source.follow((endpoints) => told.push(endpoints))
+  t.after(() => following.stop())
   return told
+}
+
+/** Resolves once the list that was told last has these endpoints, by id or URL. */
+export async function waitForEndpoints(told: readonly (readonly SourceEndpoint[])[], wanted: readonly string[], by: 'id' | 'url' = 'id'): Promise<void> {
+  const now = () => told.at(-1)?.map((endpoint) => endpoint[by]).join(' ')
+  await waitUntil(() => now() === wanted.join(' '), { timeoutMs: 15_000, what: `${wanted.join(' ')}, it is ${now()}` })
 }

@@ -3,8 +3,10 @@
  * endpoint is healthy is not its business, except for what only it can know (`down`).
  *
  * The rules every source keeps (tested by `discovery-source.contract.ts`):
- * - `follow` tells the whole list at once, within the call, and again after each change that concerns it.
+ * - `follow` tells the whole list as soon as it is known, within the call when nobody has to be asked, and again after
+ *   each change that concerns it.
  * - ids are unique in a list, lists are in the order of ids, and a list is never changed after it was told.
+ * - what cannot be asked is no change: the list that was told last stands until there is another.
  * - after `stop` nothing is told.
  */
 import type { z } from 'zod'
@@ -41,6 +43,7 @@ export interface Instance extends SourceEndpoint {
 /** What sources may ask discovery for. */
 export interface SourceParts {
   readonly instances: InstanceDirectory
+  readonly status: SourceStatus
 }
 
 export interface InstanceDirectory {
@@ -48,6 +51,15 @@ export interface InstanceDirectory {
   list(service: string): readonly Instance[]
   /** Tells of each change of the service's instances from now on. */
   watch(service: string, onChange: () => void): Following
+}
+
+/** Told by sources that ask over a network how that goes; nothing of it reaches the edges. */
+export interface SourceStatus {
+  answered(): void
+  /** It is asked again by itself. */
+  failed(error: unknown): void
+  /** Something it answered cannot be used, and is left out; `what` names it for people. */
+  skipped(what: string): void
 }
 
 export interface DiscoverySourceModule<S = never> {

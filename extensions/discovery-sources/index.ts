@@ -1,4 +1,8 @@
 import type { DiscoverySourceEntry } from './discovery-source.ts'
+import { schema as consul } from './consul/schema.ts'
+import { schema as dns } from './dns/schema.ts'
+import { schema as etcd } from './etcd/schema.ts'
+import { schema as kubernetes } from './kubernetes/schema.ts'
 import { schema as registration } from './registration/schema.ts'
 import { schema as staticEndpoints } from './static/schema.ts'
 
@@ -6,4 +10,8 @@ import { schema as staticEndpoints } from './static/schema.ts'
 export const discoverySources: readonly DiscoverySourceEntry[] = [
   { ...staticEndpoints, load: () => import('./static/static.ts') },
   { ...registration, load: () => import('./registration/registration.ts') },
+  { ...dns, load: () => import('./dns/dns.ts') },
+  { ...consul, load: () => import('./consul/consul.ts') },
+  { ...etcd, load: () => import('./etcd/etcd.ts') },
+  { ...kubernetes, load: () => import('./kubernetes/kubernetes.ts') },
 ]

@@ -19,4 +19,4 @@ export const notBuiltPolicies: readonly string[] = [
 ]
 
 export const notBuiltBalancers: readonly string[] = []
-export const notBuiltSources: readonly string[] = ['dns', 'consul', 'etcd', 'kubernetes', 'cloud-map']
+export const notBuiltSources: readonly string[] = ['cloud-map']

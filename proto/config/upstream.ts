@@ -32,6 +32,9 @@ const activeHealth = z.strictObject({
   healthyAfter: positiveInteger.max(100).default(2).describe('Successes in a row.'),
 })
 
+/** A source of endpoints; what else it takes is its own (`extensions/discovery-sources`), and checked by control. */
+export const discoverySource = z.looseObject({ source: z.string().min(1).describe('Which kind of source.') })
+
 /** How a connection to an endpoint is encrypted; each of them can be left out. */
 export const upstreamTls = z
   .strictObject({
@@ -45,16 +48,7 @@ export const upstreamTls = z
 export const upstream = z
   .strictObject({
     endpoints: z.array(endpoint).min(1).max(10_000).optional().describe('Where requests may go; either these or `discovery`.'),
-    discovery: z
-      .strictObject({
-        source: z.literal('registration').describe('`registration`: instances that register themselves.'),
-        service: resourceName.describe('The name they register under.'),
-        tags: z.array(z.string()).default([]).describe('Only instances that have all of these.'),
-        version: z.string().optional().describe('Only instances of this version.'),
-        datacenter: z.string().optional().describe('Only instances in this datacenter.'),
-      })
-      .optional()
-      .describe('Where endpoints come from when they do not stand here.'),
+    discovery: discoverySource.optional().describe('Where endpoints come from when they do not stand here: a source and its settings, as listed under [discovery sources](#discovery-sources).'),
     balancer: balancerName.default('round-robin').describe('Which endpoint takes the next attempt.'),
     hashOn: hashOn.optional().describe('With `consistent-hash`: what is hashed, `client` (its address), `path`, `consumer`, `header:NAME` or `cookie:NAME` [client]. A request without it goes by the client\'s address.'),
     stickyCookie: stickyCookie.optional().describe('With `sticky-cookie`: the cookie that leads a client back to its endpoint.'),

@@ -1,3 +1,4 @@
+import { discoverySources } from '../../extensions/discovery-sources/index.ts'
 import { settingsTable } from '../../extensions/policies/settings-table.ts'
 import { consumer, credential, gatewayConfig, group, httpListener, notBuiltBalancers, notBuiltSettings, notBuiltSources, route, upstream } from '../../proto/config/index.ts'
 import { pageHead, table } from './page-text.ts'
@@ -18,6 +19,7 @@ const elsewhere: Readonly<Record<string, string>> = { version: '`1`', policies: 
 const sections: readonly Section[] = [
   { title: 'Listeners', of: ['listeners'], about: '`listeners.http`; `http: false` switches it off.', schemas: [httpListener] },
   { title: 'Upstreams', of: ['upstreams'], about: 'A map by name; the settings of each:', schemas: [upstream] },
+  { title: 'Discovery sources', of: [], about: 'What `discovery` of an upstream holds, for each `source`. Of the settings `tls` each can be left out.', schemas: discoverySources.filter(({ name }) => name !== 'static').map(({ settings }) => settings) },
   { title: 'Routes', of: ['routes'], about: 'A list; which of several is taken does not depend on its order.', schemas: [route] },
   { title: 'Groups', of: ['groups'], about: 'A list.', schemas: [group] },
   { title: 'Consumers', of: ['consumers'], about: 'A list; a credential is one of the kinds below.', schemas: [consumer, ...credential.options] },

@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { DiscoverySource, Instance, SourceEndpoint, SourceParts } from '../discovery-source.ts'
+import { isSelected } from '../selection.ts'
 import type { RegistrationSettings } from './schema.ts'
 
 /** A source of the instances that have registered under a service's name and have what the settings ask for. */
-export function createSource(settings: RegistrationSettings, { instances }: SourceParts): DiscoverySource {
-  const chosen = (): SourceEndpoint[] => instances.list(settings.service).filter((instance) => isChosen(instance, settings)).map(asEndpoint)
+export function createSource(settings: RegistrationSettings, { instances }: Pick<SourceParts, 'instances'>): DiscoverySource {
+  const chosen = (): SourceEndpoint[] => instances.list(settings.service).filter((instance) => isSelected(instance, settings)).map(asEndpoint)
   return {
     follow(onEndpoints) {
       let told = chosen()
@@ -17,12 +18,6 @@ export function createSource(settings: RegistrationSettings, { instances }: Sour
       })
     },
   }
-}
-
-function isChosen(instance: Instance, { tags, version, datacenter }: RegistrationSettings): boolean {
-  if (version !== undefined && instance.version !== version) return false
-  if (datacenter !== undefined && instance.datacenter !== datacenter) return false
-  return tags.every((tag) => instance.tags.includes(tag))
 }
 
 function asEndpoint({ service: _service, ...endpoint }: Instance): SourceEndpoint {

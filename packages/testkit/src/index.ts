@@ -12,11 +12,14 @@ export {
   needServer,
   sharedServers,
   startCassandra,
+  startEtcd,
   startNats,
   startPostgres,
   startRedis,
   type CassandraOptions,
   type CassandraServer,
+  type EtcdOptions,
+  type EtcdServer,
   type NatsOptions,
   type NatsServer,
   type PostgresOptions,
@@ -25,3 +28,6 @@ export {
   type RedisServer,
   type ServerName,
 } from './servers.ts'
+export { startConsul, type ConsulInstance, type ConsulServer } from './consul-server.ts'
+export { startDnsServer, type DnsServer, type DnsZone } from './dns-server.ts'
+export { startKubernetes, type KubernetesEndpoint, type KubernetesServer } from './kubernetes-server.ts'

@@ -3,24 +3,26 @@ import type { TestContext } from 'node:test'
 export { start as startNats, type NatsOptions, type NatsServer } from '../../../infra/local/nats.ts'
 export { start as startRedis, type RedisOptions, type RedisServer } from '../../../infra/local/redis.ts'
 export { start as startPostgres, type PostgresOptions, type PostgresServer } from '../../../infra/local/postgres.ts'
+export { start as startEtcd, type EtcdOptions, type EtcdServer } from '../../../infra/local/etcd.ts'
 export { start as startCassandra, type CassandraOptions, type CassandraServer } from '../../../infra/local/cassandra.ts'
 
-export type ServerName = 'nats' | 'redis' | 'postgres' | 'cassandra'
+export type ServerName = 'nats' | 'redis' | 'postgres' | 'etcd' | 'cassandra'
 
 const VARIABLES: Record<ServerName, string> = {
   nats: 'SLUICE_TEST_NATS_URL',
   redis: 'SLUICE_TEST_REDIS_URL',
   postgres: 'SLUICE_TEST_POSTGRES_URL',
+  etcd: 'SLUICE_TEST_ETCD_URL',
   cassandra: 'SLUICE_TEST_CASSANDRA',
 }
 
 /**
  * Addresses of the servers that all test files of this run share, undefined for one that was not started:
- * URLs of NATS, Redis and PostgreSQL (its superuser's, of the database `postgres`), host:port of Cassandra. Keep to subjects, keys,
+ * URLs of NATS, Redis, etcd and PostgreSQL (its superuser's, of the database `postgres`), host:port of Cassandra. Keep to subjects, keys,
  * databases and keyspaces of your own in them.
  */
 export function sharedServers(): Record<ServerName, string | undefined> {
-  return { nats: process.env[VARIABLES.nats], redis: process.env[VARIABLES.redis], postgres: process.env[VARIABLES.postgres], cassandra: process.env[VARIABLES.cassandra] }
+  return { nats: process.env[VARIABLES.nats], redis: process.env[VARIABLES.redis], postgres: process.env[VARIABLES.postgres], etcd: process.env[VARIABLES.etcd], cassandra: process.env[VARIABLES.cassandra] }
 }
 
 /**

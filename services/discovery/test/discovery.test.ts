@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
 import { EndpointHealth } from '@sluice/proto/messages/discovery'
-import { answer, startUpstream, waitUntil } from '@sluice/testkit'
+import { answer, startConsul, startUpstream, waitUntil } from '@sluice/testkit'
 import { startDiscovery } from './discovery-harness.ts'
 
 const active = { path: '/health', intervalSeconds: 0.1, timeoutMs: 1000 }
@@ -149,5 +149,50 @@ suite('discovery: instances that register', () => {
     await one.register('users-1', { tags: ['v2'] })
     const registrations = () => other.metrics.snapshot().find(({ name }) => name === 'sluice_registrations')?.series[0]?.value
     await waitUntil(() => registrations() === 1)
+  })
+})
+
+suite('discovery: sources that are asked over a network', () => {
+  const upstreams = (url: string) => ({ users: { discovery: { source: 'consul', url, service: 'users' } } })
+
+  test('before its source has answered nothing is told of an upstream, so that edges keep what they know', async (t) => {
+    const discovery = await startDiscovery(t)
+    discovery.configure({ ...upstreams('http://127.0.0.1:1'), orders: { endpoints: [{ url: 'http://127.0.0.1:2' }] } })
+    await waitUntil(() => discovery.log.some((line) => line.includes('cannot be asked') && line.includes('ECONNREFUSED')))
+    await waitUntil(async () => (await discovery.states()).length === 1)
+    assert.deepEqual((await discovery.states()).map(({ upstream }) => upstream), ['orders'])
+    const up = discovery.metrics.snapshot().find(({ name }) => name === 'sluice_discovery_source_up')
+    assert.deepEqual(up?.series.map(({ values, value }) => [...values, value]), [['users', 'consul', 0]])
+  })
+
+  test('what a source told last stands after a restart that finds it dead, until it is there again', async (t) => {
+    const directory = await temporaryDirectory(t)
+    const consul = await startConsul(t)
+    consul.set('users', [{ id: 'a', port: 9001 }])
+    const before = await startDiscovery(t, { directory })
+    before.configure(upstreams(consul.upstream.url))
+    await waitUntil(async () => (await before.healthOf('users'))[0] === 'foobar/a HEALTHY')
+    await consul.upstream.kill()
+    await before.service.stop({ deadlineMs: 500 })
+    const after = await startDiscovery(t, { directory })
+    assert.deepEqual(await after.healthOf('users'), ['foobar/a HEALTHY'])
+    consul.set('users', [{ id: 'a', port: 9001 }, { id: 'b', port: 9002, check: 'critical' }])
+    await consul.upstream.start()
+    await waitUntil(async () => (await after.healthOf('users')).join() === 'foobar/a HEALTHY,foobar/b UNHEALTHY', { timeoutMs: 15_000 })
+  })
+
+  test('a source that is configured differently takes over once it has told its own', async (t) => {
+    const [one, other] = [await startConsul(t), await startConsul(t)]
+    one.set('users', [{ id: 'a', port: 9001 }])
+    other.set('users', [{ id: 'b', port: 9001 }])
+    await other.upstream.kill()
+    const discovery = await startDiscovery(t)
+    discovery.configure(upstreams(one.upstream.url))
+    await waitUntil(async () => (await discovery.healthOf('users'))[0] === 'foobar/a HEALTHY')
+    discovery.configure(upstreams(other.upstream.url))
+    await waitUntil(() => discovery.log.some((line) => line.includes('cannot be asked')))
+    assert.deepEqual(await discovery.healthOf('users'), ['foobar/a HEALTHY'])
+    await other.upstream.start()
+    await waitUntil(async () => (await discovery.healthOf('users')).join() === 'foobar/b HEALTHY', { timeoutMs: 15_000 })
   })
 })

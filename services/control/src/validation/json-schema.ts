@@ -1,5 +1,6 @@
-/** JSON Schema (2020-12) of the config file, for editors: the zod schemas with each policy's own settings in place. */
-import { gatewayConfig, policyEntry } from '@sluice/proto/config'
+/** JSON Schema (2020-12) of the config file, for editors: the zod schemas with the own settings of each policy and source in place. */
+import { discoverySources } from '@sluice/discovery-sources'
+import { discoverySource, gatewayConfig, policyEntry } from '@sluice/proto/config'
 import { z } from 'zod'
 import type { PolicySchemas } from './policy-checks.ts'
 
@@ -10,12 +11,22 @@ export function makeConfigSchema(policies: PolicySchemas): JsonSchema {
   const entries = Object.fromEntries([...policies].map(([name, { settings }]) => [name, { anyOf: [{ const: false }, schemaOf(settings)] }]))
   const entry = { type: 'object', properties: entries, additionalProperties: false, minProperties: 1, maxProperties: 1 }
   const schema = toJsonSchema(gatewayConfig, (zodSchema, made) => {
-    if (zodSchema !== policyEntry) return
-    for (const key of Object.keys(made)) delete made[key]
-    made['$ref'] = '#/$defs/policy'
+    if (zodSchema === policyEntry) replaceBy(made, { $ref: '#/$defs/policy' })
+    else if (zodSchema === discoverySource) replaceBy(made, { anyOf: discoverySources.filter(({ name }) => name !== 'static').map(sourceSchemaOf) })
   })
   const definitions = (schema['$defs'] ?? {}) as JsonSchema
   return { ...schema, title: 'Sluice configuration', $defs: { ...definitions, policy: entry } }
+}
+
+function replaceBy(made: JsonSchema, other: JsonSchema): void {
+  for (const key of Object.keys(made)) delete made[key]
+  Object.assign(made, other)
+}
+
+/** The source's name is what tells the alternatives apart, so it is required in each. */
+function sourceSchemaOf({ settings }: { readonly settings: z.core.$ZodType }): JsonSchema {
+  const schema = schemaOf(settings)
+  return { ...schema, required: ['source', ...((schema['required'] ?? []) as string[])] }
 }
 
 function schemaOf(settings: z.core.$ZodType): JsonSchema {

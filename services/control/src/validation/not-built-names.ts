@@ -1,4 +1,4 @@
-import { notBuiltBalancers, notBuiltSettings, notBuiltSources } from '@sluice/proto/config'
+import { notBuiltBalancers, notBuiltSettings } from '@sluice/proto/config'
 import type { Path } from './problem.ts'
 
 /** Places in the document, by the names under which `notBuiltSettings` lists them; `*` is any one part. */
@@ -15,10 +15,9 @@ const places: readonly (readonly [pattern: string, place: string])[] = [
   ['consumers/*/credentials/*', 'consumer.credential'],
 ]
 
-/** The settings, and for `balancer` and `source` the values, that the interface names at `path` and that do not exist yet. */
+/** The settings, and for `balancer` the values, that the interface names at `path` and that do not exist yet. */
 export function notBuiltAt(path: Path): readonly string[] {
   if (path.length === 3 && path[0] === 'upstreams' && path[2] === 'balancer') return notBuiltBalancers
-  if (path.length === 4 && path[0] === 'upstreams' && path[3] === 'source') return notBuiltSources
   const found = places.find(([pattern]) => fits(pattern === '' ? [] : pattern.split('/'), path))
   return found === undefined ? [] : (notBuiltSettings[found[1]] ?? [])
 }

@@ -1,26 +1,32 @@
 import { join } from 'node:path'
+import type { SourceEndpoint } from '@sluice/discovery-sources/discovery-source'
 import { upstream, type Upstream } from '@sluice/proto/config'
 import type { Logger } from '@sluice/service-kit'
 import { z } from 'zod'
 import type { RegisteredInstance } from './registration-input.ts'
 import { readJsonFile, writeJsonFile } from './state-file.ts'
 
+const savedEndpoint = z.object({
+  id: z.string(), url: z.string(), weight: z.number(), zone: z.string(), priority: z.number(),
+  tags: z.array(z.string()), version: z.string(), datacenter: z.string(), healthUrl: z.string(), down: z.string(),
+})
+
 const savedUpstreams = z.object({
   epochMs: z.number(),
   upstreams: z.record(z.string(), upstream),
   /** Reasons of those that probes have taken out, by upstream and id. */
   unhealthy: z.record(z.string(), z.record(z.string(), z.string())),
+  /** What sources told last that have to be asked over a network. */
+  found: z.record(z.string(), z.array(savedEndpoint)).default({}),
 })
 
-const savedInstance = z.object({
-  service: z.string(), id: z.string(), url: z.string(), weight: z.number(), zone: z.string(), priority: z.number(),
-  tags: z.array(z.string()), version: z.string(), datacenter: z.string(), healthUrl: z.string(),
-})
+const savedInstance = savedEndpoint.omit({ down: true }).extend({ service: z.string() })
 
 export interface SavedUpstreams {
   readonly epochMs: number
   readonly upstreams: Record<string, Upstream>
-  readonly unhealthy: Record<string, Record<string, string>>
+  readonly unhealthy: Readonly<Record<string, Readonly<Record<string, string>>>>
+  readonly found: Readonly<Record<string, readonly SourceEndpoint[]>>
 }
 
 /** What outlasts a restart: the upstreams with their unhealthy endpoints, and the registrations. */
@@ -36,7 +42,7 @@ export class DiskState {
   }
 
   async readUpstreams(): Promise<SavedUpstreams> {
-    return (await this.#read(this.#upstreamsFile, savedUpstreams)) ?? { epochMs: 0, upstreams: {}, unhealthy: {} }
+    return (await this.#read(this.#upstreamsFile, savedUpstreams)) ?? { epochMs: 0, upstreams: {}, unhealthy: {}, found: {} }
   }
 
   async readRegistrations(): Promise<RegisteredInstance[]> {

@@ -11,6 +11,13 @@ const defaultActive: ActiveHealth = { path: '/health', intervalSeconds: 10, time
 /** An unhealthy endpoint as it outlasts a restart: its reason, by id. */
 export type RememberedHealth = Readonly<Record<string, string>>
 
+/** What is known of an upstream from before a restart. */
+export interface RememberedUpstream {
+  readonly unhealthy: RememberedHealth
+  /** What its source told last, when that has to be asked over a network. */
+  readonly endpoints?: readonly SourceEndpoint[] | undefined
+}
+
 export interface UpstreamParts {
   readonly prober: Prober
   readonly now: () => number
@@ -34,25 +41,42 @@ export class TrackedUpstream {
   #settings: Upstream
   #remembered: RememberedHealth
   #following: Following | undefined
-  #list: readonly SourceEndpoint[] = []
+  #list: readonly SourceEndpoint[] | undefined
 
-  constructor(name: string, settings: Upstream, remembered: RememberedHealth, parts: UpstreamParts) {
+  constructor(name: string, settings: Upstream, { unhealthy, endpoints }: RememberedUpstream, parts: UpstreamParts) {
     this.name = name
     this.#settings = settings
-    this.#remembered = remembered
+    this.#remembered = unhealthy
     this.#parts = parts
+    if (endpoints !== undefined) this.#take(endpoints)
+  }
+
+  /** Whether the source has told its endpoints, now or before a restart. */
+  get isKnown(): boolean {
+    return this.#list !== undefined
+  }
+
+  /** In the order of ids. */
+  get list(): readonly SourceEndpoint[] {
+    return this.#list ?? []
   }
 
   get size(): number {
     return this.#endpoints.size
   }
 
-  /** Takes changed settings and the source that they ask for. */
-  configure(settings: Upstream, source: DiscoverySource): void {
+  /**
+   * Takes changed settings, and the source that they ask for when it is another one. What the one before has told stands until
+   * the new one has told its own.
+   */
+  configure(settings: Upstream, source?: DiscoverySource): void {
     this.#settings = settings
+    if (source === undefined) {
+      for (const endpoint of this.#endpoints.values()) this.#probe(endpoint)
+      return this.#parts.onChange()
+    }
     this.#following?.stop()
     this.#following = source.follow((endpoints) => this.#take(endpoints))
-    this.#remembered = {}
   }
 
   stop(): void {
@@ -63,7 +87,7 @@ export class TrackedUpstream {
 
   /** The endpoints as they go to the edges, in the order of their ids. */
   endpoints(): Omit<Endpoint, '$typeName' | '$unknown'>[] {
-    return this.#list.map(({ id }) => {
+    return this.list.map(({ id }) => {
       const { facts, changedAtMs } = this.#endpoints.get(id)!
       const { url, weight, zone, priority, tags, version, datacenter } = facts
       const reason = this.#reason(id)
@@ -87,6 +111,7 @@ export class TrackedUpstream {
     const ids = new Set(list.map(({ id }) => id))
     for (const [id, endpoint] of this.#endpoints) if (!ids.has(id)) this.#drop(id, endpoint)
     for (const facts of list) this.#update(facts)
+    this.#remembered = {}
     this.#parts.onChange()
   }
 

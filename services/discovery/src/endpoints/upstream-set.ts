@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import { discoverySources } from '@sluice/discovery-sources'
-import type { DiscoverySource, DiscoverySourceModule, InstanceDirectory } from '@sluice/discovery-sources/discovery-source'
+import type { DiscoverySource, DiscoverySourceModule, InstanceDirectory, SourceEndpoint } from '@sluice/discovery-sources/discovery-source'
 import type { Upstream } from '@sluice/proto/config'
 import type { Logger, MetricsRegistry } from '@sluice/service-kit'
 import type { Prober } from '../health/prober.ts'
-import { TrackedUpstream, type RememberedHealth } from './tracked-upstream.ts'
+import type { SourceReports } from './source-reports.ts'
+import { TrackedUpstream, type RememberedHealth, type RememberedUpstream } from './tracked-upstream.ts'
 import type { PlainUpstreamState } from './upstream-state.ts'
 
 /** Endpoints of all upstreams; an upstream that would pass it is not taken, and that is logged. */
@@ -14,6 +15,7 @@ export interface UpstreamSetParts {
   readonly scope: string
   readonly prober: Prober
   readonly instances: InstanceDirectory
+  readonly reports: SourceReports
   readonly logger: Logger
   readonly now: () => number
   readonly onChange: (upstream: string) => void
@@ -33,16 +35,16 @@ export class UpstreamSet {
   }
 
   /** Goes over to the upstreams of a configuration; one that is unchanged is left alone. */
-  async apply(upstreams: Readonly<Record<string, Upstream>>, remembered: Readonly<Record<string, RememberedHealth>> = {}): Promise<void> {
+  async apply(upstreams: Readonly<Record<string, Upstream>>, remembered: Readonly<Record<string, RememberedUpstream>> = {}): Promise<void> {
     for (const { name, load } of discoverySources) if (!this.#modules.has(name)) this.#modules.set(name, await load())
     for (const [name, { tracked }] of this.#upstreams) if (!Object.hasOwn(upstreams, name)) this.#remove(name, tracked)
-    for (const [name, settings] of Object.entries(upstreams)) this.#configure(name, settings, remembered[name] ?? {})
+    for (const [name, settings] of Object.entries(upstreams)) this.#configure(name, settings, remembered[name] ?? { unhealthy: {} })
   }
 
-  /** The state of an upstream; undefined when there is none of that name. */
+  /** The state of an upstream; undefined when there is none of that name, and while its source has not answered yet. */
   state(name: string): PlainUpstreamState | undefined {
     const found = this.#upstreams.get(name)
-    if (found === undefined) return undefined
+    if (found === undefined || !found.tracked.isKnown) return undefined
     return { scope: this.#parts.scope, upstream: name, version: found.version, epochMs: this.epochMs, endpoints: found.tracked.endpoints() }
   }
 
@@ -53,6 +55,12 @@ export class UpstreamSet {
   unhealthy(): Record<string, RememberedHealth> {
     const all = [...this.#upstreams].map(([name, { tracked }]) => [name, tracked.unhealthy()] as const)
     return Object.fromEntries(all.filter(([, endpoints]) => Object.keys(endpoints).length > 0))
+  }
+
+  /** What sources have told that have to be asked over a network: it stands when they cannot be asked after a restart. */
+  found(): Record<string, readonly SourceEndpoint[]> {
+    const asked = [...this.#upstreams].filter(([, { settings, tracked }]) => tracked.isKnown && settings.discovery !== undefined && settings.discovery.source !== 'registration')
+    return Object.fromEntries(asked.map(([name, { tracked }]) => [name, tracked.list]))
   }
 
   /** `sluice_endpoint_healthy`, filled at each scrape. */
@@ -69,9 +77,14 @@ export class UpstreamSet {
     this.#upstreams.clear()
   }
 
-  #configure(name: string, settings: Upstream, remembered: RememberedHealth): void {
+  #configure(name: string, settings: Upstream, remembered: RememberedUpstream): void {
     const known = this.#upstreams.get(name)
     if (known !== undefined && isDeepStrictEqual(known.settings, settings)) return
+    // A source that is asked the same as before goes on: it would have to connect anew for nothing.
+    if (known !== undefined && isDeepStrictEqual(placesIn(known.settings), placesIn(settings))) {
+      known.settings = settings
+      return known.tracked.configure(settings)
+    }
     const source = this.#sourceOf(name, settings)
     if (source === undefined) return
     const found = known ?? { settings, tracked: this.#track(name, settings, remembered), version: 0 }
@@ -80,7 +93,7 @@ export class UpstreamSet {
     found.tracked.configure(settings, source)
   }
 
-  #track(name: string, settings: Upstream, remembered: RememberedHealth): TrackedUpstream {
+  #track(name: string, settings: Upstream, remembered: RememberedUpstream): TrackedUpstream {
     const { prober, now, onChange } = this.#parts
     const noteChange = () => {
       const found = this.#upstreams.get(name)
@@ -98,11 +111,23 @@ export class UpstreamSet {
     }
     const [kind, settings] = endpoints === undefined ? [discovery?.source ?? '', discovery] : ['static', { endpoints }]
     const entry = discoverySources.find((candidate) => candidate.name === kind)
-    return this.#modules.get(kind)?.createSource(entry?.settings.parse(settings) as never, { instances: this.#parts.instances })
+    try {
+      const { instances, reports } = this.#parts
+      return this.#modules.get(kind)?.createSource(entry?.settings.parse(settings) as never, { instances, status: reports.statusFor(name, kind) })
+    } catch (error) {
+      this.#parts.logger.error({ err: error, upstream: name }, 'the source of an upstream cannot be used; what it was before stays')
+      return undefined
+    }
   }
 
   #remove(name: string, tracked: TrackedUpstream): void {
     tracked.stop()
     this.#upstreams.delete(name)
+    this.#parts.reports.forget(name)
   }
+}
+
+/** What decides where endpoints come from. */
+function placesIn({ endpoints, discovery }: Upstream): unknown {
+  return [endpoints, discovery]
 }
