@@ -18,7 +18,8 @@ export interface Part {
 /** `touched` are resources such as `routes/get-user`; the index is of the configuration before they were. */
 export function partToCheck(whole: WrittenDocument, touched: ReadonlySet<string>, index: DocumentIndex): Part {
   const { routes: all = [], upstreams: known = {} } = whole
-  const written = all.filter((route) => touched.has(`routes/${route.name}`))
+  const touchedRoutes = new Set([...touched].filter((one) => one.startsWith('routes/')).map((one) => one.slice('routes/'.length)))
+  const written = all.filter((route) => touchedRoutes.has(route.name))
   const names = new Set([...written.map((route) => route.name), ...written.flatMap((route) => index.placeMates(route))])
   const upstreams = new Set<string>()
   for (const resource of touched) {

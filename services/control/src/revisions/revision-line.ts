@@ -105,10 +105,12 @@ export class RevisionLine {
     const storage = storeBeside(head && { revision: expectedHead, storage: head.storage }, config, delta)
     const body = encodeBody({ base: storage.base, lines: storage.base === 0 ? linesInOrder({ ...document, secrets }) : [...storage.lines.values()], isForced })
     const facts = { scope, digest, changeId: randomUUID(), author, note, origin, fileDigest, committedAtMs: clock.now() }
+    const made = { record: { ...facts, revision: expectedHead + 1 }, config, document, secrets, isForced, storage }
+    this.stored.underWay = made
     const outcome = await commitOnce(store, { ...facts, body, expectedHead })
     if (outcome.outcome === 'conflict') return undefined
     const { revision } = outcome
-    this.stored.keep({ record: { ...facts, revision }, config, document, secrets, isForced, storage })
+    this.stored.keep(made)
     const committed = { ...about, revision, isNew: true, at: clock.monotonic() }
     onCommitted(committed)
     return committed

@@ -3,7 +3,7 @@
  * them or those that differ from another revision. So a change of one route is a few hundred bytes in the store,
  * however many routes there are. What begins differently was written before there were lines: one JSON document.
  */
-import { entitiesOf, lineOf, linesOf, type RevisionDocumentInput, textOfLines } from '@sluice/proto/config'
+import { entitiesOf, lineKey, lineOf, linesOf, type RevisionDocumentInput, textOfLines } from '@sluice/proto/config'
 
 export interface StoredBody {
   /** The revision that the lines are to be applied to; 0 when they are all there are. */
@@ -32,6 +32,13 @@ export function decodeBody(body: Uint8Array): StoredBody {
   const first = JSON.parse(text.slice(0, end)) as Partial<FirstLine>
   if (first.format !== 2 || !Number.isSafeInteger(first.base)) throw new SyntaxError('a revision of a format that this version does not know')
   return { base: first.base!, lines: linesOf(text.slice(end + 1)), isForced: first.forced === true }
+}
+
+/** The body without the values of references; undefined when it holds none. */
+export function withoutValues(body: Uint8Array): Uint8Array | undefined {
+  const stored = decodeBody(body)
+  const lines = stored.lines.filter((line) => !lineKey(line).startsWith('"secrets/'))
+  return lines.length === stored.lines.length ? undefined : encodeBody({ ...stored, lines })
 }
 
 function linesOfDocument(text: string): string[] {

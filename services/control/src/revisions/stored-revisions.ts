@@ -4,7 +4,7 @@
  */
 import type { ConfigStore, RevisionRecord } from '@sluice/config-stores/config-store'
 import { SluiceError } from '@sluice/errors'
-import { documentOf, emptyConfig, lineKey, readLine, type SegmentedConfig } from '@sluice/proto/config'
+import { documentOf, emptyConfig, entitiesOf, lineKey, readLine, type SegmentedConfig } from '@sluice/proto/config'
 import type { WrittenDocument } from './resources.ts'
 import type { Storage } from './store-beside.ts'
 import { decodeBody } from './stored-body.ts'
@@ -30,6 +30,8 @@ const maxDepth = 64
 export class StoredRevisions {
   readonly #store: ConfigStore
   readonly #scope: string
+  /** What is being committed here: others hear of it from the store before its committer does. */
+  underWay: StoredRevision | undefined
   /** By number, the one used last at the end. */
   readonly #kept = new Map<number, StoredRevision>()
 
@@ -41,7 +43,9 @@ export class StoredRevisions {
   /** The head, or undefined before the first revision. Throws `dependency.store_unreachable`. */
   async head(): Promise<StoredRevision | undefined> {
     const record = await this.#store.head(this.#scope)
-    return record === undefined ? undefined : this.read(record.revision)
+    if (record === undefined) return undefined
+    const { underWay } = this
+    return underWay?.record.changeId === record.changeId ? this.keep(underWay) : this.read(record.revision)
   }
 
   /** Throws `config.not_found`, `dependency.store_unreachable`. */
@@ -73,17 +77,19 @@ export class StoredRevisions {
     return this.#store.list(this.#scope, options)
   }
 
-  async #read(revision: number): Promise<StoredRevision> {
-    const { record, ...body } = await this.#bodyOf(revision)
-    const chain = [body.lines]
-    let { base } = body
-    for (; base > 0 && chain.length <= maxDepth; ) {
-      const below = await this.#bodyOf(base)
-      chain.unshift(below.lines)
-      base = below.base
-    }
-    const lines = new Map(body.base === 0 ? [] : body.lines.map((line) => [lineKey(line), line]))
-    return { record, ...contentOf(chain), isForced: body.isForced, storage: { base: body.base, depth: chain.length - 1, lines } }
+  /** Applied to what is at hand when that is possible: a body is short, what it stands on may not be. */
+  async #read(revision: number, depth = 0): Promise<StoredRevision> {
+    const { record, base, lines, isForced } = await this.#bodyOf(revision)
+    if (base === 0) return { record, ...contentOf(nothing, lines), isForced, storage: { base, depth: 0, lines: new Map() } }
+    if (base >= revision || depth > maxDepth) throw new SluiceError('internal.invariant_broken', { detail: `Revision ${revision} stands on ${base} in the store` })
+    const below = this.#atHand(base, revision) ?? this.keep(await this.#read(base, depth + 1))
+    const own = below.record.revision === base ? below.storage.depth + 1 : below.storage.depth
+    return { record, ...contentOf(below, lines), isForced, storage: { base, depth: own, lines: new Map(lines.map((line) => [lineKey(line), line])) } }
+  }
+
+  /** The base itself, or an earlier revision on the same base: lines are all since the base, so they fit on both. */
+  #atHand(base: number, revision: number): StoredRevision | undefined {
+    return this.#kept.get(base) ?? [...this.#kept.values()].findLast((one) => one.storage.base === base && one.record.revision < revision)
   }
 
   async #bodyOf(revision: number) {
@@ -94,20 +100,18 @@ export class StoredRevisions {
   }
 }
 
+type Content = Pick<StoredRevision, 'config' | 'document' | 'secrets'>
+
+const nothing: Content = { config: emptyConfig, document: { version: 1 }, secrets: {} }
+
 /** Lists keep the order in which they were written. */
-function contentOf(chain: readonly (readonly string[])[]): Pick<StoredRevision, 'config' | 'document' | 'secrets'> {
-  const lines = new Map<string, string>()
-  const values = new Map<string, unknown>()
-  for (const line of chain.flat()) {
+function contentOf({ config, document: before, secrets: known }: Content, lines: readonly string[]): Content {
+  const values = new Map<string, unknown>(entitiesOf({ ...before, secrets: known }))
+  for (const line of lines) {
     const { key, value } = readLine(line)
-    if (value === undefined) {
-      lines.delete(key)
-      values.delete(key)
-    } else {
-      lines.set(key, line)
-      values.set(key, value)
-    }
+    if (value === undefined) values.delete(key)
+    else values.set(key, value)
   }
   const { secrets = {}, ...document } = documentOf(values)
-  return { config: emptyConfig.with([...lines.values()]), document, secrets }
+  return { config: config.with(lines), document, secrets }
 }
