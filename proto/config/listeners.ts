@@ -21,6 +21,7 @@ const door = {
 
 export const httpListener = z.strictObject({
   address: listenAddress.default('127.0.0.1:8000').describe('Where clients connect.'),
+  h2c: z.boolean().default(false).describe('Whether HTTP/2 is spoken beside HTTP/1.1, with clients that begin with it (prior knowledge).'),
   ...door,
 })
 

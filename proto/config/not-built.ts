@@ -3,7 +3,6 @@
  * words, never ignored and never called a misspelling. A row goes when the feature comes.
  */
 export const notBuiltSettings: Readonly<Record<string, readonly string[]>> = {
-  'listeners.http': ['h2c'],
   telemetry: ['traces'],
   'telemetry.accessLog': ['sinks'],
   upstream: ['protocol'],

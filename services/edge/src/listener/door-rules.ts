@@ -16,6 +16,8 @@ export interface ConnectionLifetime {
 export interface DoorRules {
   readonly healthPath: string | undefined
   readonly proxyProtocol: boolean
+  /** Whether HTTP/2 is spoken without TLS. */
+  readonly h2c: boolean
   /** Counts the connections of an address over all workers; undefined: no limit. */
   readonly addresses: OpenLimit | undefined
   /** This worker's part of the connections of all addresses. */
@@ -38,6 +40,7 @@ export function doorRules(settings: HttpListener | HttpsListener, { trustedProxi
   return {
     healthPath,
     proxyProtocol,
+    h2c: 'h2c' in settings && settings.h2c,
     addresses: perAddress === 0 ? undefined : addressLimit(perAddress),
     maxConnections: Math.ceil(maxConnections / Math.max(1, workers)),
     trustedProxies,

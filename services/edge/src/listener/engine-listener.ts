@@ -8,8 +8,12 @@ import { engineLimits } from './engine-limits.ts'
 import type { HttpListenerParts, Listener } from './http-listener.ts'
 import { listenAt } from './listen-at.ts'
 
-/** Makes connections encrypted, and hands them back with `serve`. */
-export type Encrypt = (socket: Socket, peerAddress: string) => void
+/** Who takes connections before HTTP/1.1 does, and hands back with `serve` those that speak it. */
+export interface Front {
+  /** Whether it ends their encryption. */
+  readonly encrypted: boolean
+  accept(socket: Socket, peerAddress: string): void
+}
 
 export class EngineListener implements Listener {
   readonly address: string
@@ -23,19 +27,20 @@ export class EngineListener implements Listener {
   private draining = false
   private onLastClosed: (() => void) | undefined
 
-  constructor(parts: HttpListenerParts, encrypt?: Encrypt) {
+  constructor(parts: HttpListenerParts, front?: Front) {
     this.parts = parts
     this.rules = parts.rules
     this.address = parts.address
-    this.shared = this.connectionParts(encrypt !== undefined)
+    const encrypted = front?.encrypted === true
+    this.shared = this.connectionParts(encrypted)
     this.admission = new Admission({
       rules: () => this.rules,
       isUnix: parts.address.startsWith('unix:'),
-      onAdmitted: encrypt ?? ((socket, peerAddress) => this.serve(socket, peerAddress)),
+      onAdmitted: (socket, peerAddress) => (front === undefined ? this.serve(socket, peerAddress) : front.accept(socket, peerAddress)),
       onRefused: parts.onRefused,
-      refusal: encrypt === undefined ? (reason) => refusedConnectionText(reason, parts.requestId()) : undefined,
+      refusal: encrypted ? undefined : (reason) => refusedConnectionText(reason, parts.requestId()),
     })
-    this.server = createServer({ allowHalfOpen: encrypt === undefined, noDelay: true }, (socket: Socket) => this.admission.accept(socket))
+    this.server = createServer({ allowHalfOpen: !encrypted, noDelay: true }, (socket: Socket) => this.admission.accept(socket))
     this.sweeper = setInterval(() => this.sweep(), engineLimits.sweepMs).unref()
   }
 

@@ -4,8 +4,8 @@ import type { OpenLimit } from '@sluice/policies/policy'
 import type { HttpListener as HttpSettings, HttpsListener as HttpsSettings, Listeners } from '@sluice/proto/config'
 import { compileCertificates, type CertificateTable } from './certificate-table.ts'
 import { doorRules, type DoorRules } from './door-rules.ts'
-import { EngineListener } from './engine-listener.ts'
 import { HttpListener, type HttpListenerParts, type Listener } from './http-listener.ts'
+import { PlainListener } from './plain-listener.ts'
 import { TlsListener, type TlsListenerParts } from './tls-listener.ts'
 
 type SharedParts = Omit<HttpListenerParts, 'address' | 'addressSetting' | 'rules'> & Pick<TlsListenerParts, 'onHandshakeError' | 'onFlood'>
@@ -123,7 +123,7 @@ export class ListenerSet {
       const listener = new TlsListener({ ...parts, tls: tlsFacts(door), ticketKeys: this.ticketKeys })
       return { scheme: 'https', listener, url: urlAt('https', address, await listener.listen()) }
     }
-    const listener = this.engine === 'own' ? new EngineListener(parts) : new HttpListener(parts)
+    const listener = this.engine === 'own' ? new PlainListener(parts) : new HttpListener(parts)
     return { scheme: 'http', listener, url: urlAt('http', address, await listener.listen()) }
   }
 }
