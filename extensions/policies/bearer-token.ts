@@ -1,7 +1,7 @@
 import { quoted } from '@sluice/http'
 import { type CredentialSource, hideCredential, parseSource, readCredential } from './credential-source.ts'
 import type { Exchange, Identity, RequestFacts } from './exchange.ts'
-import { type HookResult, type Policy, type Refusal, type Verdict, refuse } from './policy.ts'
+import { type HookResult, type Policy, type Refusal, type TokenChecks, type Verdict, refuse, refuseUnchecked } from './policy.ts'
 
 /** No token in use comes near it; what is longer is not worth a thread's or an issuer's time. */
 const maxTokenLength = 16_384
@@ -10,15 +10,13 @@ export interface BearerTokenSettings {
   readonly from: string
   readonly scopes: readonly string[]
   readonly forwardToken: boolean
-}
-
-export interface TokenCheck {
-  check(token: string): Verdict | Promise<Verdict>
+  readonly throttleFailures: boolean
 }
 
 /** RFC 6750: a bearer token, looked at by whoever can tell what it is; refusals are made ahead. */
 export class BearerToken implements Policy {
-  private readonly checker: TokenCheck
+  private readonly checker: TokenChecks
+  private readonly throttles: boolean
   private readonly source: CredentialSource
   private readonly scopes: readonly string[]
   private readonly forwardToken: boolean
@@ -26,8 +24,9 @@ export class BearerToken implements Policy {
   private readonly invalidToken: Refusal
   private readonly insufficientScope: Refusal
 
-  constructor(checker: TokenCheck, settings: BearerTokenSettings) {
+  constructor(checker: TokenChecks, settings: BearerTokenSettings) {
     this.checker = checker
+    this.throttles = settings.throttleFailures
     this.source = parseSource(settings.from)!
     this.scopes = settings.scopes
     this.forwardToken = settings.forwardToken
@@ -43,13 +42,13 @@ export class BearerToken implements Policy {
     const token = tokenIn(this.source, exchange.request)
     if (token === undefined) return this.noToken
     if (token === '' || token.length > maxTokenLength) return this.invalidToken
-    const verdict = this.checker.check(token)
+    const verdict = this.checker.check(token, this.throttles ? exchange.client.address : undefined)
     return verdict instanceof Promise ? verdict.then((late) => this.decide(late, exchange)) : this.decide(verdict, exchange)
   }
 
   private decide(verdict: Verdict, exchange: Exchange): HookResult {
-    if (verdict.outcome === 'unavailable') return refuse(verdict.code)
     if (verdict.outcome === 'invalid') return this.invalidToken
+    if (verdict.outcome !== 'valid') return refuseUnchecked(verdict)
     if (!hasScopes(verdict.identity, this.scopes)) return this.insufficientScope
     exchange.identity = verdict.identity
     if (!this.forwardToken) hideCredential(this.source, exchange.request)

@@ -1,7 +1,7 @@
 /** An exchange, and the parts of a policy, by hand: what the tests of policies stand on. Only tests import this file. */
 import assert from 'node:assert/strict'
 import { HeaderFields } from '@sluice/http'
-import type { ClientFacts, Exchange, Identity, RequestFacts, RouteFacts } from './exchange.ts'
+import type { ClientCertificate, ClientFacts, Exchange, Identity, RequestFacts, RouteFacts } from './exchange.ts'
 import type { HookResult, IntrospectionRules, LimiterRules, LimitVerdict, OpenLimitRules, OpenVerdict, PolicyParts, Refusal, SecretRules, TokenRules, Verdict } from './policy.ts'
 
 export interface ExchangeChanges {
@@ -16,6 +16,7 @@ export interface ExchangeChanges {
   readonly route?: Partial<RouteFacts>
   readonly parameters?: Readonly<Record<string, string>>
   readonly identity?: Identity
+  readonly clientCertificate?: ClientCertificate | undefined
 }
 
 export function exchangeOf(changes: ExchangeChanges = {}): Exchange {
@@ -40,6 +41,7 @@ export function exchangeOf(changes: ExchangeChanges = {}): Exchange {
     identity: changes.identity,
     limits: [],
     responseFields: [],
+    clientCertificate: changes.clientCertificate,
     isOver: false,
   }
 }
@@ -59,7 +61,7 @@ export interface AskedParts extends PolicyParts {
 
 export interface PartsChanges {
   /** What a check of a token or key answers. */
-  readonly verdict?: Verdict | ((credential: string) => Verdict | Promise<Verdict>)
+  readonly verdict?: Verdict | ((credential: string, from: string | undefined) => Verdict | Promise<Verdict>)
   readonly take?: (key: string, cost: number, rules: LimiterRules) => LimitVerdict | Promise<LimitVerdict>
   readonly enter?: (key: string) => Promise<OpenVerdict>
   readonly place?: Partial<PolicyParts['place']>
@@ -72,10 +74,10 @@ export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
   const asked: AskedParts['asked'] = { tokens: [], introspection: [], keys: [], passwords: [], limiters: [], openLimits: [] }
   const seen: string[] = []
   const returned: string[] = []
-  const check = (credential: string): Verdict | Promise<Verdict> => {
+  const check = (credential: string, from?: string): Verdict | Promise<Verdict> => {
     seen.push(credential)
     const { verdict = { outcome: 'invalid', reason: 'nobody knows it' } } = changes
-    return typeof verdict === 'function' ? verdict(credential) : verdict
+    return typeof verdict === 'function' ? verdict(credential, from) : verdict
   }
   return {
     asked,
@@ -87,7 +89,8 @@ export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
       tokens: (rules) => (asked.tokens.push(rules), { check }),
       introspection: (rules) => (asked.introspection.push(rules), { check }),
       keys: (rules) => (asked.keys.push(rules), { check }),
-      passwords: (rules) => (asked.passwords.push(rules), { check: (username, password) => check(`${username}:${password}`) }),
+      passwords: (rules) => (asked.passwords.push(rules), { check: (username, password, from) => check(`${username}:${password}`, from) }),
+      names: () => ({ identify: (facts) => check(String(facts['sub'])) }),
     },
     quota: {
       limiter: (rules) => {

@@ -19,6 +19,8 @@ export interface PolicySchema<S = unknown> {
   readonly early?: (settings: S) => boolean
   /** The policy answers by itself: a route with it needs no upstream. */
   readonly answers?: true
+  /** Clients are asked for a certificate in the TLS handshake, by these authorities (PEM). */
+  readonly clientAuthorities?: (settings: S) => string
   /** It stands on every route, with its defaults, unless it is set there or switched off. */
   readonly always?: true
   /** Policies inside the settings, to be checked and compiled like those of a route; with `mustIdentify` only identity policies may stand there. */
@@ -53,6 +55,12 @@ export interface Refusal {
 
 export function refuse(code: ErrorCode, message?: string, headers?: readonly string[]): Refusal {
   return { kind: 'refusal', code, ...(message === undefined ? {} : { message }), ...(headers === undefined ? {} : { headers }) }
+}
+
+/** Why nobody is admitted when a verdict is neither valid nor invalid. */
+export function refuseUnchecked(verdict: Extract<Verdict, { outcome: 'unavailable' | 'throttled' }>): Refusal {
+  if (verdict.outcome === 'unavailable') return refuse(verdict.code)
+  return refuse('policy.too_many_attempts', undefined, ['Retry-After', String(verdict.retryAfterSeconds)])
 }
 
 export type HookResult = Decision | undefined
@@ -97,6 +105,8 @@ export type Verdict =
   | { readonly outcome: 'invalid'; readonly reason: string }
   /** The gateway's own part is away: a `dependency.*` code, answered 503. */
   | { readonly outcome: 'unavailable'; readonly code: ErrorCode }
+  /** Not looked at: too many attempts from there, or of that name, failed. */
+  | { readonly outcome: 'throttled'; readonly retryAfterSeconds: number }
 
 export interface TokenRules {
   readonly issuer: string | undefined
@@ -136,14 +146,34 @@ export interface SecretRules {
   readonly staleSeconds: number
 }
 
+/** `from` is the client's address, to count failed attempts by; left out, they are not slowed. */
+export interface TokenChecks {
+  check(token: string, from?: string): Verdict | Promise<Verdict>
+}
+
+export interface KeyChecks {
+  check(key: string, from?: string): Verdict | Promise<Verdict>
+}
+
+export interface PasswordChecks {
+  /** The user name holds no colon. */
+  check(username: string, password: string, from?: string): Verdict | Promise<Verdict>
+}
+
+export interface NameChecks {
+  /** Who has the name `facts.sub`, which was proven otherwise. The same object for as long as it is the same caller. */
+  identify(facts: Readonly<Record<string, unknown>>): Verdict | Promise<Verdict>
+}
+
 export interface IdentityPart {
   /** A checker of signed tokens under one set of rules; compiled once, shared by equal rules. */
-  tokens(rules: TokenRules): { check(token: string): Verdict | Promise<Verdict> }
+  tokens(rules: TokenRules): TokenChecks
   /** A checker of opaque tokens, shared by equal rules. */
-  introspection(rules: IntrospectionRules): { check(token: string): Verdict | Promise<Verdict> }
-  keys(rules: SecretRules): { check(key: string): Verdict | Promise<Verdict> }
-  /** The user name holds no colon. */
-  passwords(rules: SecretRules): { check(username: string, password: string): Verdict | Promise<Verdict> }
+  introspection(rules: IntrospectionRules): TokenChecks
+  keys(rules: SecretRules): KeyChecks
+  passwords(rules: SecretRules): PasswordChecks
+  /** `method`: what has proven the names. */
+  names(method: string): NameChecks
 }
 
 /** How requests are counted; the READMEs of rate-limit and of the counters say what each means. */

@@ -94,3 +94,11 @@ test('its methods are shown to whoever checks a configuration, as identity polic
     { path: ['methods', 1], entry: { 'key-auth': {} }, mustIdentify: true },
   ])
 })
+
+test('a credential that was not looked at may be good: the time to wait is told, not that it is bad', async () => {
+  const throttled = refuse('policy.too_many_attempts', undefined, ['Retry-After', '7'])
+  assert.deepEqual(await refusalOf(run([throttled, bad('B')]).result), throttled)
+  assert.equal((await refusalOf(run([throttled, refuse('dependency.auth_unreachable')]).result)).code, 'dependency.auth_unreachable')
+  assert.equal((await refusalOf(run([throttled, absent('B')], { anonymous: 'guest' }).result)).code, 'policy.too_many_attempts')
+  assert.equal(run([throttled, 'passes']).result, undefined)
+})

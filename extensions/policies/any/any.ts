@@ -39,8 +39,8 @@ class Any implements Policy {
 
   private nobodyPassed(exchange: Exchange, refusals: readonly Refusal[]): HookResult {
     // Whether a credential is good was not found out: that is no 401.
-    const unavailable = refusals.find(({ code }) => code.startsWith('dependency.'))
-    if (unavailable !== undefined) return unavailable
+    const unchecked = refusals.find(({ code }) => code.startsWith('dependency.')) ?? refusals.find(({ code }) => code === 'policy.too_many_attempts')
+    if (unchecked !== undefined) return unchecked
     const tried = refusals.findLast(({ withoutCredential }) => withoutCredential !== true)
     if (tried === undefined && this.anonymous !== undefined) {
       exchange.identity = this.anonymous

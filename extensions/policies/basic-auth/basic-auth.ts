@@ -1,7 +1,7 @@
 import { quoted } from '@sluice/http'
 import { type CredentialSource, hideCredential, readCredential } from '../credential-source.ts'
 import type { Exchange } from '../exchange.ts'
-import { type HookResult, type Policy, type PolicyParts, type Refusal, type Verdict, refuse } from '../policy.ts'
+import { type HookResult, type Policy, type PolicyParts, type Refusal, type Verdict, refuse, refuseUnchecked } from '../policy.ts'
 import { readBasic } from './basic-credential.ts'
 import type { BasicAuthSettings } from './schema.ts'
 
@@ -15,12 +15,14 @@ export function compile(settings: BasicAuthSettings, parts: PolicyParts): Policy
 class BasicAuth implements Policy {
   private readonly checker: ReturnType<PolicyParts['identity']['passwords']>
   private readonly hideCredential: boolean
+  private readonly throttles: boolean
   private readonly none: Refusal
   private readonly wrong: Refusal
 
-  constructor({ realm, cacheSeconds, staleSeconds, hideCredential: hides }: BasicAuthSettings, parts: PolicyParts) {
+  constructor({ realm, cacheSeconds, staleSeconds, hideCredential: hides, throttleFailures }: BasicAuthSettings, parts: PolicyParts) {
     this.checker = parts.identity.passwords({ cacheSeconds, staleSeconds: Math.max(cacheSeconds, staleSeconds) })
     this.hideCredential = hides
+    this.throttles = throttleFailures
     this.wrong = refuse('policy.unauthenticated', undefined, ['WWW-Authenticate', `Basic realm=${quoted(realm)}, charset="UTF-8"`])
     this.none = { ...this.wrong, withoutCredential: true }
   }
@@ -32,13 +34,13 @@ class BasicAuth implements Policy {
     const credential = readBasic(value)
     if (credential === undefined) return this.none
     if (credential === 'malformed') return this.wrong
-    const verdict = this.checker.check(credential.username, credential.password)
+    const verdict = this.checker.check(credential.username, credential.password, this.throttles ? exchange.client.address : undefined)
     return verdict instanceof Promise ? verdict.then((late) => this.decide(late, exchange)) : this.decide(verdict, exchange)
   }
 
   private decide(verdict: Verdict, exchange: Exchange): HookResult {
-    if (verdict.outcome === 'unavailable') return refuse(verdict.code)
     if (verdict.outcome === 'invalid') return this.wrong
+    if (verdict.outcome !== 'valid') return refuseUnchecked(verdict)
     exchange.identity = verdict.identity
     if (this.hideCredential) hideCredential(source, exchange.request)
     return undefined

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { audiences, forwardToken, from, requiredClaims, scopes } from '../bearer-token-settings.ts'
 import { everyPolicy, failsClosed } from '../every-policy.ts'
 import type { PolicySchema } from '../policy.ts'
+import { throttleFailures } from '../throttle-setting.ts'
 import { keyProblems } from './key-problems.ts'
 
 /** Accepted signature algorithms (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864); `none` is not among them and never will be. */
@@ -36,6 +37,7 @@ const settings = z.strictObject({
   consumerClaim: z.string().min(1).default('sub').describe('The claim that names the consumer.'),
   from,
   forwardToken,
+  throttleFailures,
   failure: failsClosed,
 })
 

@@ -99,3 +99,13 @@ test('an outcome is kept at least as long while auth is away as otherwise', () =
 test('failing open is said not to be built yet', () => {
   assert.deepEqual(problemsOf(schema, { failure: 'open' }), ['open is not built yet'])
 })
+
+test('too many attempts that failed are 429 with the time to wait; the address is told unless that is switched off', async () => {
+  const seen: (string | undefined)[] = []
+  const verdict = (_: string, from: string | undefined): Verdict => (seen.push(from), { outcome: 'throttled', retryAfterSeconds: 7 })
+  const refusal = await refusalOf(run(exchangeOf({ headers: ['X-API-Key', key] }), {}, { verdict }).result)
+  assert.equal(refusal.code, 'policy.too_many_attempts')
+  assert.deepEqual(fieldValues(refusal.headers, 'Retry-After'), ['7'])
+  await run(exchangeOf({ headers: ['X-API-Key', key] }), { throttleFailures: false }, { verdict }).result
+  assert.deepEqual(seen, ['192.0.2.7', undefined])
+})

@@ -1,6 +1,6 @@
 import { type CredentialSource, hideCredential, readCredential } from '../credential-source.ts'
 import type { Exchange, RequestFacts } from '../exchange.ts'
-import { type HookResult, type Policy, type PolicyParts, type Refusal, type Verdict, refuse } from '../policy.ts'
+import { type HookResult, type Policy, type PolicyParts, type Refusal, type Verdict, refuse, refuseUnchecked } from '../policy.ts'
 import type { KeyAuthSettings } from './schema.ts'
 
 /** `sk_<id>_<secret>`; anything else is refused without asking anybody. */
@@ -17,6 +17,7 @@ class KeyAuth implements Policy {
   private readonly checker: ReturnType<PolicyParts['identity']['keys']>
   private readonly sources: readonly CredentialSource[]
   private readonly hideCredential: boolean
+  private readonly throttles: boolean
   private readonly noKey: Refusal = { ...refuse('policy.unauthenticated', undefined, challenge), withoutCredential: true }
   private readonly badKey: Refusal = refuse('policy.unauthenticated', undefined, challenge)
 
@@ -25,13 +26,14 @@ class KeyAuth implements Policy {
     this.checker = parts.identity.keys({ cacheSeconds, staleSeconds: Math.max(cacheSeconds, settings.staleSeconds) })
     this.sources = sourcesOf(settings)
     this.hideCredential = settings.hideCredential
+    this.throttles = settings.throttleFailures
   }
 
   onRequest(exchange: Exchange): HookResult | Promise<HookResult> {
     const key = this.keyIn(exchange.request)
     if (key === undefined) return this.noKey
     if (!keyPattern.test(key)) return this.badKey
-    const verdict = this.checker.check(key)
+    const verdict = this.checker.check(key, this.throttles ? exchange.client.address : undefined)
     return verdict instanceof Promise ? verdict.then((late) => this.decide(late, exchange)) : this.decide(verdict, exchange)
   }
 
@@ -44,8 +46,8 @@ class KeyAuth implements Policy {
   }
 
   private decide(verdict: Verdict, exchange: Exchange): HookResult {
-    if (verdict.outcome === 'unavailable') return refuse(verdict.code)
     if (verdict.outcome === 'invalid') return this.badKey
+    if (verdict.outcome !== 'valid') return refuseUnchecked(verdict)
     exchange.identity = verdict.identity
     // Each place, not only the one it was found in: a second key must not reach the upstream either.
     if (this.hideCredential) for (const source of this.sources) hideCredential(source, exchange.request)

@@ -77,3 +77,13 @@ test('plain http is right on loopback, or where it was meant so', () => {
   for (const issuer of ['http://127.0.0.1:9000', 'http://localhost', 'http://[::1]:1']) assert.deepEqual(problemsOf(schema, { ...client, issuer }), [])
   assert.deepEqual(problemsOf(schema, { ...client, issuer: 'http://id.internal', insecure: true }), [])
 })
+
+test('too many attempts that failed are 429 with the time to wait; the address is told unless that is switched off', async () => {
+  const seen: (string | undefined)[] = []
+  const verdict = (_: string, from: string | undefined): Verdict => (seen.push(from), { outcome: 'throttled', retryAfterSeconds: 7 })
+  const refusal = await refusalOf(run(withToken('Bearer x'), {}, { verdict }).result)
+  assert.equal(refusal.code, 'policy.too_many_attempts')
+  assert.deepEqual(fieldValues(refusal.headers, 'Retry-After'), ['7'])
+  await run(withToken('Bearer x'), { throttleFailures: false }, { verdict }).result
+  assert.deepEqual(seen, ['192.0.2.7', undefined])
+})

@@ -1,5 +1,5 @@
-import { BearerToken, type TokenCheck } from '../bearer-token.ts'
-import type { IntrospectionRules, Policy, PolicyParts, Verdict } from '../policy.ts'
+import { BearerToken } from '../bearer-token.ts'
+import type { IntrospectionRules, Policy, PolicyParts, TokenChecks, Verdict } from '../policy.ts'
 import type { OAuth2IntrospectionSettings } from './schema.ts'
 
 export function compile(settings: OAuth2IntrospectionSettings, parts: PolicyParts): Policy {
@@ -10,15 +10,15 @@ export function compile(settings: OAuth2IntrospectionSettings, parts: PolicyPart
 const tokenPattern = /^[A-Za-z0-9._~+/-]+=*$/
 const malformed: Verdict = { outcome: 'invalid', reason: 'token_malformed' }
 
-class OpaqueTokens implements TokenCheck {
-  private readonly checker: TokenCheck
+class OpaqueTokens implements TokenChecks {
+  private readonly checker: TokenChecks
 
-  constructor(checker: TokenCheck) {
+  constructor(checker: TokenChecks) {
     this.checker = checker
   }
 
-  check(token: string): Verdict | Promise<Verdict> {
-    return tokenPattern.test(token) ? this.checker.check(token) : malformed
+  check(token: string, from?: string): Verdict | Promise<Verdict> {
+    return tokenPattern.test(token) ? this.checker.check(token, from) : malformed
   }
 }
 

@@ -3,6 +3,7 @@ import { audiences, forwardToken, from, requiredClaims, scopes } from '../bearer
 import { everyPolicy, failsClosed } from '../every-policy.ts'
 import { isPlainFromAfar } from '../plain-address.ts'
 import type { PolicySchema } from '../policy.ts'
+import { throttleFailures } from '../throttle-setting.ts'
 
 const webAddress = z.url({ protocol: /^https?$/, error: 'an http or https URL' })
 
@@ -23,6 +24,7 @@ const settings = z.strictObject({
   cacheSeconds: z.int().min(0).max(86_400).default(60).describe('How long an answer is used, counted from when the issuer gave it; never past `exp`.'),
   staleSeconds: z.int().min(0).max(86_400).default(0).describe('How long it is used while the issuer or auth is away; never less than `cacheSeconds`, never past `exp`.'),
   timeoutMs: z.int().min(50).max(10_000).default(2000).describe('How long the issuer may take.'),
+  throttleFailures,
   failure: failsClosed,
 })
 

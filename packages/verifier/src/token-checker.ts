@@ -50,6 +50,8 @@ export interface TokenCheckerParts {
 export interface TokenChecker {
   /** A token seen before costs a hash and a look-up, about 3 µs for 600 characters. */
   check(token: string): TokenVerdict | Promise<TokenVerdict>
+  /** The verdict on a token that was found good before; undefined for any other. Costs as much. */
+  recall(token: string): TokenVerdict | undefined
 }
 
 interface Verified {
@@ -107,8 +109,16 @@ class RememberingChecker implements TokenChecker {
 
   check(token: string): TokenVerdict | Promise<TokenVerdict> {
     if (token.length > maxTokenCharacters) return refused('token_too_large')
-    const key = this.#prefix + hash('sha256', token, 'base64')
+    const key = this.#keyOf(token)
     return this.#recallVerified(key) ?? this.#recallRefused(key) ?? this.#memory.pending.get(key) ?? this.#examine(key, token)
+  }
+
+  recall(token: string): TokenVerdict | undefined {
+    return token.length > maxTokenCharacters ? undefined : this.#recallVerified(this.#keyOf(token))
+  }
+
+  #keyOf(token: string): string {
+    return this.#prefix + hash('sha256', token, 'base64')
   }
 
   #recallVerified(key: string): TokenVerdict | undefined {

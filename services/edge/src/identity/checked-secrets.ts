@@ -6,6 +6,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import type { Verdict } from '@sluice/policies/policy'
 import { type Consumer, CredentialOutcome } from '@sluice/proto/messages/auth'
+import type { Attempt, FailedAttempts } from './failed-attempts.ts'
 import { aboutConsumer, aboutCredential, type KnownChanges } from './known-changes.ts'
 import { type Answer, type Away, type Limits, type Remembered, RememberedAnswers } from './remembered-answers.ts'
 
@@ -28,6 +29,9 @@ export interface CheckedSecretsParts {
   readonly ask: (question: SecretQuestion) => Promise<SecretAnswer>
   /** The policy's name: how the caller was identified. */
   readonly method: string
+  /** The secrets are too long to be guessed. */
+  readonly isUnguessable?: true
+  readonly attempts: FailedAttempts
   readonly changes: KnownChanges
   readonly clock: { now(): number; monotonic(): number }
 }
@@ -53,16 +57,23 @@ export class CheckedSecrets {
   }
 
   /** At once for one that is remembered; costs an HMAC, about 3 µs. `whole` is unlike that of any other question. */
-  check(whole: string, question: SecretQuestion, limits: Limits): Verdict | Promise<Verdict> {
+  check(whole: string, question: SecretQuestion, limits: Limits, address: string | undefined): Verdict | Promise<Verdict> {
     const digest = createHmac('sha256', this.#secret).update(whole).digest('base64')
+    const throttled = address === undefined || this.#answers.isKnown(digest) ? undefined : this.#parts.attempts.refuse(this.#parts.method, this.#attempt(question, address))
+    if (throttled !== undefined) return throttled
     const answer = this.#answers.lookUp(digest, question, limits)
-    return answer instanceof Promise ? answer.then((late) => this.#verdict(late)) : this.#verdict(answer)
+    return answer instanceof Promise ? answer.then((late) => this.#verdict(late, question, address)) : this.#verdict(answer, question, address)
   }
 
-  #verdict(answer: Remembered<Known> | Away): Verdict {
+  #verdict(answer: Remembered<Known> | Away, question: SecretQuestion, address: string | undefined): Verdict {
     if ('away' in answer) return { outcome: 'unavailable', code: answer.away }
     const { verdict, expiresAtMs } = answer.value
+    if (verdict.outcome === 'invalid') this.#parts.attempts.failed(this.#parts.method, this.#attempt(question, address))
     return this.#parts.clock.now() >= expiresAtMs ? expired : verdict
+  }
+
+  #attempt({ id }: SecretQuestion, address: string | undefined): Attempt {
+    return { address, id, ...(this.#parts.isUnguessable && { isUnguessable: true as const }) }
   }
 
   async #ask(question: SecretQuestion): Promise<Answer<Known>> {

@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
-import type { TokenRules, Verdict } from '@sluice/policies/policy'
-import { createFakeClock, waitUntil } from '@sluice/testkit'
+import type { Limiter, LimiterRules, TokenRules, Verdict } from '@sluice/policies/policy'
+import { createFakeClock, type FakeClock, waitUntil } from '@sluice/testkit'
 import { createVerifier } from '@sluice/verifier'
 import { type ScriptedAuth, scriptedAuth } from '../../test/scripted-auth.ts'
 import { createIdentity } from './identity.ts'
@@ -26,6 +26,25 @@ function mint(claims: object = {}, kid = 'a'): string {
   return `${input}.${sign(null, Buffer.from(input), privateKey).toString('base64url')}`
 }
 
+/** Counts by itself, as one worker of an edge does. */
+function countingOf(clock: FakeClock): (rules: LimiterRules) => Limiter {
+  return ({ burst, limit, windowSeconds }) => {
+    const buckets = new Map<string, { tokens: number; at: number }>()
+    const refillMs = (windowSeconds * 1000) / limit
+    return {
+      take(key) {
+        const now = clock.monotonic()
+        const before = buckets.get(key) ?? { tokens: burst, at: now }
+        const tokens = Math.min(burst, before.tokens + (now - before.at) / refillMs)
+        const admitted = tokens >= 1
+        buckets.set(key, { tokens: admitted ? tokens - 1 : tokens, at: now })
+        return { admitted, remaining: 0, resetMs: 0, retryAfterMs: admitted ? 0 : (1 - tokens) * refillMs, waitMs: 0, decidedBy: 'counters' }
+      },
+      giveBack: () => {},
+    }
+  }
+}
+
 async function identityOf(t: TestContext, prepare: (auth: ScriptedAuth) => void = () => {}) {
   const auth = await scriptedAuth(t)
   auth.keySets.set(uri, [{ ...publicKey.export({ format: 'jwk' }), kid: 'a' }])
@@ -35,7 +54,8 @@ async function identityOf(t: TestContext, prepare: (auth: ScriptedAuth) => void 
   const verifier = createVerifier()
   const clock = createFakeClock(startMs)
   const logger = { warn: () => {}, info: () => {} }
-  const identity = createIdentity({ bus: auth.bus, scope: 'default', verifier, clock, logger, keySetDirectory: join(directory, 'keysets'), timeoutMs: 500 })
+  const attempts = { failed: 0, throttled: 0 }
+  const identity = createIdentity({ bus: auth.bus, scope: 'default', verifier, clock, logger, keySetDirectory: join(directory, 'keysets'), timeoutMs: 500, limiter: countingOf(clock), onAttempt: (_, outcome) => void attempts[outcome]++ })
   await identity.start()
   t.after(async () => {
     await identity.stop()
@@ -43,7 +63,7 @@ async function identityOf(t: TestContext, prepare: (auth: ScriptedAuth) => void 
     await rm(directory, { recursive: true, force: true })
   })
   const { part } = identity
-  return { auth, clock, identity, part, checkToken: part.tokens(rules), checkKey: part.keys(keyLimits) }
+  return { auth, clock, identity, part, attempts, checkToken: part.tokens(rules), checkKey: part.keys(keyLimits) }
 }
 
 const whoIs = (verdict: Verdict) => (verdict.outcome === 'valid' ? [verdict.identity.consumer, verdict.identity.groups] : verdict)
@@ -289,5 +309,67 @@ suite('passwords', () => {
     auth.passwords.clear()
     auth.change({ consumer: 'acme' })
     await waitUntil(async () => (await passwords.check('acme', 'se:same')).outcome === 'invalid')
+  })
+})
+
+suite('guessing', () => {
+  const from = '192.0.2.7'
+  const other = '192.0.2.8'
+
+  test('wrong keys of an address are soon not looked at, the right ones of others are, and of the address those that are known', async (t) => {
+    const { auth, attempts, checkKey } = await identityOf(t)
+    auth.keys.set('sk_k2_secret', { consumer: 'acme' })
+    assert.equal((await checkKey.check(key, from)).outcome, 'valid')
+    const outcomes: string[] = []
+    for (let index = 0; index < 150; index++) outcomes.push((await checkKey.check(`sk_guess${index}_x`, from)).outcome)
+    assert.deepEqual([outcomes.filter((one) => one === 'invalid').length, outcomes.at(-1)], [101, 'throttled'])
+    assert.equal(auth.count('key guess'), 101)
+    assert.deepEqual(attempts, { failed: 101, throttled: 49 })
+    assert.equal((await checkKey.check(key, from)).outcome, 'valid')
+    assert.equal((await checkKey.check('sk_k2_secret', other)).outcome, 'valid')
+  })
+
+  test('who has waited is looked at again', async (t) => {
+    const { auth, clock, checkKey } = await identityOf(t)
+    auth.keys.set('sk_k2_secret', { consumer: 'acme' })
+    for (let index = 0; index < 101; index++) await checkKey.check(`sk_guess${index}_x`, from)
+    assert.deepEqual(await checkKey.check('sk_k2_secret', from), { outcome: 'throttled', retryAfterSeconds: 1 })
+    clock.advance(1000)
+    assert.equal((await checkKey.check('sk_k2_secret', from)).outcome, 'valid')
+  })
+
+  test('wrong secrets of one key id close it to those who guess, not to its owner', async (t) => {
+    const { checkKey } = await identityOf(t)
+    for (let index = 0; index < 21; index++) await checkKey.check(`sk_k1_wrong${index}`, `198.51.100.${index}`)
+    assert.equal((await checkKey.check('sk_k1_another', '198.51.100.3')).outcome, 'throttled')
+    assert.equal((await checkKey.check(key, other)).outcome, 'valid')
+  })
+
+  test('wrong passwords of one user name close it to all who are not known yet', async (t) => {
+    const { auth, part } = await identityOf(t, (given) => void given.passwords.set('acme:right', { consumer: 'acme' }))
+    const passwords = part.passwords(keyLimits)
+    assert.equal((await passwords.check('acme', 'right', from)).outcome, 'valid')
+    for (let index = 0; index < 21; index++) await passwords.check('acme', `wrong${index}`, `198.51.100.${index}`)
+    assert.equal((await passwords.check('acme', 'right, too', other)).outcome, 'throttled')
+    assert.equal((await passwords.check('acme', 'right', other)).outcome, 'valid')
+    assert.equal(auth.count('password'), 22)
+  })
+
+  test('forged tokens of an address are soon not looked at; those that have expired are no guesses', async (t) => {
+    const { checkToken, attempts } = await identityOf(t)
+    const good = mint({ jti: 'known' })
+    assert.equal((await checkToken.check(good, from)).outcome, 'valid')
+    for (let index = 0; index < 200; index++) assert.equal((await checkToken.check(mint({ jti: `${index}`, exp: startMs / 1000 - 60 }), from)).outcome, 'invalid')
+    const forge = (index: number) => `${mint({ jti: `forged${index}` }).slice(0, -8)}AAAAAAAA`
+    for (let index = 0; index < 101; index++) await checkToken.check(forge(index), from)
+    assert.equal((await checkToken.check(forge(999), from)).outcome, 'throttled')
+    assert.equal((await checkToken.check(good, from)).outcome, 'valid')
+    assert.equal((await checkToken.check(mint({ jti: 'new' }), other)).outcome, 'valid')
+    assert.equal(attempts.failed, 101)
+  })
+
+  test('where it is switched off, nobody waits', async (t) => {
+    const { checkKey } = await identityOf(t)
+    for (let index = 0; index < 150; index++) assert.equal((await checkKey.check(`sk_guess${index}_x`)).outcome, 'invalid')
   })
 })

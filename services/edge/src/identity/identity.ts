@@ -13,11 +13,13 @@ import { fixedKeys, type KeySource, parseConfiguredKeys, parseKeySet, RecentMap,
 import { ApiKeys } from './api-keys.ts'
 import { ChangeFeed } from './change-feed.ts'
 import { ConsumersBySubject } from './consumers-by-subject.ts'
+import { FailedAttempts, type FailedAttemptsParts } from './failed-attempts.ts'
 import { FetchedKeySets, type KeySetAddress } from './fetched-key-sets.ts'
 import { IntrospectedTokens } from './introspected-tokens.ts'
 import { KnownChanges } from './known-changes.ts'
 import { Passwords } from './passwords.ts'
 import type { Limits } from './remembered-answers.ts'
+import { TokenIdentities } from './token-identities.ts'
 import { Tokens } from './tokens.ts'
 
 export interface IdentityParts {
@@ -28,6 +30,9 @@ export interface IdentityParts {
   readonly logger: { warn(facts: object, message: string): void; info(facts: object, message: string): void }
   /** Where copies of key sets lie. */
   readonly keySetDirectory: string
+  /** What failed attempts are counted with. */
+  readonly limiter: FailedAttemptsParts['limiter']
+  readonly onAttempt?: FailedAttemptsParts['onAttempt']
   /** For each question to auth [2000]. */
   readonly timeoutMs?: number
 }
@@ -60,14 +65,15 @@ export function createIdentity(parts: IdentityParts): EdgeIdentity {
   })
   const keySets = new FetchedKeySets({ bus, scope, clock, logger, timeoutMs, directory: parts.keySetDirectory })
   const consumers = new ConsumersBySubject({ bus, scope, changes, clock, timeoutMs })
-  const apiKeys = new ApiKeys({ bus, scope, changes, clock, timeoutMs })
-  const passwords = new Passwords({ bus, scope, changes, clock, timeoutMs })
+  const attempts = new FailedAttempts({ limiter: parts.limiter, clock, onAttempt: parts.onAttempt })
+  const apiKeys = new ApiKeys({ bus, scope, attempts, changes, clock, timeoutMs })
+  const passwords = new Passwords({ bus, scope, attempts, changes, clock, timeoutMs })
   const memory = new TokenMemory()
-  const tokens = sharedByRules((rules: TokenRules) => new Tokens(rules, { keys: keysFor(rules, keySets), verifier, clock, memory }, consumers))
+  const tokens = sharedByRules((rules: TokenRules) => new Tokens(rules, { keys: keysFor(rules, keySets), verifier, clock, memory, consumers, attempts }))
   const secret = randomBytes(32)
-  const introspection = sharedByRules((rules: IntrospectionRules) => new IntrospectedTokens(rules, { bus, scope, changes, clock, consumers, secret }))
+  const introspection = sharedByRules((rules: IntrospectionRules) => new IntrospectedTokens(rules, { bus, scope, attempts, changes, clock, consumers, secret }))
   return {
-    part: { tokens, introspection, keys: (rules) => keysUnder(apiKeys, rules), passwords: (rules) => passwordsUnder(passwords, rules) },
+    part: { tokens, introspection, keys: (rules) => keysUnder(apiKeys, rules), passwords: (rules) => passwordsUnder(passwords, rules), names: (method) => new TokenIdentities(consumers, ['sub'], method) },
     async start() {
       feed.start()
       keySets.start()
@@ -105,12 +111,12 @@ function keysFor(rules: TokenRules, keySets: FetchedKeySets): KeySource {
 
 function keysUnder(apiKeys: ApiKeys, rules: SecretRules): ReturnType<IdentityPart['keys']> {
   const limits = limitsOf(rules)
-  return { check: (key) => apiKeys.check(key, limits) }
+  return { check: (key, from) => apiKeys.check(key, limits, from) }
 }
 
 function passwordsUnder(passwords: Passwords, rules: SecretRules): ReturnType<IdentityPart['passwords']> {
   const limits = limitsOf(rules)
-  return { check: (username, password) => passwords.check(username, password, limits) }
+  return { check: (username, password, from) => passwords.check(username, password, limits, from) }
 }
 
 function limitsOf({ cacheSeconds, staleSeconds }: SecretRules): Limits {

@@ -4,6 +4,7 @@ import type { IntrospectionRules, Verdict } from '@sluice/policies/policy'
 import { createFakeClock, waitUntil } from '@sluice/testkit'
 import { scriptedAuth } from '../../test/scripted-auth.ts'
 import { ConsumersBySubject } from './consumers-by-subject.ts'
+import { FailedAttempts } from './failed-attempts.ts'
 import { IntrospectedTokens } from './introspected-tokens.ts'
 import { KnownChanges } from './known-changes.ts'
 
@@ -19,13 +20,16 @@ async function tokensOf(t: TestContext, rules: Partial<IntrospectionRules> = {})
   auth.opaque.set('good', { claims: { sub: 'alice', scope: 'read write', exp: soon } })
   const clock = createFakeClock(startMs)
   const changes = new KnownChanges()
-  const common = { bus: auth.bus, scope: 'default', changes, clock }
+  let failures = 0
+  // Every attempt after the third has to wait.
+  const limiter = () => ({ take: () => ({ admitted: ++failures <= 3, remaining: 0, resetMs: 0, retryAfterMs: 1000, waitMs: 0, decidedBy: 'counters' as const }), giveBack: () => {} })
+  const common = { bus: auth.bus, scope: 'default', changes, clock, attempts: new FailedAttempts({ limiter, clock }) }
   const consumers = new ConsumersBySubject({ ...common, timeoutMs: 500 })
   const tokens = new IntrospectedTokens({ ...plain, ...rules }, { ...common, consumers, secret: Buffer.alloc(32) })
-  return { auth, clock, check: (token = 'good') => tokens.check(token) }
+  return { auth, clock, check: (token = 'good', from?: string) => tokens.check(token, from) }
 }
 
-const who = (verdict: Verdict) => (verdict.outcome === 'valid' ? verdict.identity.consumer : verdict.outcome === 'invalid' ? verdict.reason : verdict.code)
+const who = (verdict: Verdict) => (verdict.outcome === 'valid' ? verdict.identity.consumer : verdict.outcome === 'invalid' ? verdict.reason : verdict.outcome === 'unavailable' ? verdict.code : verdict.outcome)
 const isInvalid = (reason: string): Verdict => ({ outcome: 'invalid', reason })
 
 suite('opaque tokens', () => {
@@ -132,6 +136,16 @@ suite('opaque tokens', () => {
     assert.equal(who(await check()), 'alice')
     clock.advance(101_000)
     assert.equal(who(await check()), 'dependency.issuer_unreachable')
+  })
+
+  test('that are no good are not asked about any more once an address sent too many; one that is known is used', async (t) => {
+    const { auth, check } = await tokensOf(t)
+    await check('good', '192.0.2.7')
+    for (let index = 0; index < 10; index++) await check(`guess${index}`, '192.0.2.7')
+    assert.equal(auth.count('introspect guess'), 4)
+    assert.equal(who(await check('guess', '192.0.2.7')), 'throttled')
+    assert.equal(who(await check('good', '192.0.2.7')), 'alice')
+    assert.equal(who(await check('guess', '192.0.2.8')), 'inactive')
   })
 
   test('are asked about once, however many requests carry them at once', async (t) => {

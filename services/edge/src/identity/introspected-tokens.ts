@@ -11,6 +11,7 @@ import { IntrospectReplySchema, IntrospectRequestSchema } from '@sluice/proto/me
 import { subjects } from '@sluice/proto/subjects'
 import { checkClaims, type ClaimRules } from '@sluice/verifier'
 import type { ConsumersBySubject } from './consumers-by-subject.ts'
+import type { FailedAttempts } from './failed-attempts.ts'
 import type { KnownChanges } from './known-changes.ts'
 import { type Answer, type Away, type Limits, type Remembered, RememberedAnswers } from './remembered-answers.ts'
 import { type Claims, TokenIdentities } from './token-identities.ts'
@@ -18,6 +19,7 @@ import { type Claims, TokenIdentities } from './token-identities.ts'
 export interface IntrospectedTokensParts {
   readonly bus: Bus
   readonly scope: string
+  readonly attempts: FailedAttempts
   readonly changes: KnownChanges
   readonly clock: { now(): number; monotonic(): number }
   readonly consumers: ConsumersBySubject
@@ -29,6 +31,7 @@ type IssuerAnswer = { readonly claims: Claims; readonly expiresAtMs: number } | 
 
 const invalid = (reason: string): Verdict => ({ outcome: 'invalid', reason })
 const expired = invalid('expired')
+const method = 'oauth2-introspection'
 const inactive: IssuerAnswer = { reason: 'inactive' }
 const types = { request: IntrospectRequestSchema, reply: IntrospectReplySchema }
 /** Auth's own part of a question, and the way there and back. */
@@ -53,21 +56,26 @@ export class IntrospectedTokens {
     const freshMs = rules.cacheSeconds * 1000
     this.#limits = { freshMs, staleMs: Math.max(freshMs, rules.staleSeconds * 1000) }
     // RFC 7662 §2.2: a token that a client has for itself may name no subject, but its client.
-    this.#identities = new TokenIdentities(parts.consumers, rules.consumerClaim === undefined ? ['sub', 'client_id'] : [rules.consumerClaim], 'oauth2-introspection')
+    this.#identities = new TokenIdentities(parts.consumers, rules.consumerClaim === undefined ? ['sub', 'client_id'] : [rules.consumerClaim], method)
     this.#answers = new RememberedAnswers({ ...parts, ask: (token) => this.#ask(token), graceMs: 50, capacity })
   }
 
   /** At once for a token and a subject that are remembered; costs an HMAC, about 3 µs. */
-  check(token: string): Verdict | Promise<Verdict> {
+  check(token: string, address?: string): Verdict | Promise<Verdict> {
     const digest = createHmac('sha256', this.#parts.secret).update(token).digest('base64')
+    const throttled = address === undefined || this.#answers.isKnown(digest) ? undefined : this.#parts.attempts.refuse(method, { address })
+    if (throttled !== undefined) return throttled
     const answer = this.#answers.lookUp(digest, token, this.#limits)
-    return answer instanceof Promise ? answer.then((late) => this.#verdict(late)) : this.#verdict(answer)
+    return answer instanceof Promise ? answer.then((late) => this.#verdict(late, address)) : this.#verdict(answer, address)
   }
 
-  #verdict(answer: Remembered<IssuerAnswer> | Away): Verdict | Promise<Verdict> {
+  #verdict(answer: Remembered<IssuerAnswer> | Away, address: string | undefined): Verdict | Promise<Verdict> {
     if ('away' in answer) return { outcome: 'unavailable', code: answer.away }
     const { value } = answer
-    if ('reason' in value) return invalid(value.reason)
+    if ('reason' in value) {
+      this.#parts.attempts.failed(method, { address })
+      return invalid(value.reason)
+    }
     if (this.#parts.clock.now() >= value.expiresAtMs) return expired
     return this.#identities.identify(value.claims)
   }

@@ -22,7 +22,7 @@ export class Passwords {
   }
 
   /** At once for a pair that is remembered. The name holds no colon. */
-  check(username: string, password: string, limits: Limits): Verdict | Promise<Verdict> {
-    return this.#secrets.check(`${username}:${password}`, { id: username, secret: password }, limits)
+  check(username: string, password: string, limits: Limits, address: string | undefined): Verdict | Promise<Verdict> {
+    return this.#secrets.check(`${username}:${password}`, { id: username, secret: password }, limits, address)
   }
 }

@@ -89,6 +89,12 @@ export class RememberedAnswers<Q, V> {
     return this.#ask(key, question).then((answer) => ('away' in answer ? (this.#recall(key) ?? answer) : answer))
   }
 
+  /** Whether something other than a refusal is remembered under `key` that may still be used, fresh or not. */
+  isKnown(key: string): boolean {
+    const known = this.#answers.get(key)
+    return known !== undefined && this.#stillHolds(known)
+  }
+
   #recall(key: string): Remembered<V> | undefined {
     const known = this.#answers.get(key) ?? this.#refusals.get(key)
     if (known === undefined || this.#stillHolds(known)) return known

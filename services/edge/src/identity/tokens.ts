@@ -1,22 +1,46 @@
 /** Signed tokens as identities. */
 import type { TokenRules, Verdict } from '@sluice/policies/policy'
-import { createTokenChecker, type TokenChecker, type TokenCheckerParts } from '@sluice/verifier'
+import { createTokenChecker, type TokenChecker, type TokenCheckerParts, type TokenVerdict } from '@sluice/verifier'
 import type { ConsumersBySubject } from './consumers-by-subject.ts'
+import type { FailedAttempts } from './failed-attempts.ts'
 import { TokenIdentities } from './token-identities.ts'
+
+export interface TokensParts extends Omit<TokenCheckerParts, 'rules'> {
+  readonly consumers: ConsumersBySubject
+  readonly attempts: FailedAttempts
+}
+
+const method = 'jwt'
+/**
+ * The one refusal that costs a thread's time and comes only from those who forge. A token that has expired, or is another
+ * issuer's, is no guess: its holder gets a new one, or `any` has another method for it.
+ */
+const guess = 'bad_signature'
 
 export class Tokens {
   readonly #checker: TokenChecker
   readonly #identities: TokenIdentities
+  readonly #attempts: FailedAttempts
 
-  constructor(rules: TokenRules, parts: Omit<TokenCheckerParts, 'rules'>, consumers: ConsumersBySubject) {
+  constructor(rules: TokenRules, parts: TokensParts) {
     this.#checker = createTokenChecker({ ...parts, rules })
-    this.#identities = new TokenIdentities(consumers, [rules.consumerClaim], 'jwt')
+    this.#identities = new TokenIdentities(parts.consumers, [rules.consumerClaim], method)
+    this.#attempts = parts.attempts
   }
 
   /** At once for a token and a subject seen before; allocates nothing then. */
-  check(token: string): Verdict | Promise<Verdict> {
+  check(token: string, address?: string): Verdict | Promise<Verdict> {
+    const known = address === undefined ? undefined : this.#checker.recall(token)
+    if (known !== undefined) return this.#verdict(known, address)
+    const throttled = address === undefined ? undefined : this.#attempts.refuse(method, { address })
+    if (throttled !== undefined) return throttled
     const checked = this.#checker.check(token)
-    if (checked instanceof Promise) return checked.then((late) => (late.outcome === 'valid' ? this.#identities.identify(late.claims) : late))
-    return checked.outcome === 'valid' ? this.#identities.identify(checked.claims) : checked
+    return checked instanceof Promise ? checked.then((late) => this.#verdict(late, address)) : this.#verdict(checked, address)
+  }
+
+  #verdict(checked: TokenVerdict, address: string | undefined): Verdict | Promise<Verdict> {
+    if (checked.outcome === 'valid') return this.#identities.identify(checked.claims)
+    if (checked.outcome === 'invalid' && checked.reason === guess) this.#attempts.failed(method, { address })
+    return checked
   }
 }
