@@ -7,7 +7,8 @@ import { parseRequestHead, parseResponseHead } from '@sluice/http'
 import { catalogue } from '@sluice/policies'
 import { createLogger, MetricsRegistry, systemClock } from '@sluice/service-kit'
 import { UpstreamRegistry } from '../../services/edge/src/balancer/upstream-registry.ts'
-import { compileSnapshot, parseDocument } from '../../services/edge/src/compile-snapshot.ts'
+import { entitiesOf, lineOf } from '../../proto/config/index.ts'
+import { SnapshotCompiler } from '../../services/edge/src/compile-snapshot.ts'
 import { createFinishedRecord } from '../../services/edge/src/finished-record.ts'
 import type { ClientSide } from '../../services/edge/src/listener/client-side.ts'
 import { Pipeline } from '../../services/edge/src/pipeline.ts'
@@ -57,10 +58,12 @@ function client(): ClientSide {
 
 const logger = createLogger('bench', { level: 'silent' })
 const registry = new UpstreamRegistry(new Map(await Promise.all(balancers.map(async (entry) => [entry.name, await entry.load()] as const))))
-const document = Buffer.from(JSON.stringify({ version: 1, upstreams: { up: { endpoints: [{ url: 'http://127.0.0.1:19080' }] } }, routes: [{ name: 'bench', match: { path: '/bench' }, upstream: 'up' }] }))
+const document = { version: 1 as const, upstreams: { up: { endpoints: [{ url: 'http://127.0.0.1:19080' }] } }, routes: [{ name: 'bench', match: { path: '/bench' }, upstream: 'up' }] }
 const unused = { tokens: () => ({ check: () => ({ outcome: 'invalid', reason: '' }) }), keys: () => ({ check: () => ({ outcome: 'invalid', reason: '' }) }) }
 const policyParts = { clock: systemClock, logger, identity: unused as never, quota: {} as never }
-const snapshot = compileSnapshot({ revision: 1, digest: '' }, parseDocument(document), { policies: await loadPolicies(catalogue.map((entry) => entry.name)), upstreams: registry, policyParts })
+const compiler = new SnapshotCompiler({ policies: await loadPolicies(catalogue.map((entry) => entry.name)), upstreams: registry, policyParts })
+await compiler.receive(entitiesOf(document).map(([key, value]) => lineOf(key, value)))
+const snapshot = compiler.adopt(await compiler.prepare({ revision: 1, digest: '' }))
 registry.adopt(snapshot.upstreams, snapshot.upstreamSettings)
 const telemetry = createTelemetry({ metrics: new MetricsRegistry(), clock: systemClock, onUsage: () => undefined })
 const finished = createFinishedRecord()

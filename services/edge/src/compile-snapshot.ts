@@ -1,75 +1,204 @@
 /**
- * From a revision's document to what the hot path runs on: parsed, references resolved, policies compiled, routes in
- * their tables. Pure work on the document, done aside; nothing of it is in force before the caller adopts it.
+ * From a revision's lines to what the hot path runs on: read, references resolved, policies compiled, routes in their
+ * tables. What did not change is taken over from before, so a change costs by what it changes. `prepare` works aside,
+ * in slices between which requests go on; nothing of it is in force before `adopt`, which does not fail.
  */
 import { CidrSet } from '@sluice/http'
-import { revisionDocument, withReferencesResolved, type Route, type RevisionDocument } from '@sluice/proto/config'
+import { lineKey, type PolicyEntry, type Route, type Upstream } from '@sluice/proto/config'
 import { standingPolicies } from '@sluice/policies'
 import type { PolicyParts } from '@sluice/policies/policy'
 import type { UpstreamRegistry } from './balancer/upstream-registry.ts'
 import type { CompiledRoute, CompiledSnapshot } from './compiled-snapshot.ts'
+import { ClientAuthorities, type ChangedRoutes } from './policy-chain/client-authorities.ts'
 import { compileChain, type LoadedPolicies, type PolicyLevel } from './policy-chain/compile-chain.ts'
 import { seesRequestBody } from './policy-chain/policy-chain.ts'
+import { type Frame, isFrame, ReceivedConfig, SnapshotRefused } from './received-config.ts'
 import { compileRewrite } from './router/rewrite.ts'
 import { Router } from './router/router.ts'
+import { Slices } from './slices.ts'
 
 export interface CompileParts {
   readonly policies: LoadedPolicies
   readonly upstreams: UpstreamRegistry
   readonly policyParts: Omit<PolicyParts, 'place' | 'compile'>
+  /** Changes the frame before it is looked at: an edge may listen elsewhere than the configuration says. */
+  readonly adjust?: (frame: Frame) => Frame
 }
 
-/** Why a document cannot be run, with the place in it. */
-export class SnapshotRefused extends Error {
-  /** JSON Pointer. */
-  readonly pointer: string
+/** A revision that is ready to be adopted. */
+export interface PreparedSnapshot {
+  readonly snapshot: CompiledSnapshot
+  readonly frame: Frame
+  readonly upstreams: Readonly<Record<string, Upstream>>
+  /** Whether an upstream came, went or changed. */
+  readonly upstreamsChanged: boolean
+  /** What was read anew, as written, references resolved. */
+  readonly written: readonly unknown[]
+  readonly routes: ReadonlyMap<string, CompiledRoute | undefined>
+  readonly settings: ReadonlyMap<string, Route>
+  /** A table of its own; otherwise the one in force is changed when it is adopted. */
+  readonly router: Router<CompiledRoute> | undefined
+}
 
-  constructor(message: string, pointer: string, cause?: unknown) {
-    super(message, { cause })
-    this.name = 'SnapshotRefused'
-    this.pointer = pointer
+/** How long work on a revision may hold the event loop while there is traffic, in ms. */
+const sliceMs = 3
+/** More changed routes than this get a new table, built aside: changing the one in force is done in one piece. */
+const maxPatched = 500
+
+export class SnapshotCompiler {
+  readonly #parts: CompileParts
+  readonly #received = new ReceivedConfig()
+  readonly #settings = new Map<string, Route>()
+  readonly #compiled = new Map<string, CompiledRoute>()
+  readonly #authorities = new ClientAuthorities()
+  #upstreams: Readonly<Record<string, Upstream>> = {}
+  #frame: Frame | undefined
+  #router = new Router<CompiledRoute>()
+  #snapshot: CompiledSnapshot | undefined
+
+  constructor(parts: CompileParts) {
+    this.#parts = parts
   }
-}
 
-/** Reads a document's bytes. Throws `SnapshotRefused`. */
-export function parseDocument(bytes: Uint8Array): RevisionDocument {
-  let input: unknown
-  try {
-    input = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'))
-  } catch (error) {
-    throw new SnapshotRefused('the document is no JSON', '', error)
+  /** Takes in the lines of a delta, or of all there is. They stay even when what they make is refused. */
+  async receive(lines: readonly string[]): Promise<void> {
+    const slices = new Slices(sliceMs)
+    for (const line of lines) {
+      const keyText = lineKey(line)
+      this.#received.take(JSON.parse(keyText) as string, line, line.length === keyText.length + 2)
+      await slices.pause()
+    }
   }
-  const secrets = (input as { secrets?: Record<string, string> }).secrets ?? {}
-  const parsed = revisionDocument.safeParse(withReferencesResolved(input, secrets))
-  if (parsed.success) return parsed.data
-  const issue = parsed.error.issues[0]!
-  throw new SnapshotRefused(issue.message, `/${issue.path.map(String).join('/')}`, parsed.error)
-}
 
-/** Compiles a parsed document. Throws `SnapshotRefused` naming the first resource that cannot be compiled. */
-export function compileSnapshot(version: { revision: number; digest: string }, document: RevisionDocument, parts: CompileParts): CompiledSnapshot {
-  const states = parts.upstreams.prepare(document.upstreams)
-  const groups = new Map(document.groups.map((group) => [group.name, { level: `group:${group.name}`, entries: group.policies }]))
-  const context: RouteContext = { document, states, parts, groupLevels: groups }
-  const routes = document.routes.map((route, index) => compileRoute(route, index, context))
-  return {
-    ...version,
-    router: new Router(routes),
-    upstreams: states,
-    upstreamSettings: new Map(Object.entries(document.upstreams)),
-    trustedProxies: new CidrSet(document.trustedProxies),
-    listeners: document.listeners,
-    strictTransport: strictTransportOf(document.listeners),
+  /** Throws `SnapshotRefused` naming the first resource that cannot be compiled; then all is as it was. */
+  async prepare(version: { revision: number; digest: string }): Promise<PreparedSnapshot> {
+    const slices = new Slices(sliceMs)
+    const changed = this.#received.changedKeys()
+    const written: unknown[] = []
+    const frame = this.#readFrame(changed, written)
+    const upstreams = await this.#readUpstreams(changed, written, slices)
+    const states = upstreams === this.#upstreams ? (this.#snapshot?.upstreams ?? new Map()) : this.#parts.upstreams.prepare(upstreams)
+    const settings = await this.#readRoutes(changed, written, slices)
+    const context = { frame, upstreams, states, parts: this.#parts, groupLevels: groupLevelsOf(frame) }
+    const isFrameNew = this.#frame === undefined || frame.policies !== this.#frame.policies || frame.groups !== this.#frame.groups
+    const routes = await this.#compileRoutes(changed, settings, this.#toCompile(settings, context, isFrameNew), context, slices)
+    const router = routes.size > maxPatched ? await this.#newRouter(routes, slices) : undefined
+    const snapshot = {
+      ...version,
+      router: router ?? this.#router,
+      upstreams: states,
+      upstreamSettings: new Map(Object.entries(upstreams)),
+      trustedProxies: frame.trustedProxies === this.#frame?.trustedProxies ? this.#snapshot!.trustedProxies : new CidrSet(frame.trustedProxies),
+      listeners: frame.listeners,
+      clientAuthorities: this.#authorities.after(changedRoutes(routes, settings), policiesOutside(frame, upstreams)),
+      strictTransport: strictTransportOf(frame.listeners),
+    }
+    return { snapshot, frame, upstreams, upstreamsChanged: upstreams !== this.#upstreams, written, routes, settings, router }
   }
-}
 
-/** The value of Strict-Transport-Security (RFC 6797 §6.1). */
-function strictTransportOf({ https }: RevisionDocument['listeners']): string | undefined {
-  return https === undefined || https === false || https.hstsSeconds === undefined ? undefined : `max-age=${https.hstsSeconds}`
+  /** In one piece: requests see all of it or nothing. */
+  adopt({ snapshot, frame, upstreams, routes, settings, router }: PreparedSnapshot): CompiledSnapshot {
+    for (const [name, route] of routes) {
+      const before = this.#compiled.get(name)
+      if (router === undefined && before !== undefined) this.#router.remove(before)
+      if (router === undefined && route !== undefined) this.#router.add(route)
+      if (route === undefined) this.#forget(name)
+      else this.#compiled.set(name, route)
+    }
+    this.#authorities.adopt(changedRoutes(routes, settings))
+    for (const [name, route] of settings) this.#settings.set(name, route)
+    this.#router = router ?? this.#router
+    this.#frame = frame
+    this.#upstreams = upstreams
+    this.#received.dirty = new Set()
+    return (this.#snapshot = snapshot)
+  }
+
+  #forget(name: string): void {
+    this.#compiled.delete(name)
+    this.#settings.delete(name)
+  }
+
+  #readFrame(changed: ReadonlySet<string>, written: unknown[]): Frame {
+    if (this.#frame !== undefined && ![...changed].some(isFrame)) return this.#frame
+    const read = this.#received.readFrame()
+    written.push(read.written)
+    const frame = this.#parts.adjust?.(read.value) ?? read.value
+    return this.#frame === undefined ? frame : withUnchangedParts(frame, this.#frame)
+  }
+
+  async #readUpstreams(changed: ReadonlySet<string>, written: unknown[], slices: Slices): Promise<Readonly<Record<string, Upstream>>> {
+    let upstreams: Record<string, Upstream> | undefined
+    for (const key of changed) {
+      if (!key.startsWith('upstreams/')) continue
+      const name = key.slice('upstreams/'.length)
+      upstreams ??= { ...this.#upstreams }
+      if (this.#received.has(key)) {
+        const read = this.#received.readUpstream(name)
+        upstreams[name] = read.value
+        written.push(read.written)
+      } else delete upstreams[name]
+      await slices.pause()
+    }
+    return upstreams ?? this.#upstreams
+  }
+
+  async #readRoutes(changed: ReadonlySet<string>, written: unknown[], slices: Slices): Promise<Map<string, Route>> {
+    const settings = new Map<string, Route>()
+    for (const key of changed) {
+      if (!key.startsWith('routes/') || !this.#received.has(key)) continue
+      const name = key.slice('routes/'.length)
+      const read = this.#received.readRoute(name)
+      settings.set(name, read.value)
+      written.push(read.written)
+      await slices.pause()
+    }
+    return settings
+  }
+
+  /** Routes that did not change themselves, but something that is compiled into them did. */
+  #toCompile(settings: ReadonlyMap<string, Route>, { upstreams, states }: RouteContext, isFrameNew: boolean): [string, Route][] {
+    if (!isFrameNew && upstreams === this.#upstreams) return []
+    return [...this.#settings].filter(([name, route]) => {
+      if (settings.has(name) || !this.#received.has(`routes/${name}`)) return false
+      if (isFrameNew) return true
+      const { upstream } = route
+      if (upstream === undefined) return false
+      return states.get(upstream) !== this.#snapshot?.upstreams.get(upstream) || !isSame(upstreams[upstream]?.policies, this.#upstreams[upstream]?.policies)
+    })
+  }
+
+  /** By name; undefined for those that are gone. */
+  async #compileRoutes(changed: ReadonlySet<string>, settings: ReadonlyMap<string, Route>, further: readonly [string, Route][], context: RouteContext, slices: Slices): Promise<Map<string, CompiledRoute | undefined>> {
+    const routes = new Map<string, CompiledRoute | undefined>()
+    for (const [name, route] of [...settings, ...further]) {
+      routes.set(name, compileRoute(route, context))
+      await slices.pause()
+    }
+    for (const key of changed) {
+      const name = key.slice('routes/'.length)
+      if (key.startsWith('routes/') && !this.#received.has(key) && this.#compiled.has(name)) routes.set(name, undefined)
+    }
+    return routes
+  }
+
+  async #newRouter(routes: ReadonlyMap<string, CompiledRoute | undefined>, slices: Slices): Promise<Router<CompiledRoute>> {
+    const router = new Router<CompiledRoute>()
+    for (const [name, route] of this.#compiled) {
+      if (!routes.has(name)) router.add(route)
+      await slices.pause()
+    }
+    for (const route of routes.values()) {
+      if (route !== undefined) router.add(route)
+      await slices.pause()
+    }
+    return router
+  }
 }
 
 interface RouteContext {
-  readonly document: RevisionDocument
+  readonly frame: Frame
+  readonly upstreams: Readonly<Record<string, Upstream>>
   readonly states: CompiledSnapshot['upstreams']
   readonly parts: CompileParts
   readonly groupLevels: ReadonlyMap<string, PolicyLevel>
@@ -78,15 +207,14 @@ interface RouteContext {
 /** What stands on every route unless a level says otherwise or switches it off. */
 const alwaysOn: PolicyLevel = { level: 'default', entries: standingPolicies }
 
-function compileRoute(route: Route, index: number, context: RouteContext): CompiledRoute {
-  const { document, states, parts } = context
+function compileRoute(route: Route, { frame, upstreams, states, parts, groupLevels }: RouteContext): CompiledRoute {
   try {
     const levels: PolicyLevel[] = [{ level: `route:${route.name}`, entries: route.policies }]
-    const settings = route.upstream === undefined ? undefined : document.upstreams[route.upstream]
+    const settings = route.upstream === undefined ? undefined : upstreams[route.upstream]
     if (route.upstream !== undefined && settings === undefined) throw new Error(`there is no upstream "${route.upstream}"`)
     if (settings !== undefined) levels.push({ level: `upstream:${route.upstream}`, entries: settings.policies })
-    levels.push({ level: 'global', entries: document.policies }, alwaysOn)
-    const chain = compileChain(levels, context.groupLevels, parts.policies, parts.policyParts)
+    levels.push({ level: 'global', entries: frame.policies }, alwaysOn)
+    const chain = compileChain(levels, groupLevels, parts.policies, parts.policyParts)
     return {
       name: route.name,
       template: route.match.path ?? route.match.pathPrefix ?? route.match.pathRegex ?? '*',
@@ -99,6 +227,35 @@ function compileRoute(route: Route, index: number, context: RouteContext): Compi
       onClientAbort: route.onClientAbort,
     }
   } catch (error) {
-    throw new SnapshotRefused(`route "${route.name}": ${(error as Error).message}`, `/routes/${index}`, error)
+    throw new SnapshotRefused(`route "${route.name}": ${(error as Error).message}`, `/routes/${route.name}`, error)
   }
+}
+
+function groupLevelsOf({ groups }: Frame): Map<string, PolicyLevel> {
+  return new Map(groups.map((group) => [group.name, { level: `group:${group.name}`, entries: group.policies }]))
+}
+
+/** The value of Strict-Transport-Security (RFC 6797 §6.1). */
+function strictTransportOf({ https }: Frame['listeners']): string | undefined {
+  return https === undefined || https === false || https.hstsSeconds === undefined ? undefined : `max-age=${https.hstsSeconds}`
+}
+
+/** Parts that say the same stay the same objects, so that nothing is compiled anew for them. */
+function withUnchangedParts(frame: Frame, before: Frame): Frame {
+  const parts = Object.entries(frame).map(([name, part]) => [name, isSame(part, before[name as keyof Frame]) ? before[name as keyof Frame] : part])
+  return Object.fromEntries(parts) as unknown as Frame
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other)
+}
+
+function changedRoutes(routes: PreparedSnapshot['routes'], settings: PreparedSnapshot['settings']): ChangedRoutes {
+  const gone = [...routes].flatMap(([name, route]) => (route === undefined ? [[name, undefined] as const] : []))
+  return [...settings, ...gone]
+}
+
+/** The policies that stand elsewhere than at a route. */
+function policiesOutside({ policies, groups }: Frame, upstreams: Readonly<Record<string, Upstream>>): (readonly PolicyEntry[])[] {
+  return [policies, ...groups.map((group) => group.policies), ...Object.values(upstreams).map((upstream) => upstream.policies)]
 }

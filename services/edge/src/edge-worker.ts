@@ -1,16 +1,17 @@
-/** One worker: takes documents in, compiles and adopts them, listens, and carries exchanges through the pipeline. */
+/** One worker: takes revisions in, compiles and adopts them, listens, and carries exchanges through the pipeline. */
 import { balancers } from '@sluice/balancers'
 import { createRelayedBus, ipcChannel } from '@sluice/buses/relay'
 import { countersNamed } from '@sluice/counters'
 import { catalogue as policyCatalogue } from '@sluice/policies'
-import type { RevisionDocument } from '@sluice/proto/config'
+import { linesOf } from '@sluice/proto/config'
 import type { Logger } from '@sluice/service-kit'
 import { MetricsRegistry, oncePerMinute, systemClock } from '@sluice/service-kit'
 import { createVerifier } from '@sluice/verifier'
 import { join, resolve } from 'node:path'
 import { measureUpstreams } from './balancer/upstream-metrics.ts'
+import { UpstreamFindings } from './balancer/upstream-findings.ts'
 import { UpstreamRegistry } from './balancer/upstream-registry.ts'
-import { compileSnapshot, parseDocument, SnapshotRefused, type CompileParts } from './compile-snapshot.ts'
+import { SnapshotCompiler } from './compile-snapshot.ts'
 import type { CompiledSnapshot } from './compiled-snapshot.ts'
 import { createFinishedRecord } from './finished-record.ts'
 import { createIdentity, type EdgeIdentity } from './identity/identity.ts'
@@ -19,6 +20,7 @@ import { ListenerSet, type PreparedListeners } from './listener/listener-set.ts'
 import { createTlsMetrics } from './listener/tls-metrics.ts'
 import { Overload } from './overload/overload.ts'
 import { Pipeline } from './pipeline.ts'
+import { type Frame, SnapshotRefused } from './received-config.ts'
 import { loadPolicies } from './policy-chain/compile-chain.ts'
 import { ParentCounters } from './quota/parent-counters.ts'
 import { ParentOpenRequests } from './quota/parent-open-requests.ts'
@@ -32,7 +34,7 @@ import { HostResolver, resolveHost } from './upstream/host-resolver.ts'
 import { PoolSet } from './upstream/pool-set.ts'
 import { UpstreamTlsProblem } from './upstream/upstream-tls.ts'
 import { Tunnels } from './upgrade/tunnels.ts'
-import type { DocumentMessage, FromWorker, Refusal, ToWorker, WorkerSettings } from './workers/messages.ts'
+import type { ConfigMessage, FromWorker, Refusal, ToWorker, WorkerSettings } from './workers/messages.ts'
 
 /**
  * Exchanges a second of which analytics is told one by one; all are counted. Enough for quantiles by the minute, and
@@ -51,12 +53,13 @@ export interface EdgeWorkerParts {
 
 interface Running {
   readonly settings: WorkerSettings
-  readonly compile: CompileParts
+  readonly compiler: SnapshotCompiler
   readonly identity: EdgeIdentity
   readonly telemetry: Telemetry
   readonly listeners: ListenerSet
   readonly pools: PoolSet
   readonly overload: Overload
+  readonly findings: UpstreamFindings
 }
 
 export class EdgeWorker {
@@ -95,10 +98,10 @@ export class EdgeWorker {
         return undefined
       case 'prepare':
         return this.parts.tell({ kind: 'prepared' })
-      case 'document':
-        return this.takeDocument(message)
+      case 'config':
+        return this.takeRevision(message)
       case 'endpoints':
-        if (this.upstreams?.discover(message.upstream, message.endpoints) === true) this.running?.pools.keepOnly(this.upstreams.origins(), this.upstreams.tlsSettings())
+        if (this.upstreams?.discover(message.upstream, message.endpoints, message.heldCircuit) === true) this.running?.pools.keepOnly(this.upstreams.origins(), this.upstreams.tlsSettings())
         return undefined
       case 'ticket-keys':
         return this.running?.listeners.useTicketKeys(message.keys)
@@ -138,9 +141,11 @@ export class EdgeWorker {
     const telemetry = createTelemetry({ metrics: this.metrics, clock: systemClock, eventsPerSecond, onUsage: (part) => this.parts.tell({ kind: 'usage', part }) })
     const upstreams = new UpstreamRegistry(await loadBalancers())
     this.upstreams = upstreams
+    const findings = new UpstreamFindings({ bus, scope: settings.scope, edge: settings.name, zone: settings.zone, worker: process.pid, upstreams: () => upstreams.all(), clock: systemClock })
+    findings.start()
     measureUpstreams(() => upstreams.all(), this.metrics, systemClock)
     const policies = await loadPolicies(policyCatalogue.map((entry) => entry.name))
-    const compile = { policies, upstreams: this.upstreams, policyParts: { clock: systemClock, logger, identity: identity.part, quota } }
+    const compiler = new SnapshotCompiler({ policies, upstreams, policyParts: { clock: systemClock, logger, identity: identity.part, quota }, adjust: (frame) => listeningAt(settings, frame) })
     const pools = new PoolSet(settings.engine, this.resolver(settings.dnsServers).lookup)
     const pipeline = this.createPipeline(telemetry, pools)
     const overload = new Overload({ shedLagMs: settings.shedLagMs, metrics: this.metrics, logger })
@@ -157,7 +162,7 @@ export class EdgeWorker {
       addressSettings: addressSettings(settings),
     }, settings.engine)
     this.deadlines.start()
-    return { settings, compile, identity, telemetry, listeners, pools, overload }
+    return { settings, compiler, identity, telemetry, listeners, pools, overload, findings }
   }
 
   private resolver(servers: readonly string[]): HostResolver {
@@ -210,7 +215,7 @@ export class EdgeWorker {
   }
 
   /** Compiles aside, opens new sockets, then swaps: whatever fails leaves the running snapshot as it is. */
-  private async takeDocument(message: DocumentMessage): Promise<void> {
+  private async takeRevision(message: ConfigMessage): Promise<void> {
     const { revision, digest } = message
     try {
       await this.adopt(message)
@@ -221,21 +226,22 @@ export class EdgeWorker {
     }
   }
 
-  private async adopt({ revision, digest, document }: DocumentMessage): Promise<void> {
-    const { compile, listeners, telemetry, identity, pools, settings } = this.running!
-    const parsed = listeningAt(settings, parseDocument(document))
-    const snapshot = compileSnapshot({ revision, digest }, parsed, compile)
+  private async adopt({ revision, digest, lines }: ConfigMessage): Promise<void> {
+    const { compiler, listeners, telemetry, identity, pools } = this.running!
+    await compiler.receive(linesOf(lines))
+    const prepared = await compiler.prepare({ revision, digest })
+    const { snapshot, frame, upstreams, upstreamsChanged, written } = prepared
     const doors = listeners.prepare(snapshot)
-    pools.prepare(parsed.upstreams)
+    if (upstreamsChanged) pools.prepare(upstreams)
     if (this.mayListen) await listeners.open(doors)
-    await identity.warm(keySetsIn(document))
-    await this.useAccessLog(parsed.telemetry.accessLog)
-    this.upstreams!.adopt(snapshot.upstreams, snapshot.upstreamSettings)
-    this.snapshot = snapshot
+    await identity.warm(keySetsIn(written))
+    await this.useAccessLog(frame.telemetry.accessLog)
+    if (upstreamsChanged) this.upstreams!.adopt(snapshot.upstreams, snapshot.upstreamSettings)
+    this.snapshot = compiler.adopt(prepared)
     this.doors = doors
     telemetry.configRevision.set(revision)
     listeners.adopt(doors)
-    pools.keepOnly(this.upstreams!.origins(), this.upstreams!.tlsSettings())
+    if (upstreamsChanged) pools.keepOnly(this.upstreams!.origins(), this.upstreams!.tlsSettings())
   }
 
   private async useAccessLog(settings: Parameters<typeof openAccessLog>[0]): Promise<void> {
@@ -257,6 +263,7 @@ export class EdgeWorker {
     await this.running?.telemetry.stop()
     this.deadlines.stop()
     this.running?.overload.stop()
+    this.running?.findings.stop()
     this.running?.pools.destroy()
     this.parts.onDrained()
   }
@@ -267,12 +274,12 @@ async function loadBalancers() {
 }
 
 /** `SLUICE_LISTEN_HTTP` and `_HTTPS` move the addresses of an edge and nothing else: a listener that is switched off stays off. */
-function listeningAt({ listenHttp, listenHttps }: WorkerSettings, document: RevisionDocument): RevisionDocument {
-  const { http, https } = document.listeners
-  const listeners = { ...document.listeners }
+function listeningAt({ listenHttp, listenHttps }: WorkerSettings, frame: Frame): Frame {
+  const { http, https } = frame.listeners
+  const listeners = { ...frame.listeners }
   if (listenHttp !== undefined && http !== false) listeners.http = { ...http, address: listenHttp }
   if (listenHttps !== undefined && https !== undefined && https !== false) listeners.https = { ...https, address: listenHttps }
-  return { ...document, listeners }
+  return { ...frame, listeners }
 }
 
 function addressSettings({ listenHttp, listenHttps }: WorkerSettings) {
@@ -287,15 +294,11 @@ function refusalOf(error: unknown): Refusal {
   return { code: 'config.refused_by_edge', pointer, detail: (error as Error).message }
 }
 
-/** The key sets that the document's policies name, so that they are here before the first token is. */
-function keySetsIn(document: Uint8Array): { uri: string; insecure: boolean }[] {
-  const found: { uri: string; insecure: boolean }[] = []
-  JSON.parse(Buffer.from(document).toString('utf8'), (_key, value: unknown) => {
-    const settings = value as { jwksUri?: unknown; insecure?: unknown } | null
-    if (typeof settings === 'object' && settings !== null && typeof settings.jwksUri === 'string') {
-      found.push({ uri: settings.jwksUri, insecure: settings.insecure === true })
-    }
-    return value
-  })
+/** The key sets that policies in these resources name, so that they are here before the first token is. */
+function keySetsIn(value: unknown, found: { uri: string; insecure: boolean }[] = []): { uri: string; insecure: boolean }[] {
+  if (typeof value !== 'object' || value === null) return found
+  const { jwksUri, insecure } = value as { jwksUri?: unknown; insecure?: unknown }
+  if (typeof jwksUri === 'string') found.push({ uri: jwksUri, insecure: insecure === true })
+  for (const inner of Object.values(value)) keySetsIn(inner, found)
   return found
 }

@@ -7,7 +7,6 @@ import { followConfig, type ConfigFeed, type ConfigRevision, type ConfigTranspor
 import { attachRelay, ipcChannel } from '@sluice/buses/relay'
 import { call, listen } from '@sluice/buses/rpc'
 import type { Counters } from '@sluice/counters/counter'
-import { canonicalJson, documentOf } from '@sluice/proto/config'
 import { codeOf } from '@sluice/errors'
 import { EdgeReportReplySchema, EdgeReportSchema, RollCallSchema } from '@sluice/proto/messages/control'
 import { subjects } from '@sluice/proto/subjects'
@@ -138,13 +137,13 @@ class HostAgent implements Edge {
     await this.spool.start()
     this.pool.start()
     const stored = await this.disk.newest((file) => this.parts.logger.error({ file }, 'a snapshot on disk is damaged and is passed over'))
-    if (stored !== undefined) await this.publish(stored)
+    if (stored !== undefined) this.publish(stored)
     this.discovery = await createDiscoveryFeed({
       bus: this.parts.bus,
       scope: this.parts.scope,
       directory: this.parts.dataDirectory,
       logger: this.parts.logger,
-      onEndpoints: (upstream, endpoints) => this.pool.publishEndpoints({ kind: 'endpoints', upstream, endpoints }),
+      onEndpoints: (upstream, endpoints, heldCircuit) => this.pool.publishEndpoints({ kind: 'endpoints', upstream, endpoints, heldCircuit }),
     })
     this.feed = this.follow(stored)
     const calls = listen(this.parts.bus, subjects.rollCall(this.parts.scope), RollCallSchema, () => this.report())
@@ -197,8 +196,8 @@ class HostAgent implements Edge {
   }
 
   private workerSettings(): WorkerSettings {
-    const { scope, workers, dataDirectory, baseDirectory, logger, counting, engine = 'own', shedLagMs = 500, dnsServers = [], listenHttp, listenHttps } = this.parts
-    return { engine, scope, workers, shedLagMs, dnsServers, dataDirectory, baseDirectory, listenHttp, listenHttps, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined }
+    const { scope, name, zone, workers, dataDirectory, baseDirectory, logger, counting, engine = 'own', shedLagMs = 500, dnsServers = [], listenHttp, listenHttps } = this.parts
+    return { engine, scope, name, zone, workers, shedLagMs, dnsServers, dataDirectory, baseDirectory, listenHttp, listenHttps, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined }
   }
 
   private follow(stored: ConfigRevision | undefined): ConfigFeed {
@@ -219,13 +218,11 @@ class HostAgent implements Edge {
     })
   }
 
-  private async publish(revision: ConfigRevision): Promise<void> {
-    const document = Buffer.from(canonicalJson(documentOf(revision.config.entities())))
-    this.pool.publishDocument({ kind: 'document', revision: revision.revision, digest: revision.config.digest, document })
-    this.tender.follow(document)
-    this.lameDuckMs = lameDuckOf(document)
+  private publish(revision: ConfigRevision): void {
+    this.pool.publishConfig(revision)
+    this.tender.follow(revision.config.get('telemetry'))
+    this.lameDuckMs = lameDuckOf(revision.config.get('listeners'))
     this.pendingSave = revision
-    await Promise.resolve()
   }
 
   private pendingSave: ConfigRevision | undefined
@@ -282,10 +279,9 @@ class HostAgent implements Edge {
 /** How long a load balancer in front is given to notice, when there is a health path to notice it by. */
 const defaultLameDuckSeconds = 5
 
-/** The longest wait that any listener of the document asks for before a drain. */
-function lameDuckOf(document: Uint8Array): number {
-  const { listeners } = JSON.parse(Buffer.from(document).toString('utf8')) as { listeners?: Record<string, { healthPath?: unknown; delaySeconds?: unknown } | false> }
-  const seconds = Object.values(listeners ?? {}).map((listener) => {
+/** The longest wait that any listener asks for before a drain. */
+function lameDuckOf(listeners: unknown): number {
+  const seconds = Object.values((listeners ?? {}) as Record<string, { healthPath?: unknown; delaySeconds?: unknown } | false>).map((listener) => {
     if (listener === false) return 0
     return typeof listener.delaySeconds === 'number' ? listener.delaySeconds : listener.healthPath === undefined ? 0 : defaultLameDuckSeconds
   })

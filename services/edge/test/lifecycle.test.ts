@@ -63,7 +63,7 @@ it('once a revision is reported, no worker answers by an older one', async (t) =
 it('a document that cannot be compiled is refused with its place, and the old one stays', async (t) => {
   const under = await startEdge(t, fixed('good'))
   const report = await under.apply({ routes: [{ name: 'lost', match: { path: '/' }, upstream: 'nowhere' }] })
-  assert.equal(report.refusal?.pointer, '/routes/0')
+  assert.equal(report.refusal?.pointer, '/routes/lost')
   assert.match(report.refusal?.detail ?? '', /route "lost".*nowhere/)
   assert.equal(report.revision, 1)
   assert.equal((await fetchOnce(under.url)).body, 'good')

@@ -379,7 +379,7 @@ export type ConfigRefusal = Message<"sluice.v1.ConfigRefusal"> & {
   code: string;
 
   /**
-   * JSON Pointer into the document.
+   * JSON Pointer into the configuration, resources under their names: `/routes/get-user/match`.
    *
    * @generated from field: string pointer = 3;
    */

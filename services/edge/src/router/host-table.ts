@@ -1,7 +1,7 @@
 import { compareOnOnePath, pathClassOf, type RouteMatch } from '@sluice/proto/config'
 import { RE2JS } from 're2js'
 import { compileConditions, methodsAdmit, type RouteQuestion } from './conditions.ts'
-import { createPathNode, nodeFor, parameterNames, walkExact, walkTail, type PathNode } from './path-tree.ts'
+import { createPathNode, nodeFor, parameterNames, removeFrom, walkExact, walkTail, type PathNode } from './path-tree.ts'
 
 export interface RoutableRoute {
   readonly name: string
@@ -27,7 +27,7 @@ export interface Search<R> {
 
 const noParameters: Readonly<Record<string, string>> = Object.freeze({})
 
-/** The routes of one host pattern, by path class. Built once with a snapshot; a look-up allocates next to nothing. */
+/** The routes of one host pattern, by path class. A look-up allocates next to nothing; a route is put in or out by its own path alone. */
 export class HostTable<R extends RoutableRoute> {
   private readonly exact = new Map<string, Candidate<R>[]>()
   private readonly templates: PathNode<Candidate<R>[]> = createPathNode()
@@ -37,24 +37,33 @@ export class HostTable<R extends RoutableRoute> {
   private readonly anyPath: Candidate<R>[] = []
   private hasTemplates = false
   private hasTails = false
+  private count = 0
 
+  get isEmpty(): boolean {
+    return this.count === 0
+  }
+
+  /** Puts it among those of its path, in their order. */
   add(route: R): void {
     const { match, name } = route
     const methods = match.methods === undefined ? undefined : new Set(match.methods)
     const parameters = match.path === undefined ? [] : parameterNames(match.path)
-    this.listFor(match).push({ route, name, match, methods, tests: compileConditions(match), parameters })
+    const list = this.listFor(match)
+    const candidate = { route, name, match, methods, tests: compileConditions(match), parameters }
+    list.splice(placeFor(list, candidate), 0, candidate)
+    this.count++
   }
 
-  /** Puts every list in order; call once after the last `add`. */
-  seal(): void {
-    const sort = (list: Candidate<R>[] | undefined): void => void list?.sort(compareOnOnePath)
-    for (const list of this.exact.values()) sort(list)
-    for (const list of this.prefixes.values()) sort(list)
-    for (const { candidates } of this.patterns) sort(candidates)
-    this.patterns.sort((a, b) => (a.source < b.source ? -1 : 1))
-    sort(this.anyPath)
-    forEachNode(this.templates, (node) => sort(node.here))
-    forEachNode(this.tails, (node) => sort(node.tail))
+  /** Takes away what `add` was given; a list that is empty then costs no look-up any more. */
+  remove(route: R): void {
+    const { match } = route
+    const list = this.listFor(match)
+    const place = list.findIndex((candidate) => candidate.route === route)
+    if (place >= 0) {
+      list.splice(place, 1)
+      this.count--
+    }
+    if (list.length === 0) this.dropList(match)
   }
 
   /** Fills `search` with the first route that matches; answers whether there is one. */
@@ -120,8 +129,27 @@ export class HostTable<R extends RoutableRoute> {
     const known = this.patterns.find((one) => one.source === source)
     if (known !== undefined) return known.candidates
     const made = { pattern: RE2JS.compile(source), candidates: [], source }
-    this.patterns.push(made)
+    const place = this.patterns.findIndex((one) => one.source > source)
+    this.patterns.splice(place < 0 ? this.patterns.length : place, 0, made)
     return made.candidates
+  }
+
+  private dropList(match: RouteMatch): void {
+    const path = match.path ?? match.pathPrefix ?? match.pathRegex ?? ''
+    switch (pathClassOf(match)) {
+      case 'exact':
+        return void this.exact.delete(path)
+      case 'parameters':
+        return removeFrom(this.templates, path, 'here')
+      case 'tail':
+        return removeFrom(this.tails, path, 'tail')
+      case 'prefix':
+        return void this.prefixes.delete(path)
+      case 'regex':
+        return void this.patterns.splice(this.patterns.findIndex((one) => one.source === path), 1)
+      case 'any':
+        return undefined
+    }
   }
 }
 
@@ -159,8 +187,13 @@ function namedValues(names: readonly string[], values: readonly string[]): Recor
   return named
 }
 
-function forEachNode<T>(node: PathNode<T>, visit: (node: PathNode<T>) => void): void {
-  visit(node)
-  for (const child of node.literals?.values() ?? []) forEachNode(child, visit)
-  if (node.parameter !== undefined) forEachNode(node.parameter, visit)
+/** Where it goes in a list that is in order. */
+function placeFor<R>(list: readonly Candidate<R>[], candidate: Candidate<R>): number {
+  let low = 0
+  for (let high = list.length; low < high; ) {
+    const middle = (low + high) >> 1
+    if (compareOnOnePath(list[middle]!, candidate) <= 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }

@@ -26,6 +26,25 @@ export function nodeFor<T>(root: PathNode<T>, template: string): PathNode<T> {
   return node
 }
 
+/** Takes away what ends at `template`, and the nodes that then lead nowhere. */
+export function removeFrom<T>(root: PathNode<T>, template: string, what: 'here' | 'tail'): void {
+  removeBelow(root, segmentsOf(template), 0, what)
+}
+
+/** Answers whether the node leads nowhere any more. */
+function removeBelow<T>(node: PathNode<T>, segments: readonly string[], depth: number, what: 'here' | 'tail'): boolean {
+  const segment = segments[depth]
+  if (segment === undefined) node[what] = undefined
+  else if (segment.startsWith('{')) {
+    if (node.parameter !== undefined && removeBelow(node.parameter, segments, depth + 1, what)) node.parameter = undefined
+  } else {
+    const child = node.literals?.get(segment)
+    if (child !== undefined && removeBelow(child, segments, depth + 1, what)) node.literals!.delete(segment)
+    if (node.literals?.size === 0) node.literals = undefined
+  }
+  return node.here === undefined && node.tail === undefined && node.parameter === undefined && node.literals === undefined
+}
+
 function literalChild<T>(node: PathNode<T>, segment: string): PathNode<T> {
   node.literals ??= new Map()
   const known = node.literals.get(segment)

@@ -20,11 +20,22 @@ export class Router<R extends RoutableRoute> {
   private readonly wildcardHosts = new Map<string, HostTable<R>>()
   private readonly anyHost = new HostTable<R>()
 
-  constructor(routes: Iterable<R>) {
-    for (const route of routes) {
-      for (const table of this.tablesOf(route)) table.add(route)
+  constructor(routes: Iterable<R> = []) {
+    for (const route of routes) this.add(route)
+  }
+
+  /** From the next look-up on; what it costs does not depend on how many routes there are. */
+  add(route: R): void {
+    for (const host of hostsOf(route)) this.tableOf(host).add(route)
+  }
+
+  /** Takes away a route that was added: this object, not one of its name. */
+  remove(route: R): void {
+    for (const host of hostsOf(route)) {
+      const table = this.tableOf(host)
+      table.remove(route)
+      if (table.isEmpty && host !== '') tablesFor(host, this.exactHosts, this.wildcardHosts).delete(keyOf(host))
     }
-    for (const table of [...this.exactHosts.values(), ...this.wildcardHosts.values(), this.anyHost]) table.seal()
   }
 
   find(question: HostedQuestion): Search<R> {
@@ -54,14 +65,23 @@ export class Router<R extends RoutableRoute> {
     return false
   }
 
-  private tablesOf(route: R): HostTable<R>[] {
-    const { hosts } = route.match
-    if (hosts === undefined) return [this.anyHost]
-    return hosts.map((host) => {
-      const lower = host.toLowerCase()
-      return lower.startsWith('*.') ? tableIn(this.wildcardHosts, lower.slice(2)) : tableIn(this.exactHosts, lower)
-    })
+  private tableOf(host: string): HostTable<R> {
+    return host === '' ? this.anyHost : tableIn(tablesFor(host, this.exactHosts, this.wildcardHosts), keyOf(host))
   }
+}
+
+/** Each once, in lower case; `''` for any. */
+function hostsOf({ match: { hosts } }: RoutableRoute): Iterable<string> {
+  return hosts === undefined ? [''] : new Set(hosts.map((host) => host.toLowerCase()))
+}
+
+function tablesFor<T>(host: string, exact: T, wildcard: T): T {
+  return host.startsWith('*.') ? wildcard : exact
+}
+
+/** `*.example.com` stands under `example.com`. */
+function keyOf(host: string): string {
+  return host.startsWith('*.') ? host.slice(2) : host
 }
 
 function tableIn<R extends RoutableRoute>(tables: Map<string, HostTable<R>>, key: string): HostTable<R> {

@@ -4,7 +4,7 @@ import { accessLog } from '@sluice/proto/config'
 import { oncePerMinute, type Logger } from '@sluice/service-kit'
 import { tendAccessLog } from './access-log.ts'
 
-/** Rotates the workers' access log for all of them, by the settings of the newest document. */
+/** Rotates the workers' access log for all of them, by the settings of the newest revision. */
 export class AccessLogTender {
   private readonly baseDirectory: string
   private readonly warn: (problem: string) => void
@@ -16,9 +16,9 @@ export class AccessLogTender {
     this.warn = oncePerMinute((problem, times) => logger.warn({ problem, times }, 'the access log cannot be rotated'))
   }
 
-  /** Takes a document's bytes; anything wrong in them is the workers' to refuse. */
-  follow(document: Uint8Array): void {
-    const wanted = (JSON.parse(Buffer.from(document).toString('utf8')) as { telemetry?: { accessLog?: unknown } }).telemetry?.accessLog
+  /** Takes a revision's `telemetry`; anything wrong in it is the workers' to refuse. */
+  follow(telemetry: unknown): void {
+    const wanted = (telemetry as { accessLog?: unknown } | undefined)?.accessLog
     const settings = JSON.stringify(wanted ?? null)
     if (settings === this.settings) return
     this.settings = settings

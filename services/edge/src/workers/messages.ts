@@ -1,5 +1,6 @@
 /** What host agent and workers say to each other over IPC, beside the bus's own relay. */
 import type { MetricSnapshot } from '@sluice/service-kit'
+import type { HeldCircuit } from '../balancer/circuit-breaker.ts'
 import type { DiscoveredEndpoint } from '../balancer/upstream-state.ts'
 import type { EnterReply, OpenRequestsMessage } from '../quota/open-requests.ts'
 import type { TakeReply, TakeRequest } from '../quota/parent-counters.ts'
@@ -7,6 +8,9 @@ import type { UsagePart } from '../telemetry/usage-part.ts'
 
 export interface WorkerSettings {
   readonly scope: string
+  /** Of the edge. */
+  readonly name: string
+  readonly zone: string
   readonly workers: number
   /** The lag of the event loop above which a part of the requests is refused; 0: never. */
   readonly shedLagMs: number
@@ -25,22 +29,25 @@ export interface WorkerSettings {
   readonly redis: Readonly<Record<string, unknown>> | undefined
 }
 
-export interface DocumentMessage {
-  readonly kind: 'document'
+/** A revision, as what has to be done to the one sent before. */
+export interface ConfigMessage {
+  readonly kind: 'config'
   readonly revision: number
   readonly digest: string
-  readonly document: Uint8Array
+  /** Lines of a delta, or all there are for a worker that has been given nothing. */
+  readonly lines: string
 }
 
 export interface EndpointsMessage {
   readonly kind: 'endpoints'
   readonly upstream: string
   readonly endpoints: readonly DiscoveredEndpoint[]
+  readonly heldCircuit: HeldCircuit
 }
 
 export type ToWorker =
   | { readonly kind: 'boot'; readonly settings: WorkerSettings }
-  | DocumentMessage
+  | ConfigMessage
   | EndpointsMessage
   /** What session tickets are encrypted under: 48 bytes, the same for all, so that each worker takes the sessions of the others. */
   | { readonly kind: 'ticket-keys'; readonly keys: Uint8Array }

@@ -6,8 +6,10 @@ import cluster, { type Worker } from 'node:cluster'
 import { randomBytes } from 'node:crypto'
 import { getCompileCacheDir } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import type { ConfigRevision } from '@sluice/buses/config-feed'
+import { deltaBetween, emptyConfig, type SegmentedConfig, textOfLines } from '@sluice/proto/config'
 import type { Logger, MetricSnapshot } from '@sluice/service-kit'
-import { readMessage, sendMessage, type DocumentMessage, type EndpointsMessage, type FromWorker, type Refusal, type ToWorker, type WorkerSettings } from './messages.ts'
+import { readMessage, sendMessage, type ConfigMessage, type EndpointsMessage, type FromWorker, type Refusal, type ToWorker, type WorkerSettings } from './messages.ts'
 
 export interface WorkerPoolParts {
   readonly settings: WorkerSettings
@@ -25,6 +27,8 @@ export interface WorkerPoolParts {
 interface Member {
   readonly worker: Worker
   readonly startedAt: number
+  /** What it was given last; nothing before it has booted. */
+  sent: SegmentedConfig | undefined
   /** Counted among those that serve: from `listen` until it is gone. */
   serving: boolean
   listening: boolean
@@ -52,7 +56,7 @@ export class WorkerPool {
   private readonly parts: WorkerPoolParts
   private readonly members = new Map<number, Member>()
   private readonly endpoints = new Map<string, EndpointsMessage>()
-  private document: DocumentMessage | undefined
+  private config: ConfigRevision | undefined
   private readonly metricsWaiting = new Map<number, (snapshot: readonly MetricSnapshot[]) => void>()
   private nextMetricsId = 1
   private pinger: NodeJS.Timeout | undefined
@@ -86,9 +90,11 @@ export class WorkerPool {
   }
 
   /** Every worker gets it, those that drain too: they still answer on their connections. */
-  publishDocument(document: DocumentMessage): void {
-    this.document = document
-    this.tellAll(document)
+  publishConfig(revision: ConfigRevision): void {
+    this.config = revision
+    const deltas = new Map<SegmentedConfig, string>()
+    for (const member of this.members.values()) if (member.sent !== undefined) sendMessage(member.worker, messageFor(revision, member.sent, deltas))
+    for (const member of this.members.values()) if (member.sent !== undefined) member.sent = revision.config
   }
 
   publishEndpoints(message: EndpointsMessage): void {
@@ -147,7 +153,7 @@ export class WorkerPool {
     const worker = cluster.fork(compileCache())
     const { detach } = this.parts.attachBus(worker)
     const member: Member = {
-      worker, startedAt: performance.now(), serving: false, listening: false, draining: false, revision: 0, digest: '',
+      worker, startedAt: performance.now(), sent: undefined, serving: false, listening: false, draining: false, revision: 0, digest: '',
       credentialVersion: 0, refusal: undefined, addresses: [], lastPongAt: performance.now(), detachBus: detach,
     }
     this.members.set(worker.id, member)
@@ -164,8 +170,8 @@ export class WorkerPool {
     const reply = (answer: ToWorker): void => sendMessage(member.worker, answer)
     switch (message.kind) {
       case 'started':
-        if (!this.isStarted) this.loaded.push(() => this.boot(reply))
-        else this.boot(reply)
+        if (!this.isStarted) this.loaded.push(() => this.boot(member, reply))
+        else this.boot(member, reply)
         return
       case 'prepared':
         member.serving = true
@@ -199,11 +205,12 @@ export class WorkerPool {
   }
 
   /** The newest of everything, before it is asked to listen; messages arrive in order. */
-  private boot(reply: (message: ToWorker) => void): void {
+  private boot(member: Member, reply: (message: ToWorker) => void): void {
     reply({ kind: 'boot', settings: this.parts.settings })
     reply({ kind: 'ticket-keys', keys: this.ticketKeys })
     for (const message of this.endpoints.values()) reply(message)
-    if (this.document !== undefined) reply(this.document)
+    member.sent = this.config?.config ?? emptyConfig
+    if (this.config !== undefined) reply(messageFor(this.config, emptyConfig, new Map()))
     reply({ kind: 'prepare' })
   }
 
@@ -294,6 +301,13 @@ export class WorkerPool {
 function compileCache(): Record<string, string> {
   const directory = getCompileCacheDir()
   return directory === undefined ? {} : { NODE_COMPILE_CACHE: directory }
+}
+
+/** What leads from what a worker has to the revision; workers are mostly at the same one, so `deltas` keeps it. */
+function messageFor({ revision, config }: ConfigRevision, sent: SegmentedConfig, deltas: Map<SegmentedConfig, string>): ConfigMessage {
+  const lines = deltas.get(sent) ?? (sent === emptyConfig ? config.segments.map((segment) => segment.text).join('') : textOfLines(deltaBetween(sent, config)))
+  deltas.set(sent, lines)
+  return { kind: 'config', revision, digest: config.digest, lines }
 }
 
 /** As `node:tls` wants them: 16 bytes of a name, 16 for the HMAC, 16 for AES. */
