@@ -5,13 +5,16 @@
  */
 import type { Socket } from 'node:net'
 import type { ErrorCode } from '@sluice/errors'
+import type { ClientCertificate } from '@sluice/policies/exchange'
 import type { RequestHead } from '@sluice/http'
 import type { ClientSide } from './client-side.ts'
+import { clientCertificateOf } from './client-certificate.ts'
 import { endOfLife, type ConnectionLifetime } from './door-rules.ts'
 import { probeText, refusalText } from './engine-answers.ts'
 import { EngineClientSide, type EngineHost } from './engine-client-side.ts'
 import { HeadReader } from './engine-head-reader.ts'
 import type { EngineLimits } from './engine-limits.ts'
+import { readAsStream, readDirectly } from './shared-reads.ts'
 import { asksForWebsocket, websocketKeyOf } from './websocket-request.ts'
 
 export interface EngineConnectionParts {
@@ -40,6 +43,9 @@ export class EngineConnection implements EngineHost {
   private input: Buffer | undefined
   private inputText: string | undefined
   private inputAt = 0
+  private inputEnd = 0
+  /** `input` is what all connections read into: it is theirs again once this turn is over. */
+  private isInputShared = false
   private readonly heads: HeadReader
   private isAdvancing = false
   private isReading = true
@@ -54,6 +60,8 @@ export class EngineConnection implements EngineHost {
   private requestsLeft: number
   /** It ends with its next response: an idle one is left to its client, for whom nothing is lost then. */
   private isOld = false
+  private certificate: ClientCertificate | undefined
+  private hasReadCertificate = false
 
   /** `peerAddress`: of the client, where somebody in front has said whose connection it is. */
   constructor(socket: Socket, parts: EngineConnectionParts, peerAddress = socket.remoteAddress ?? '') {
@@ -70,11 +78,20 @@ export class EngineConnection implements EngineHost {
     this.requestsLeft = lifetime.maxRequests
     this.deadlineAt = this.idleSince + this.limits.headMs
     socket.setNoDelay(true)
-    socket.on('data', (chunk: Buffer) => this.onData(chunk))
+    if (readDirectly(socket, (bytes, length) => this.onShared(bytes, length))) process.nextTick(() => this.takeRead())
+    else socket.on('data', (chunk: Buffer) => this.onData(chunk))
     socket.on('end', () => this.onEnd())
     socket.on('drain', () => this.onDrain())
     socket.on('error', () => undefined)
     socket.on('close', () => this.onClose())
+  }
+
+  get clientCertificate(): ClientCertificate | undefined {
+    if (!this.hasReadCertificate) {
+      this.hasReadCertificate = true
+      this.certificate = clientCertificateOf(this.socket)
+    }
+    return this.certificate
   }
 
   get isDraining(): boolean {
@@ -123,8 +140,10 @@ export class EngineConnection implements EngineHost {
   }
 
   handOver(): Socket {
+    if (this.isInputShared) this.keepInput()
     const { socket, input, inputAt } = this
     socket.pause()
+    readAsStream(socket)
     for (const event of ['data', 'end', 'drain']) socket.removeAllListeners(event)
     if (input !== undefined) socket.unshift(input.subarray(inputAt))
     this.input = undefined
@@ -144,12 +163,43 @@ export class EngineConnection implements EngineHost {
     if (this.input !== undefined || !this.isReading) this.advance()
   }
 
+  /** What came before anybody listened. */
+  private takeRead(): void {
+    const { socket } = this
+    for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read() as Buffer | null) this.onData(chunk)
+    if (this.isReading) socket.resume()
+  }
+
   private onData(chunk: Buffer): void {
     if (this.isClosing) return this.linger(chunk.length)
-    this.input = this.input === undefined ? chunk : Buffer.concat([this.input.subarray(this.inputAt), chunk])
+    const input = this.input === undefined ? chunk : Buffer.concat([this.input.subarray(this.inputAt), chunk])
+    this.take(input, input.length)
+  }
+
+  private onShared(bytes: Buffer, length: number): void {
+    if (this.isClosing) return this.linger(length)
+    if (this.input !== undefined) return this.onData(Buffer.from(bytes.subarray(0, length)))
+    this.isInputShared = true
+    this.take(bytes, length)
+    if (this.isInputShared) this.keepInput()
+  }
+
+  private take(input: Buffer, length: number): void {
+    this.input = input
     this.inputText = undefined
     this.inputAt = 0
+    this.inputEnd = length
     this.advance()
+  }
+
+  /** What outlives this turn, or goes on to others, is copied. */
+  private keepInput(): void {
+    this.isInputShared = false
+    if (this.input === undefined) return
+    this.input = Buffer.from(this.input.subarray(this.inputAt, this.inputEnd))
+    this.inputText = undefined
+    this.inputAt = 0
+    this.inputEnd = this.input.length
   }
 
   /** One request's head, or one piece of its body; false when somebody has to be waited for. */
@@ -160,6 +210,7 @@ export class EngineConnection implements EngineHost {
       this.readHead(this.input!)
       return true
     }
+    if (this.isInputShared) this.keepInput()
     const from = this.inputAt
     const to = this.current.takeBody(this.input!, from)
     if (to === from) return false
@@ -170,7 +221,7 @@ export class EngineConnection implements EngineHost {
   private consume(to: number): void {
     if (this.input === undefined) return
     this.inputAt = to
-    if (to < this.input.length) return
+    if (to < this.inputEnd) return
     this.input = undefined
     this.inputText = undefined
   }
@@ -185,7 +236,7 @@ export class EngineConnection implements EngineHost {
   private readHead(input: Buffer): void {
     const { heads } = this
     const hadBegun = heads.hasBegun
-    this.consume(heads.feed((this.inputText ??= input.toString('latin1')), this.inputAt))
+    this.consume(heads.feed((this.inputText ??= input.toString('latin1', 0, this.inputEnd)), this.inputAt))
     const { outcome } = heads
     if (outcome !== undefined) this.takeHead(outcome)
     else if (heads.hasBegun && !hadBegun) this.deadlineAt = performance.now() + this.limits.headMs

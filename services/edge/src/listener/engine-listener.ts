@@ -7,6 +7,7 @@ import { EngineConnection, type EngineConnectionParts } from './engine-connectio
 import { engineLimits } from './engine-limits.ts'
 import type { HttpListenerParts, Listener } from './http-listener.ts'
 import { listenAt } from './listen-at.ts'
+import { takeOver } from './shared-reads.ts'
 
 /** Who takes connections before HTTP/1.1 does, and hands back with `serve` those that speak it. */
 export interface Front {
@@ -40,7 +41,7 @@ export class EngineListener implements Listener {
       onRefused: parts.onRefused,
       refusal: encrypted ? undefined : (reason) => refusedConnectionText(reason, parts.requestId()),
     })
-    this.server = createServer({ allowHalfOpen: !encrypted, noDelay: true }, (socket: Socket) => this.admission.accept(socket))
+    this.server = createServer({ allowHalfOpen: !encrypted, noDelay: true }, (socket: Socket) => this.admission.accept(encrypt === undefined ? takeOver(socket) : socket))
     this.sweeper = setInterval(() => this.sweep(), engineLimits.sweepMs).unref()
   }
 
