@@ -69,6 +69,14 @@ export const subjects = {
   register: on('disc.reg'),
   /** instance or control → discovery, request, queue `discovery`: DeregisterRequest → DeregisterReply */
   deregister: on('disc.dereg'),
+  /** worker of an edge → every discovery, publish: UpstreamReport */
+  upstreamReport: on('disc.outlier'),
+  /** control → discovery, request, queue `discovery`: CircuitsRequest → CircuitsReply */
+  circuits: on('disc.circuits'),
+  /** control → discovery, request, queue `discovery`: CircuitOrder → CircuitOrderReply */
+  circuitOrder: on('disc.circuit.hold'),
+  /** discovery → discovery, publish: CircuitOrder */
+  circuitHeld: on('disc.circuit.held'),
   /** discovery → discovery, publish: RegistrationChange */
   registrationChanged: on('disc.registered'),
 

@@ -3,6 +3,7 @@ import { accessLog } from './access-log.ts'
 import { activeHealth } from './active-health.ts'
 import { apiKeys } from './api-keys.ts'
 import type { Case } from './case.ts'
+import { circuits } from './circuits.ts'
 import { clientAbort } from './client-abort.ts'
 import { commandLine } from './command-line.ts'
 import { conditionMatching } from './condition-matching.ts'
@@ -64,6 +65,7 @@ export const cases: readonly Case[] = [
   health,
   usage,
   endpointLoss,
+  circuits,
   activeHealth,
   workerRestart,
   registrationExpiry,

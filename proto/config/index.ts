@@ -1,3 +1,4 @@
+export { circuitBreaker } from './balancing.ts'
 export { canonicalJson, digestOf } from './canonical.ts'
 export { certificateNames, wildcardFor } from './certificate-names.ts'
 export { consumer, credential, group } from './consumer.ts'

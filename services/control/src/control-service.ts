@@ -10,6 +10,7 @@ import { ConfigSource } from './config-source/config-source.ts'
 import { ControlMetrics } from './control-metrics.ts'
 import { Consumers } from './peers/consumers.ts'
 import { Endpoints } from './peers/endpoints.ts'
+import { Circuits } from './peers/circuits.ts'
 import { Limits } from './peers/limits.ts'
 import { putConsumers } from './peers/put-consumers.ts'
 import { Usage } from './peers/usage.ts'
@@ -158,6 +159,7 @@ export class ControlService implements Control {
       endpoints: new Endpoints(bus, scope),
       usage: new Usage(bus, scope),
       limits: new Limits(bus, scope),
+      circuits: new Circuits(bus, scope),
       status: () => ({ file: this.#source?.status() ?? null, bus: bus.status, store: this.#storeWatch.isReached ? 'reached' : 'away' }),
     }
   }

@@ -2,7 +2,7 @@ import type { Bus, Subscription } from '@sluice/buses/bus'
 import { followConfig, type ConfigFeed } from '@sluice/buses/config-feed'
 import { answer, listen, type ListenOptions } from '@sluice/buses/rpc'
 import {
-  DeregisterReplySchema, DeregisterRequestSchema, RegisterReplySchema, RegisterRequestSchema, RegistrationChangeSchema, UpstreamStatesReplySchema, UpstreamStatesRequestSchema,
+  CircuitOrderReplySchema, CircuitOrderSchema, CircuitsReplySchema, CircuitsRequestSchema, DeregisterReplySchema, DeregisterRequestSchema, RegisterReplySchema, RegisterRequestSchema, RegistrationChangeSchema, UpstreamReportSchema, UpstreamStatesReplySchema, UpstreamStatesRequestSchema,
 } from '@sluice/proto/messages/discovery'
 import type { SegmentedConfig, Upstream } from '@sluice/proto/config'
 import { queues, subjects } from '@sluice/proto/subjects'
@@ -14,8 +14,10 @@ import { SourceReports } from './endpoints/source-reports.ts'
 import { StateBroadcast } from './endpoints/state-broadcast.ts'
 import { Saver } from './endpoints/state-file.ts'
 import { UpstreamSet } from './endpoints/upstream-set.ts'
+import { CircuitHandlers } from './handlers/circuits.ts'
 import { RegistrationHandlers } from './handlers/registrations.ts'
 import { answerUpstreamStates } from './handlers/upstream-states.ts'
+import { EdgeFindings } from './health/edge-findings.ts'
 import { Prober } from './health/prober.ts'
 
 export interface DiscoveryParts {
@@ -41,6 +43,7 @@ class Discovery implements Service {
   readonly #prober: Prober
   readonly #registry: Registry
   readonly #upstreams: UpstreamSet
+  readonly #findings: EdgeFindings
   readonly #saveUpstreams: Saver
   readonly #saveRegistrations: Saver
   #applied: Readonly<Record<string, Upstream>> = {}
@@ -56,10 +59,11 @@ class Discovery implements Service {
     this.#parts = parts
     this.#disk = new DiskState(dataDirectory, logger)
     this.#prober = new Prober(metrics)
+    this.#findings = new EdgeFindings(() => clock.monotonic())
     this.#registry = new Registry(clock, () => this.#saveRegistrations.mark())
     this.#upstreams = new UpstreamSet({ scope, prober: this.#prober, instances: this.#registry, reports: new SourceReports(metrics, logger), logger, now: () => clock.now(), onChange: (name) => this.#noteChange(name) })
     const onError = (error: unknown) => logger.error({ err: error }, 'the state of discovery could not be kept on disk')
-    this.#saveUpstreams = new Saver(() => this.#disk.writeUpstreams({ epochMs: this.#upstreams.epochMs, upstreams: { ...this.#applied }, unhealthy: this.#upstreams.unhealthy(), found: this.#upstreams.found() }), onError)
+    this.#saveUpstreams = new Saver(() => this.#disk.writeUpstreams({ epochMs: this.#upstreams.epochMs, upstreams: { ...this.#applied }, unhealthy: this.#upstreams.unhealthy(), found: this.#upstreams.found(), held: this.#upstreams.held() }), onError)
     this.#saveRegistrations = new Saver(() => this.#disk.writeRegistrations(this.#registry.save()), onError)
     this.#showNumbers(metrics)
   }
@@ -101,7 +105,7 @@ class Discovery implements Service {
     this.#upstreams.epochMs = Math.max(this.#parts.clock.now(), saved.epochMs + 1)
     for (const instance of await this.#disk.readRegistrations()) this.#registry.register(instance)
     this.#applied = saved.upstreams
-    const remembered = Object.keys(saved.upstreams).map((name) => [name, { unhealthy: saved.unhealthy[name] ?? {}, endpoints: saved.found[name] }] as const)
+    const remembered = Object.keys(saved.upstreams).map((name) => [name, { unhealthy: saved.unhealthy[name] ?? {}, endpoints: saved.found[name], held: saved.held[name] }] as const)
     await this.#upstreams.apply(saved.upstreams, Object.fromEntries(remembered))
     // The new epoch is kept before it is used: a clock that was set back must not repeat it.
     this.#saveUpstreams.mark()
@@ -134,12 +138,17 @@ class Discovery implements Service {
     const handlers = new RegistrationHandlers(bus, scope, this.#registry)
     const options = this.#listenOptions()
     const queued = { ...options, queue: queues.discovery }
+    const circuits = new CircuitHandlers({ bus, scope, upstreams: this.#upstreams, findings: this.#findings })
     const states = { request: UpstreamStatesRequestSchema, reply: UpstreamStatesReplySchema }
     this.#subscriptions = [
       answer(bus, subjects.register(scope), { request: RegisterRequestSchema, reply: RegisterReplySchema }, (request) => handlers.register(request), queued),
       answer(bus, subjects.deregister(scope), { request: DeregisterRequestSchema, reply: DeregisterReplySchema }, (request) => handlers.deregister(request), queued),
       answer(bus, subjects.upstreamStates(scope), states, (request) => answerUpstreamStates(this.#upstreams, scope, request), queued),
       listen(bus, subjects.registrationChanged(scope), RegistrationChangeSchema, (change) => handlers.hear(change), options),
+      answer(bus, subjects.circuits(scope), { request: CircuitsRequestSchema, reply: CircuitsReplySchema }, () => circuits.list(), queued),
+      answer(bus, subjects.circuitOrder(scope), { request: CircuitOrderSchema, reply: CircuitOrderReplySchema }, (order) => circuits.hold(order), queued),
+      listen(bus, subjects.circuitHeld(scope), CircuitOrderSchema, (order) => circuits.hear(order), options),
+      listen(bus, subjects.upstreamReport(scope), UpstreamReportSchema, (report) => this.#findings.take(report), options),
       bus.onStatus((status) => {
         if (status === 'connected') this.#registry.suspendJudgement()
       }),

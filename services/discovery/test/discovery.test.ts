@@ -3,9 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
-import { EndpointHealth } from '@sluice/proto/messages/discovery'
+import { call } from '@sluice/buses/rpc'
+import { CircuitOrderReplySchema, CircuitOrderSchema, EndpointHealth } from '@sluice/proto/messages/discovery'
+import { subjects } from '@sluice/proto/subjects'
 import { answer, startConsul, startUpstream, waitUntil } from '@sluice/testkit'
-import { startDiscovery } from './discovery-harness.ts'
+import { startDiscovery, type DiscoveryUnderTest } from './discovery-harness.ts'
 
 const active = { path: '/health', intervalSeconds: 0.1, timeoutMs: 1000 }
 
@@ -149,6 +151,27 @@ suite('discovery: instances that register', () => {
     await one.register('users-1', { tags: ['v2'] })
     const registrations = () => other.metrics.snapshot().find(({ name }) => name === 'sluice_registrations')?.series[0]?.value
     await waitUntil(() => registrations() === 1)
+  })
+})
+
+suite('discovery: circuits held by hand', () => {
+  const hold = (discovery: DiscoveryUnderTest, upstream: string, held: string) =>
+    call(discovery.bus, subjects.circuitOrder('default'), { request: CircuitOrderSchema, reply: CircuitOrderReplySchema }, { scope: 'default', upstream, held }, { timeoutMs: 1000 })
+
+  test('the edges are told, and a restart does not forget it', async (t) => {
+    const directory = await temporaryDirectory(t)
+    const before = await startDiscovery(t, { directory })
+    before.configure({ users: { endpoints: [{ url: 'http://127.0.0.1:1' }] } })
+    await waitUntil(async () => (await before.states()).length === 1)
+    assert.equal((await hold(before, 'users', 'open')).known, true)
+    assert.equal((await hold(before, 'orders', 'open')).known, false)
+    await assert.rejects(hold(before, 'users', 'ajar'), { code: 'client.bad_request' })
+    await waitUntil(() => before.told.at(-1)?.heldCircuit === 'open')
+    await before.service.stop({ deadlineMs: 500 })
+    const after = await startDiscovery(t, { directory })
+    assert.equal((await after.states('users'))[0]!.heldCircuit, 'open')
+    await hold(after, 'users', '')
+    await waitUntil(() => after.told.at(-1)?.heldCircuit === '')
   })
 })
 

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/discovery.proto.
  */
 export const file_sluice_v1_discovery: GenFile = /*@__PURE__*/
-  fileDesc("ChlzbHVpY2UvdjEvZGlzY292ZXJ5LnByb3RvEglzbHVpY2UudjEi2AEKCEVuZHBvaW50EgoKAmlkGAEgASgJEgsKA3VybBgCIAEoCRIOCgZ3ZWlnaHQYAyABKAESDAoEem9uZRgEIAEoCRIQCghwcmlvcml0eRgFIAEoDRIpCgZoZWFsdGgYBiABKA4yGS5zbHVpY2UudjEuRW5kcG9pbnRIZWFsdGgSDgoGcmVhc29uGAcgASgJEgwKBHRhZ3MYCCADKAkSDwoHdmVyc2lvbhgJIAEoCRISCgpkYXRhY2VudGVyGAogASgJEhUKDWNoYW5nZWRfYXRfbXMYCyABKAEiewoNVXBzdHJlYW1TdGF0ZRINCgVzY29wZRgBIAEoCRIQCgh1cHN0cmVhbRgCIAEoCRIPCgd2ZXJzaW9uGAMgASgBEhAKCGVwb2NoX21zGAQgASgBEiYKCWVuZHBvaW50cxgFIAMoCzITLnNsdWljZS52MS5FbmRwb2ludCJHChVVcHN0cmVhbVN0YXRlc1JlcXVlc3QSDQoFc2NvcGUYASABKAkSEAoIdXBzdHJlYW0YAiABKAkSDQoFYWZ0ZXIYAyABKAkiTQoTVXBzdHJlYW1TdGF0ZXNSZXBseRIoCgZzdGF0ZXMYASADKAsyGC5zbHVpY2UudjEuVXBzdHJlYW1TdGF0ZRIMCgRuZXh0GAIgASgJIsEBCg9SZWdpc3RlclJlcXVlc3QSDQoFc2NvcGUYASABKAkSDwoHc2VydmljZRgCIAEoCRIKCgJpZBgDIAEoCRIPCgdhZGRyZXNzGAQgASgJEgwKBHBvcnQYBSABKA0SEgoKaGVhbHRoX3VybBgGIAEoCRIMCgR0YWdzGAcgAygJEg8KB3ZlcnNpb24YCCABKAkSEgoKZGF0YWNlbnRlchgJIAEoCRIMCgR6b25lGAogASgJEg4KBndlaWdodBgLIAEoASI7Cg1SZWdpc3RlclJlcGx5Eg8KB2NyZWF0ZWQYASABKAgSGQoRaGVhcnRiZWF0X3NlY29uZHMYAiABKA0iPwoRRGVyZWdpc3RlclJlcXVlc3QSDQoFc2NvcGUYASABKAkSDwoHc2VydmljZRgCIAEoCRIKCgJpZBgDIAEoCSIiCg9EZXJlZ2lzdGVyUmVwbHkSDwoHZXhpc3RlZBgBIAEoCCKHAQoSUmVnaXN0cmF0aW9uQ2hhbmdlEg0KBXNjb3BlGAEgASgJEi4KCnJlZ2lzdGVyZWQYAiABKAsyGi5zbHVpY2UudjEuUmVnaXN0ZXJSZXF1ZXN0EjIKDGRlcmVnaXN0ZXJlZBgDIAEoCzIcLnNsdWljZS52MS5EZXJlZ2lzdGVyUmVxdWVzdCqLAQoORW5kcG9pbnRIZWFsdGgSHwobRU5EUE9JTlRfSEVBTFRIX1VOU1BFQ0lGSUVEEAASGwoXRU5EUE9JTlRfSEVBTFRIX0hFQUxUSFkQARIdChlFTkRQT0lOVF9IRUFMVEhfVU5IRUFMVEhZEAISHAoYRU5EUE9JTlRfSEVBTFRIX0RSQUlOSU5HEANiBnByb3RvMw");
+  fileDesc("ChlzbHVpY2UvdjEvZGlzY292ZXJ5LnByb3RvEglzbHVpY2UudjEi2AEKCEVuZHBvaW50EgoKAmlkGAEgASgJEgsKA3VybBgCIAEoCRIOCgZ3ZWlnaHQYAyABKAESDAoEem9uZRgEIAEoCRIQCghwcmlvcml0eRgFIAEoDRIpCgZoZWFsdGgYBiABKA4yGS5zbHVpY2UudjEuRW5kcG9pbnRIZWFsdGgSDgoGcmVhc29uGAcgASgJEgwKBHRhZ3MYCCADKAkSDwoHdmVyc2lvbhgJIAEoCRISCgpkYXRhY2VudGVyGAogASgJEhUKDWNoYW5nZWRfYXRfbXMYCyABKAEikQEKDVVwc3RyZWFtU3RhdGUSDQoFc2NvcGUYASABKAkSEAoIdXBzdHJlYW0YAiABKAkSDwoHdmVyc2lvbhgDIAEoARIQCghlcG9jaF9tcxgEIAEoARImCgllbmRwb2ludHMYBSADKAsyEy5zbHVpY2UudjEuRW5kcG9pbnQSFAoMaGVsZF9jaXJjdWl0GAYgASgJInkKDlVwc3RyZWFtUmVwb3J0Eg0KBXNjb3BlGAEgASgJEgwKBGVkZ2UYAiABKAkSDAoEem9uZRgDIAEoCRIOCgZ3b3JrZXIYBCABKA0SLAoIZmluZGluZ3MYBSADKAsyGi5zbHVpY2UudjEuVXBzdHJlYW1GaW5kaW5nIkYKD1Vwc3RyZWFtRmluZGluZxIQCgh1cHN0cmVhbRgBIAEoCRIPCgdjaXJjdWl0GAIgASgJEhAKCGxlZnRfb3V0GAMgAygJIiAKD0NpcmN1aXRzUmVxdWVzdBINCgVzY29wZRgBIAEoCSI1Cg1DaXJjdWl0c1JlcGx5EiQKCGNpcmN1aXRzGAEgAygLMhIuc2x1aWNlLnYxLkNpcmN1aXQiXwoHQ2lyY3VpdBIQCgh1cHN0cmVhbRgBIAEoCRINCgVzdGF0ZRgCIAEoCRIMCgRoZWxkGAMgASgJEiUKBWVkZ2VzGAQgAygLMhYuc2x1aWNlLnYxLkVkZ2VDaXJjdWl0InsKC0VkZ2VDaXJjdWl0EgwKBGVkZ2UYASABKAkSDAoEem9uZRgCIAEoCRINCgVzdGF0ZRgDIAEoCRIUCgx3b3JrZXJzX29wZW4YBCABKA0SGQoRd29ya2Vyc19oYWxmX29wZW4YBSABKA0SEAoIbGVmdF9vdXQYBiADKAkiPQoMQ2lyY3VpdE9yZGVyEg0KBXNjb3BlGAEgASgJEhAKCHVwc3RyZWFtGAIgASgJEgwKBGhlbGQYAyABKAkiIgoRQ2lyY3VpdE9yZGVyUmVwbHkSDQoFa25vd24YASABKAgiRwoVVXBzdHJlYW1TdGF0ZXNSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEhAKCHVwc3RyZWFtGAIgASgJEg0KBWFmdGVyGAMgASgJIk0KE1Vwc3RyZWFtU3RhdGVzUmVwbHkSKAoGc3RhdGVzGAEgAygLMhguc2x1aWNlLnYxLlVwc3RyZWFtU3RhdGUSDAoEbmV4dBgCIAEoCSLBAQoPUmVnaXN0ZXJSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEg8KB3NlcnZpY2UYAiABKAkSCgoCaWQYAyABKAkSDwoHYWRkcmVzcxgEIAEoCRIMCgRwb3J0GAUgASgNEhIKCmhlYWx0aF91cmwYBiABKAkSDAoEdGFncxgHIAMoCRIPCgd2ZXJzaW9uGAggASgJEhIKCmRhdGFjZW50ZXIYCSABKAkSDAoEem9uZRgKIAEoCRIOCgZ3ZWlnaHQYCyABKAEiOwoNUmVnaXN0ZXJSZXBseRIPCgdjcmVhdGVkGAEgASgIEhkKEWhlYXJ0YmVhdF9zZWNvbmRzGAIgASgNIj8KEURlcmVnaXN0ZXJSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEg8KB3NlcnZpY2UYAiABKAkSCgoCaWQYAyABKAkiIgoPRGVyZWdpc3RlclJlcGx5Eg8KB2V4aXN0ZWQYASABKAgihwEKElJlZ2lzdHJhdGlvbkNoYW5nZRINCgVzY29wZRgBIAEoCRIuCgpyZWdpc3RlcmVkGAIgASgLMhouc2x1aWNlLnYxLlJlZ2lzdGVyUmVxdWVzdBIyCgxkZXJlZ2lzdGVyZWQYAyABKAsyHC5zbHVpY2UudjEuRGVyZWdpc3RlclJlcXVlc3QqiwEKDkVuZHBvaW50SGVhbHRoEh8KG0VORFBPSU5UX0hFQUxUSF9VTlNQRUNJRklFRBAAEhsKF0VORFBPSU5UX0hFQUxUSF9IRUFMVEhZEAESHQoZRU5EUE9JTlRfSEVBTFRIX1VOSEVBTFRIWRACEhwKGEVORFBPSU5UX0hFQUxUSF9EUkFJTklORxADYgZwcm90bzM");
 
 /**
  * @generated from message sluice.v1.Endpoint
@@ -117,6 +117,13 @@ export type UpstreamState = Message<"sluice.v1.UpstreamState"> & {
    * @generated from field: repeated sluice.v1.Endpoint endpoints = 5;
    */
   endpoints: Endpoint[];
+
+  /**
+   * "open": nothing is sent there, "closed": no failure opens the circuit; empty: the edges decide.
+   *
+   * @generated from field: string held_circuit = 6;
+   */
+  heldCircuit: string;
 };
 
 /**
@@ -125,6 +132,245 @@ export type UpstreamState = Message<"sluice.v1.UpstreamState"> & {
  */
 export const UpstreamStateSchema: GenMessage<UpstreamState> = /*@__PURE__*/
   messageDesc(file_sluice_v1_discovery, 1);
+
+/**
+ * a worker of an edge → every discovery: what it has found out itself, when that changes and each ten seconds while
+ * there is any; the last of a worker holds none.
+ *
+ * @generated from message sluice.v1.UpstreamReport
+ */
+export type UpstreamReport = Message<"sluice.v1.UpstreamReport"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * @generated from field: string edge = 2;
+   */
+  edge: string;
+
+  /**
+   * @generated from field: string zone = 3;
+   */
+  zone: string;
+
+  /**
+   * Unique among the workers of the edge.
+   *
+   * @generated from field: uint32 worker = 4;
+   */
+  worker: number;
+
+  /**
+   * @generated from field: repeated sluice.v1.UpstreamFinding findings = 5;
+   */
+  findings: UpstreamFinding[];
+};
+
+/**
+ * Describes the message sluice.v1.UpstreamReport.
+ * Use `create(UpstreamReportSchema)` to create a new message.
+ */
+export const UpstreamReportSchema: GenMessage<UpstreamReport> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_discovery, 2);
+
+/**
+ * @generated from message sluice.v1.UpstreamFinding
+ */
+export type UpstreamFinding = Message<"sluice.v1.UpstreamFinding"> & {
+  /**
+   * @generated from field: string upstream = 1;
+   */
+  upstream: string;
+
+  /**
+   * closed, half-open or open; empty without a circuit breaker.
+   *
+   * @generated from field: string circuit = 2;
+   */
+  circuit: string;
+
+  /**
+   * Ids of endpoints that it leaves out.
+   *
+   * @generated from field: repeated string left_out = 3;
+   */
+  leftOut: string[];
+};
+
+/**
+ * Describes the message sluice.v1.UpstreamFinding.
+ * Use `create(UpstreamFindingSchema)` to create a new message.
+ */
+export const UpstreamFindingSchema: GenMessage<UpstreamFinding> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_discovery, 3);
+
+/**
+ * control → discovery
+ *
+ * @generated from message sluice.v1.CircuitsRequest
+ */
+export type CircuitsRequest = Message<"sluice.v1.CircuitsRequest"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+};
+
+/**
+ * Describes the message sluice.v1.CircuitsRequest.
+ * Use `create(CircuitsRequestSchema)` to create a new message.
+ */
+export const CircuitsRequestSchema: GenMessage<CircuitsRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_discovery, 4);
+
+/**
+ * @generated from message sluice.v1.CircuitsReply
+ */
+export type CircuitsReply = Message<"sluice.v1.CircuitsReply"> & {
+  /**
+   * @generated from field: repeated sluice.v1.Circuit circuits = 1;
+   */
+  circuits: Circuit[];
+};
+
+/**
+ * Describes the message sluice.v1.CircuitsReply.
+ * Use `create(CircuitsReplySchema)` to create a new message.
+ */
+export const CircuitsReplySchema: GenMessage<CircuitsReply> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_discovery, 5);
+
+/**
+ * One upstream that has a circuit breaker, is held, or has endpoints that some edge leaves out.
+ *
+ * @generated from message sluice.v1.Circuit
+ */
+export type Circuit = Message<"sluice.v1.Circuit"> & {
+  /**
+   * @generated from field: string upstream = 1;
+   */
+  upstream: string;
+
+  /**
+   * The worst of the edges: closed, half-open or open.
+   *
+   * @generated from field: string state = 2;
+   */
+  state: string;
+
+  /**
+   * @generated from field: string held = 3;
+   */
+  held: string;
+
+  /**
+   * Those that have found something.
+   *
+   * @generated from field: repeated sluice.v1.EdgeCircuit edges = 4;
+   */
+  edges: EdgeCircuit[];
+};
+
+/**
+ * Describes the message sluice.v1.Circuit.
+ * Use `create(CircuitSchema)` to create a new message.
+ */
+export const CircuitSchema: GenMessage<Circuit> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_discovery, 6);
+
+/**
+ * @generated from message sluice.v1.EdgeCircuit
+ */
+export type EdgeCircuit = Message<"sluice.v1.EdgeCircuit"> & {
+  /**
+   * @generated from field: string edge = 1;
+   */
+  edge: string;
+
+  /**
+   * @generated from field: string zone = 2;
+   */
+  zone: string;
+
+  /**
+   * @generated from field: string state = 3;
+   */
+  state: string;
+
+  /**
+   * @generated from field: uint32 workers_open = 4;
+   */
+  workersOpen: number;
+
+  /**
+   * @generated from field: uint32 workers_half_open = 5;
+   */
+  workersHalfOpen: number;
+
+  /**
+   * @generated from field: repeated string left_out = 6;
+   */
+  leftOut: string[];
+};
+
+/**
+ * Describes the message sluice.v1.EdgeCircuit.
+ * Use `create(EdgeCircuitSchema)` to create a new message.
+ */
+export const EdgeCircuitSchema: GenMessage<EdgeCircuit> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_discovery, 7);
+
+/**
+ * control → discovery; repeated among all instances of discovery.
+ *
+ * @generated from message sluice.v1.CircuitOrder
+ */
+export type CircuitOrder = Message<"sluice.v1.CircuitOrder"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * @generated from field: string upstream = 2;
+   */
+  upstream: string;
+
+  /**
+   * open, closed, or empty: no longer.
+   *
+   * @generated from field: string held = 3;
+   */
+  held: string;
+};
+
+/**
+ * Describes the message sluice.v1.CircuitOrder.
+ * Use `create(CircuitOrderSchema)` to create a new message.
+ */
+export const CircuitOrderSchema: GenMessage<CircuitOrder> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_discovery, 8);
+
+/**
+ * @generated from message sluice.v1.CircuitOrderReply
+ */
+export type CircuitOrderReply = Message<"sluice.v1.CircuitOrderReply"> & {
+  /**
+   * False: there is no such upstream.
+   *
+   * @generated from field: bool known = 1;
+   */
+  known: boolean;
+};
+
+/**
+ * Describes the message sluice.v1.CircuitOrderReply.
+ * Use `create(CircuitOrderReplySchema)` to create a new message.
+ */
+export const CircuitOrderReplySchema: GenMessage<CircuitOrderReply> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_discovery, 9);
 
 /**
  * edge or control → discovery: every upstream's state.
@@ -157,7 +403,7 @@ export type UpstreamStatesRequest = Message<"sluice.v1.UpstreamStatesRequest"> &
  * Use `create(UpstreamStatesRequestSchema)` to create a new message.
  */
 export const UpstreamStatesRequestSchema: GenMessage<UpstreamStatesRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 2);
+  messageDesc(file_sluice_v1_discovery, 10);
 
 /**
  * @generated from message sluice.v1.UpstreamStatesReply
@@ -183,7 +429,7 @@ export type UpstreamStatesReply = Message<"sluice.v1.UpstreamStatesReply"> & {
  * Use `create(UpstreamStatesReplySchema)` to create a new message.
  */
 export const UpstreamStatesReplySchema: GenMessage<UpstreamStatesReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 3);
+  messageDesc(file_sluice_v1_discovery, 11);
 
 /**
  * instance or control → discovery; repeated, it is the heartbeat.
@@ -252,7 +498,7 @@ export type RegisterRequest = Message<"sluice.v1.RegisterRequest"> & {
  * Use `create(RegisterRequestSchema)` to create a new message.
  */
 export const RegisterRequestSchema: GenMessage<RegisterRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 4);
+  messageDesc(file_sluice_v1_discovery, 12);
 
 /**
  * @generated from message sluice.v1.RegisterReply
@@ -276,7 +522,7 @@ export type RegisterReply = Message<"sluice.v1.RegisterReply"> & {
  * Use `create(RegisterReplySchema)` to create a new message.
  */
 export const RegisterReplySchema: GenMessage<RegisterReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 5);
+  messageDesc(file_sluice_v1_discovery, 13);
 
 /**
  * @generated from message sluice.v1.DeregisterRequest
@@ -303,7 +549,7 @@ export type DeregisterRequest = Message<"sluice.v1.DeregisterRequest"> & {
  * Use `create(DeregisterRequestSchema)` to create a new message.
  */
 export const DeregisterRequestSchema: GenMessage<DeregisterRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 6);
+  messageDesc(file_sluice_v1_discovery, 14);
 
 /**
  * @generated from message sluice.v1.DeregisterReply
@@ -320,7 +566,7 @@ export type DeregisterReply = Message<"sluice.v1.DeregisterReply"> & {
  * Use `create(DeregisterReplySchema)` to create a new message.
  */
 export const DeregisterReplySchema: GenMessage<DeregisterReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 7);
+  messageDesc(file_sluice_v1_discovery, 15);
 
 /**
  * discovery → all: registrations as they stand, so that several discovery instances agree.
@@ -349,7 +595,7 @@ export type RegistrationChange = Message<"sluice.v1.RegistrationChange"> & {
  * Use `create(RegistrationChangeSchema)` to create a new message.
  */
 export const RegistrationChangeSchema: GenMessage<RegistrationChange> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 8);
+  messageDesc(file_sluice_v1_discovery, 16);
 
 /**
  * @generated from enum sluice.v1.EndpointHealth

@@ -1,5 +1,6 @@
 import type { ConfigStore } from '@sluice/config-stores/config-store'
 import type { Clock, Logger } from '@sluice/service-kit'
+import type { Circuits } from '../peers/circuits.ts'
 import type { Consumers } from '../peers/consumers.ts'
 import type { Endpoints } from '../peers/endpoints.ts'
 import type { Limits } from '../peers/limits.ts'
@@ -24,6 +25,7 @@ export interface AdminParts {
   readonly endpoints: Endpoints
   readonly usage: Usage
   readonly limits: Limits
+  readonly circuits: Circuits
   /** The part of `/v1/status` that is not the admin API's own. */
   readonly status: () => Record<string, unknown>
 }

@@ -12,12 +12,14 @@ import { keepAuditTrail } from './audit-trail.ts'
 import { acceptYaml, maxBodyBytes } from './bodies.ts'
 import { replyWithProblems } from './error-replies.ts'
 import type { AdminApp } from './fastify-types.ts'
+import { addBackupRoutes } from './routes/backup-routes.ts'
 import { addConfigRoutes } from './routes/config-routes.ts'
 import { addConsumerRoutes } from './routes/consumer-routes.ts'
 import { addCredentialRoutes } from './routes/credential-routes.ts'
 import { addDocumentRoutes } from './routes/document-routes.ts'
 import { addEdgeRoutes } from './routes/edge-routes.ts'
 import { addEndpointRoutes } from './routes/endpoint-routes.ts'
+import { addCircuitRoutes } from './routes/circuit-routes.ts'
 import { addLimitRoutes } from './routes/limit-routes.ts'
 import { addResourceRoutes } from './routes/resource-routes.ts'
 import { addRevisionRoutes } from './routes/revision-routes.ts'
@@ -52,7 +54,7 @@ export async function createAdminServer(parts: AdminParts, at: AdminAddress): Pr
   acceptYaml(app)
   admitByToken(app, parts)
   keepAuditTrail(app, parts)
-  for (const add of [addResourceRoutes, addConfigRoutes, addRevisionRoutes, addConsumerRoutes, addCredentialRoutes, addEdgeRoutes, addEndpointRoutes, addUsageRoutes, addLimitRoutes, addStatusRoutes, addDocumentRoutes]) add(app, parts)
+  for (const add of [addResourceRoutes, addConfigRoutes, addRevisionRoutes, addConsumerRoutes, addCredentialRoutes, addEdgeRoutes, addEndpointRoutes, addUsageRoutes, addLimitRoutes, addCircuitRoutes, addStatusRoutes, addBackupRoutes, addDocumentRoutes]) add(app, parts)
   await app.ready()
   return {
     listen: () => listen(app, at),

@@ -4,6 +4,7 @@ import { upstream, type Upstream } from '@sluice/proto/config'
 import type { Logger } from '@sluice/service-kit'
 import { z } from 'zod'
 import type { RegisteredInstance } from './registration-input.ts'
+import type { HeldCircuit } from './tracked-upstream.ts'
 import { readJsonFile, writeJsonFile } from './state-file.ts'
 
 const savedEndpoint = z.object({
@@ -18,6 +19,8 @@ const savedUpstreams = z.object({
   unhealthy: z.record(z.string(), z.record(z.string(), z.string())),
   /** What sources told last that have to be asked over a network. */
   found: z.record(z.string(), z.array(savedEndpoint)).default({}),
+  /** Circuits that are held by hand. */
+  held: z.record(z.string(), z.enum(['', 'open', 'closed'])).default({}),
 })
 
 const savedInstance = savedEndpoint.omit({ down: true }).extend({ service: z.string() })
@@ -27,6 +30,7 @@ export interface SavedUpstreams {
   readonly upstreams: Record<string, Upstream>
   readonly unhealthy: Readonly<Record<string, Readonly<Record<string, string>>>>
   readonly found: Readonly<Record<string, readonly SourceEndpoint[]>>
+  readonly held: Readonly<Record<string, HeldCircuit>>
 }
 
 /** What outlasts a restart: the upstreams with their unhealthy endpoints, and the registrations. */
@@ -42,7 +46,7 @@ export class DiskState {
   }
 
   async readUpstreams(): Promise<SavedUpstreams> {
-    return (await this.#read(this.#upstreamsFile, savedUpstreams)) ?? { epochMs: 0, upstreams: {}, unhealthy: {}, found: {} }
+    return (await this.#read(this.#upstreamsFile, savedUpstreams)) ?? { epochMs: 0, upstreams: {}, unhealthy: {}, found: {}, held: {} }
   }
 
   async readRegistrations(): Promise<RegisteredInstance[]> {

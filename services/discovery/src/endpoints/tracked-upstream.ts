@@ -11,11 +11,15 @@ const defaultActive: ActiveHealth = { path: '/health', intervalSeconds: 10, time
 /** An unhealthy endpoint as it outlasts a restart: its reason, by id. */
 export type RememberedHealth = Readonly<Record<string, string>>
 
+/** How an upstream's circuit is held by hand; '' when the edges decide. */
+export type HeldCircuit = '' | 'open' | 'closed'
+
 /** What is known of an upstream from before a restart. */
 export interface RememberedUpstream {
   readonly unhealthy: RememberedHealth
   /** What its source told last, when that has to be asked over a network. */
   readonly endpoints?: readonly SourceEndpoint[] | undefined
+  readonly held?: HeldCircuit | undefined
 }
 
 export interface UpstreamParts {

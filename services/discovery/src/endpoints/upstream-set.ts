@@ -5,7 +5,7 @@ import type { Upstream } from '@sluice/proto/config'
 import type { Logger, MetricsRegistry } from '@sluice/service-kit'
 import type { Prober } from '../health/prober.ts'
 import type { SourceReports } from './source-reports.ts'
-import { TrackedUpstream, type RememberedHealth, type RememberedUpstream } from './tracked-upstream.ts'
+import { TrackedUpstream, type HeldCircuit, type RememberedHealth, type RememberedUpstream } from './tracked-upstream.ts'
 import type { PlainUpstreamState } from './upstream-state.ts'
 
 /** Endpoints of all upstreams; an upstream that would pass it is not taken, and that is logged. */
@@ -21,10 +21,18 @@ export interface UpstreamSetParts {
   readonly onChange: (upstream: string) => void
 }
 
+interface Entry {
+  settings: Upstream
+  readonly tracked: TrackedUpstream
+  version: number
+  /** How its circuit is held by hand. */
+  held: HeldCircuit
+}
+
 /** All upstreams of the configuration. */
 export class UpstreamSet {
   readonly #parts: UpstreamSetParts
-  readonly #upstreams = new Map<string, { settings: Upstream; tracked: TrackedUpstream; version: number }>()
+  readonly #upstreams = new Map<string, Entry>()
   readonly #modules = new Map<string, DiscoverySourceModule>()
   #lastVersion = 0
   /** New at each start and later than before, even when the wall clock was set back. */
@@ -45,7 +53,33 @@ export class UpstreamSet {
   state(name: string): PlainUpstreamState | undefined {
     const found = this.#upstreams.get(name)
     if (found === undefined || !found.tracked.isKnown) return undefined
-    return { scope: this.#parts.scope, upstream: name, version: found.version, epochMs: this.epochMs, endpoints: found.tracked.endpoints() }
+    return { scope: this.#parts.scope, upstream: name, version: found.version, epochMs: this.epochMs, endpoints: found.tracked.endpoints(), heldCircuit: found.held }
+  }
+
+  /** Has the edges open or close an upstream's circuit by hand, or with '' no longer; false when there is no such upstream. */
+  hold(name: string, held: HeldCircuit): boolean {
+    const found = this.#upstreams.get(name)
+    if (found === undefined) return false
+    if (found.held === held) return true
+    found.held = held
+    found.version = ++this.#lastVersion
+    this.#parts.onChange(name)
+    return true
+  }
+
+  /** Those with a circuit breaker or one that is held, by name. */
+  circuits(): { readonly upstream: string; readonly held: HeldCircuit }[] {
+    const found = [...this.#upstreams].filter(([, { settings, held }]) => held !== '' || settings.circuitBreaker !== undefined)
+    return found.map(([upstream, { held }]) => ({ upstream, held })).sort((a, b) => (a.upstream < b.upstream ? -1 : 1))
+  }
+
+  /** How circuits are held by hand, where they are. */
+  held(): Record<string, HeldCircuit> {
+    return Object.fromEntries([...this.#upstreams].filter(([, { held }]) => held !== '').map(([name, { held }]) => [name, held]))
+  }
+
+  has(name: string): boolean {
+    return this.#upstreams.has(name)
   }
 
   names(): string[] {
@@ -87,7 +121,7 @@ export class UpstreamSet {
     }
     const source = this.#sourceOf(name, settings)
     if (source === undefined) return
-    const found = known ?? { settings, tracked: this.#track(name, settings, remembered), version: 0 }
+    const found = known ?? { settings, tracked: this.#track(name, settings, remembered), version: 0, held: remembered.held ?? '' }
     found.settings = settings
     this.#upstreams.set(name, found)
     found.tracked.configure(settings, source)

@@ -9,7 +9,7 @@ function stateOf(count: number, urlLength: number, tags: string[] = []): PlainUp
     const health = index === count - 1 ? EndpointHealth.UNHEALTHY : EndpointHealth.HEALTHY
     return { id: url, url, weight: 1, zone: '', priority: 0, health, reason: '', tags, version: '', datacenter: '', changedAtMs: 0 }
   })
-  return { scope: 'default', upstream: 'users', version: 1, epochMs: 1, endpoints }
+  return { scope: 'default', upstream: 'users', version: 1, epochMs: 1, endpoints, heldCircuit: '' }
 }
 
 suite('the message about an upstream', () => {

@@ -161,3 +161,22 @@ it('no order of outcomes opens a circuit without enough failures, or admits two 
     }
   }
 })
+
+describe('a circuit held by hand', () => {
+  it('open admits nothing, however long, and says when to ask again', () => {
+    const circuit = new CircuitBreaker(settings())
+    circuit.hold('open')
+    assert.equal(attempt(circuit, 'success', 1e9), false)
+    assert.deepEqual([circuit.stateAt(1e9), circuit.retryAfterSeconds(1e9)], ['open', 30])
+  })
+
+  it('closed stays so, whatever fails; let go it decides for itself again', () => {
+    const circuit = opened(0)
+    circuit.hold('closed')
+    attempts(circuit, times(100, 'failure'), 1)
+    assert.equal(circuit.stateAt(1001), 'closed')
+    circuit.hold(undefined)
+    attempts(circuit, times(10, 'failure'), 2000)
+    assert.equal(circuit.stateAt(2100), 'open')
+  })
+})

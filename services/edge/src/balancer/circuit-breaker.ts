@@ -8,6 +8,8 @@ import type { Upstream } from '@sluice/proto/config'
 export type CircuitBreakerSettings = NonNullable<Upstream['circuitBreaker']>
 
 export type CircuitState = 'closed' | 'half-open' | 'open'
+/** By hand: nothing is sent, or no failure opens it. */
+export type HeldCircuit = 'open' | 'closed' | undefined
 
 /** Answers and failures of the last ten seconds, in buckets of one. */
 const bucketMs = 1000
@@ -27,6 +29,7 @@ export class CircuitBreaker {
   private readonly ended = new Float64Array(buckets)
   private readonly failed = new Float64Array(buckets)
   private readonly seconds = new Float64Array(buckets).fill(-1)
+  private held: HeldCircuit
 
   constructor(settings: CircuitBreakerSettings) {
     this.settings = settings
@@ -39,6 +42,14 @@ export class CircuitBreaker {
     if (this.state === 'open' || this.isProbing) return notAdmitted
     this.isProbing = true
     return this.turn
+  }
+
+  /** Opens or closes it by hand, until told `undefined`: then it begins closed, as at the start. */
+  hold(held: HeldCircuit): void {
+    if (held === this.held) return
+    this.held = held
+    this.openUntil = held === 'open' ? Infinity : 0
+    this.enter(held === 'open' ? 'open' : 'closed')
   }
 
   noteSuccess(turn: number, nowMs: number): void {
@@ -73,10 +84,12 @@ export class CircuitBreaker {
 
   /** Until a request may be sent, at least 1. */
   retryAfterSeconds(nowMs: number): number {
-    return Math.max(1, Math.ceil((this.openUntil - nowMs) / 1000))
+    const untilMs = this.held === 'open' ? nowMs + this.settings.openSeconds * 1000 : this.openUntil
+    return Math.max(1, Math.ceil((untilMs - nowMs) / 1000))
   }
 
   private open(nowMs: number): void {
+    if (this.held === 'closed') return
     this.opened++
     this.openUntil = nowMs + this.settings.openSeconds * 1000
     this.enter('open')

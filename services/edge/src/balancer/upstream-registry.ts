@@ -1,6 +1,7 @@
 import type { BalancerModule } from '@sluice/balancers/balancer'
 import type { Upstream, UpstreamTls } from '@sluice/proto/config'
 import { systemClock, type Clock } from '@sluice/service-kit'
+import type { HeldCircuit } from './circuit-breaker.ts'
 import { UpstreamState, type DiscoveredEndpoint } from './upstream-state.ts'
 
 export interface RegistryParts {
@@ -11,7 +12,7 @@ export interface RegistryParts {
 /** The upstreams of a worker by name; a state lives as long as its upstream is configured. */
 export class UpstreamRegistry {
   private readonly states = new Map<string, UpstreamState>()
-  private readonly discovered = new Map<string, readonly DiscoveredEndpoint[]>()
+  private readonly discovered = new Map<string, { readonly endpoints: readonly DiscoveredEndpoint[]; readonly held: HeldCircuit }>()
   private readonly balancers: ReadonlyMap<string, BalancerModule>
   private readonly clock: Clock
   private readonly random: () => number
@@ -50,9 +51,11 @@ export class UpstreamRegistry {
   }
 
   /** Discovery's word on one upstream, kept for when the upstream is configured later. Answers whether an address came or went. */
-  discover(upstream: string, endpoints: readonly DiscoveredEndpoint[]): boolean {
-    this.discovered.set(upstream, endpoints)
-    return this.states.get(upstream)?.discover(endpoints) ?? false
+  discover(upstream: string, endpoints: readonly DiscoveredEndpoint[], held: HeldCircuit = undefined): boolean {
+    this.discovered.set(upstream, { endpoints, held })
+    const state = this.states.get(upstream)
+    state?.hold(held)
+    return state?.discover(endpoints) ?? false
   }
 
   /**
@@ -77,7 +80,9 @@ export class UpstreamRegistry {
     if (balancer === undefined) throw new Error(`there is no balancer "${settings.balancer}"`)
     const state = new UpstreamState(name, settings, balancer.createBalancer({ upstream: name, stickyCookie: settings.stickyCookie, random: this.random }), this.clock)
     const known = this.discovered.get(name)
-    if (known !== undefined) state.discover(known)
+    if (known === undefined) return state
+    state.discover(known.endpoints)
+    state.hold(known.held)
     return state
   }
 }

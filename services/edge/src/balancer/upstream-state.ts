@@ -6,9 +6,9 @@
 import { createUpstreamEndpoints, leaveOut, type EndpointFacts } from '@sluice/balancers/endpoints'
 import type { Balancer, EndpointState, UpstreamEndpoints } from '@sluice/balancers/balancer'
 import type { HeaderFields } from '@sluice/http'
-import type { Upstream } from '@sluice/proto/config'
+import { circuitBreaker as circuitSettings, type Upstream } from '@sluice/proto/config'
 import type { Clock } from '@sluice/service-kit'
-import { CircuitBreaker } from './circuit-breaker.ts'
+import { CircuitBreaker, type HeldCircuit } from './circuit-breaker.ts'
 import { Outliers } from './outliers.ts'
 import { keyReader, type KeyedExchange, type ReadKey } from './pick-key.ts'
 import { retryAfterMs } from './retry-after.ts'
@@ -16,6 +16,8 @@ import { RetryBudget } from './retry-budget.ts'
 
 /** How long an endpoint is left out after a connection to it failed. */
 const leaveOutMs = 5000
+/** Of a circuit that is opened by hand where none is configured. */
+const ordinaryCircuit = circuitSettings.parse({})
 /** The turn of an attempt at an upstream without a circuit breaker. */
 const withoutCircuit = 1
 
@@ -35,12 +37,15 @@ export class UpstreamState {
   endpoints: UpstreamEndpoints
   readonly budget: RetryBudget
   readonly outliers = new Outliers()
-  /** Undefined for an upstream without `circuitBreaker`. */
+  /** Undefined for an upstream without `circuitBreaker` that nobody holds open. */
   circuit: CircuitBreaker | undefined
+  /** Whether something has failed since `UpstreamFindings` looked last. */
+  hasFailed = false
   private readonly clock: Clock
   private readonly balancer: Balancer
   private readonly readKey: ReadKey | undefined
   private discovered: readonly DiscoveredEndpoint[] | undefined
+  private held: HeldCircuit
 
   constructor(name: string, settings: Upstream, balancer: Balancer, clock: Clock) {
     this.name = name
@@ -69,6 +74,14 @@ export class UpstreamState {
     return before.symmetricDifference(this.origins()).size > 0
   }
 
+  /** Opens or closes the circuit by hand, one that is not configured as well. */
+  hold(held: HeldCircuit): void {
+    if (held === this.held) return
+    this.held = held
+    this.hasFailed = true
+    this.useCircuit(this.settings)
+  }
+
   /** Of the endpoints that may be sent to. */
   origins(): Set<string> {
     const origins = new Set<string>()
@@ -93,6 +106,7 @@ export class UpstreamState {
   /** The head of a response has come, `ms` after the attempt began. Runs once an attempt. */
   noteAnswer(endpoint: EndpointState, status: number, headers: Pick<HeaderFields, 'get'>, ms: number, turn: number, nowMs: number): void {
     this.balancer.observe?.(endpoint, ms, status < 500, nowMs)
+    if (status >= 500) this.hasFailed = true
     if (this.settings.health.passive) {
       this.outliers.noteAnswer(endpoint, status, this.endpoints, nowMs)
       if (status === 503) leaveOut(endpoint, nowMs + retryAfterMs(headers.get('retry-after'), this.clock.now()))
@@ -106,6 +120,7 @@ export class UpstreamState {
   /** The endpoint gave no answer, or broke one off. `unreachable`: it is left out for 5 s. */
   noteFailure(endpoint: EndpointState, unreachable: boolean, ms: number, turn: number, nowMs: number): void {
     this.balancer.observe?.(endpoint, ms, false, nowMs)
+    this.hasFailed = true
     if (this.settings.health.passive) {
       this.outliers.noteFailure(endpoint, this.endpoints, nowMs)
       if (unreachable) leaveOut(endpoint, nowMs + leaveOutMs)
@@ -124,9 +139,11 @@ export class UpstreamState {
   }
 
   private useCircuit({ circuitBreaker }: Upstream): void {
-    if (circuitBreaker === undefined) this.circuit = undefined
-    else if (this.circuit === undefined) this.circuit = new CircuitBreaker(circuitBreaker)
-    else this.circuit.settings = circuitBreaker
+    const settings = circuitBreaker ?? (this.held === 'open' ? ordinaryCircuit : undefined)
+    if (settings === undefined) this.circuit = undefined
+    else if (this.circuit === undefined) this.circuit = new CircuitBreaker(settings)
+    else this.circuit.settings = settings
+    this.circuit?.hold(this.held)
   }
 
   private refresh(): void {

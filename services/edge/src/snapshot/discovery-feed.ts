@@ -11,6 +11,7 @@ import { fromBinary } from '@bufbuild/protobuf'
 import { EndpointHealth, UpstreamStateSchema, UpstreamStatesReplySchema, UpstreamStatesRequestSchema, type UpstreamState } from '@sluice/proto/messages/discovery'
 import { subjects } from '@sluice/proto/subjects'
 import type { Logger } from '@sluice/service-kit'
+import type { HeldCircuit } from '../balancer/circuit-breaker.ts'
 import type { DiscoveredEndpoint } from '../balancer/upstream-state.ts'
 
 export interface DiscoveryFeedParts {
@@ -18,7 +19,7 @@ export interface DiscoveryFeedParts {
   readonly scope: string
   readonly directory: string
   readonly logger: Logger
-  readonly onEndpoints: (upstream: string, endpoints: readonly DiscoveredEndpoint[]) => void
+  readonly onEndpoints: (upstream: string, endpoints: readonly DiscoveredEndpoint[], heldCircuit: HeldCircuit) => void
 }
 
 export interface DiscoveryFeed {
@@ -29,6 +30,7 @@ interface Known {
   readonly epochMs: number
   readonly version: number
   readonly endpoints: readonly DiscoveredEndpoint[]
+  readonly heldCircuit?: HeldCircuit
 }
 
 const refreshMs = 10_000
@@ -97,9 +99,10 @@ class DiscoveryFollower implements DiscoveryFeed {
     const isOld = before !== undefined && (state.epochMs < before.epochMs || (state.epochMs === before.epochMs && state.version <= before.version))
     if (isOld) return
     const endpoints = state.endpoints.map(({ id, url, weight, zone, priority, health }) => ({ id, url, weight, zone, priority, health: healthNames[health] ?? 'healthy' }))
-    this.known.set(state.upstream, { epochMs: state.epochMs, version: state.version, endpoints })
+    const heldCircuit = state.heldCircuit === 'open' || state.heldCircuit === 'closed' ? state.heldCircuit : undefined
+    this.known.set(state.upstream, { epochMs: state.epochMs, version: state.version, endpoints, heldCircuit })
     this.dirty = true
-    this.parts.onEndpoints(state.upstream, endpoints)
+    this.parts.onEndpoints(state.upstream, endpoints, heldCircuit)
   }
 
   private async load(): Promise<void> {
@@ -107,7 +110,7 @@ class DiscoveryFollower implements DiscoveryFeed {
     try {
       for (const [upstream, known] of JSON.parse(text) as [string, Known][]) {
         this.known.set(upstream, { ...known, epochMs: 0, version: 0 })
-        this.parts.onEndpoints(upstream, known.endpoints)
+        this.parts.onEndpoints(upstream, known.endpoints, known.heldCircuit)
       }
     } catch (error) {
       this.parts.logger.error({ err: error, file: this.file }, 'the endpoints on disk cannot be read and are passed over')
