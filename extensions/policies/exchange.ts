@@ -2,6 +2,7 @@
  * What a policy sees of one request and its response. It is the edge's own object behind this face, never Node's
  * request and response, so that the transport can be replaced under it.
  */
+import type { X509Certificate } from 'node:crypto'
 import type { HeaderFields } from '@sluice/http'
 
 export interface Exchange {
@@ -20,6 +21,8 @@ export interface Exchange {
   readonly limits: LimitStatement[]
   /** Fields for the response, whatever it will be: the upstream's, an answer or an error. Flat `[name, value, …]`. */
   readonly responseFields: string[]
+  /** What the client has shown in its TLS handshake; the same object for a whole connection. */
+  readonly clientCertificate: ClientCertificate | undefined
   /** Its response has been sent or its client has left; a policy that was still waiting need not go on. */
   readonly isOver: boolean
 }
@@ -31,6 +34,13 @@ export interface ClientFacts {
   readonly trusted: boolean
   /** `http` or `https`, as the client used it. */
   readonly scheme: string
+}
+
+export interface ClientCertificate {
+  /** The client's own first, then those that lead on from it. */
+  readonly chain: readonly X509Certificate[]
+  /** Why TLS found no way from it to an authority that some policy names, all in date when it was shown; undefined: it did. */
+  readonly problem: string | undefined
 }
 
 export interface RequestFacts {

@@ -15,6 +15,7 @@ import { schema as ipRestriction } from './ip-restriction/schema.ts'
 import { schema as jwt } from './jwt/schema.ts'
 import { schema as keyAuth } from './key-auth/schema.ts'
 import { schema as oauth2Introspection } from './oauth2-introspection/schema.ts'
+import { schema as mtlsAuth } from './mtls-auth/schema.ts'
 import type { CatalogueEntry, PolicyModule, PolicySchema } from './policy.ts'
 import { schema as rateLimit } from './rate-limit/schema.ts'
 import { schema as redirect } from './redirect/schema.ts'
@@ -36,6 +37,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry({ ...oauth2Introspection, load: () => import('./oauth2-introspection/oauth2-introspection.ts') }),
   entry({ ...keyAuth, load: () => import('./key-auth/key-auth.ts') }),
   entry({ ...basicAuth, load: () => import('./basic-auth/basic-auth.ts') }),
+  entry({ ...mtlsAuth, load: () => import('./mtls-auth/mtls-auth.ts') }),
   entry({ ...any, load: () => import('./any/any.ts') }),
   entry({ ...acl, load: () => import('./acl/acl.ts') }),
   entry({ ...rateLimit, load: () => import('./rate-limit/rate-limit.ts') }),

@@ -35,6 +35,7 @@ export const httpsListener = z.strictObject({
   certificates: z.array(certificate).min(1).max(1000).describe('Chosen by the name that the client asks for (SNI) among the names in the certificates; the first one for any other.'),
   minVersion: z.enum(['1.2', '1.3']).default('1.3').describe('The oldest TLS that is spoken.'),
   http2: z.boolean().default(true).describe('Whether HTTP/2 is offered beside HTTP/1.1 (ALPN).'),
+  clientCertificates: z.boolean().optional().describe('Whether clients are asked for a certificate in the handshake; one without is served all the same, where no policy needs it. As soon as a policy such as `mtls-auth` stands anywhere when left out.'),
   hstsSeconds: z.int().min(0).max(63_072_000).optional().describe('Browsers use HTTPS alone for this long (Strict-Transport-Security); 0 tells them to forget it. Not sent when left out.'),
   ...door,
 }).refine(({ address, proxyProtocol }) => !proxyProtocol || !address.startsWith('unix:'), { path: ['proxyProtocol'], error: 'an address with a port beside it: no client address is kept for an encrypted Unix socket' })

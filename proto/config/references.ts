@@ -8,7 +8,7 @@ import { isReference } from './strings.ts'
 type Path = readonly (string | number)[]
 
 /** Settings that are a file's path themselves: the content stands in `secrets` under `file:PATH`. */
-const fileSettings: ReadonlySet<unknown> = new Set(['jwksFile', 'certFile', 'keyFile', 'caFile', 'clientCertFile', 'clientKeyFile'])
+const fileSettings: ReadonlySet<unknown> = new Set(['jwksFile', 'certFile', 'keyFile', 'caFile', 'crlFile', 'clientCertFile', 'clientKeyFile'])
 /** Policies whose setting `files` lists such paths, however deep. */
 const listsFiles: ReadonlySet<unknown> = new Set(['ip-restriction'])
 const resourceLists: ReadonlySet<unknown> = new Set(['upstreams', 'routes', 'groups', 'consumers'])

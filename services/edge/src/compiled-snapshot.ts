@@ -26,6 +26,8 @@ export interface CompiledSnapshot {
   readonly upstreamSettings: ReadonlyMap<string, Upstream>
   readonly trustedProxies: CidrSet
   readonly listeners: Listeners
+  /** PEM, of the policies that go by certificates of clients; undefined: there is none. */
+  readonly clientAuthorities: readonly string[] | undefined
   /** Strict-Transport-Security, for responses over TLS alone (RFC 6797 §7.2). */
   readonly strictTransport: string | undefined
 }

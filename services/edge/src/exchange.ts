@@ -2,7 +2,7 @@
  * One request, its response, and all that was learnt about them: what the phases hand on. Made by the listener,
  * filled by each phase, recorded last. Policies see it through the face of `@sluice/policies/exchange`.
  */
-import type { Identity, LimitStatement, ResponseFacts } from '@sluice/policies/exchange'
+import type { ClientCertificate, Identity, LimitStatement, ResponseFacts } from '@sluice/policies/exchange'
 import { HeaderFields } from '@sluice/http'
 import type { ErrorCode } from '@sluice/errors'
 import type { EndpointState } from '@sluice/balancers/balancer'
@@ -85,6 +85,10 @@ export class EdgeExchange implements ChainState {
     this.requestId = requestId
     this.startedAtMs = startedAtMs
     this.startedAt = startedAt
+  }
+
+  get clientCertificate(): ClientCertificate | undefined {
+    return this.clientSide.clientCertificate
   }
 
   get isOver(): boolean {

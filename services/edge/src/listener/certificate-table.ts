@@ -2,7 +2,7 @@
  * The certificates of a listener, ready for handshakes: a secure context for each, found by the name that the client
  * asks for (SNI, RFC 6066 §3): exact, then a wildcard of one label, then the first certificate.
  */
-import { createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
+import { constants, createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import { certificateNames, wildcardFor, type HttpsListener } from '@sluice/proto/config'
 
@@ -55,10 +55,13 @@ class CompiledCertificate implements CertificateEnd {
 
 export class CertificateTable {
   readonly compiled: readonly CompiledCertificate[]
+  /** Whether clients are asked for a certificate. */
+  readonly asksClients: boolean
   private readonly byName = new Map<string, CompiledCertificate>()
 
-  constructor(compiled: readonly CompiledCertificate[]) {
+  constructor(compiled: readonly CompiledCertificate[], asksClients: boolean) {
     this.compiled = compiled
+    this.asksClients = asksClients
     for (const certificate of compiled) {
       for (const name of certificate.names) if (!this.byName.has(name)) this.byName.set(name, certificate)
     }
@@ -81,23 +84,31 @@ export class CertificateTable {
   }
 }
 
+export interface CertificateSettings extends Pick<HttpsListener, 'certificates' | 'minVersion'> {
+  /** PEM: what clients' certificates are checked against; undefined: clients are not asked for one. */
+  readonly clientAuthorities?: readonly string[] | undefined
+}
+
 /**
  * Compiles what the document holds, whose file settings are the files' contents by now. A certificate that `previous`
  * has keeps its context. Throws `CertificateProblem`.
  */
-export function compileCertificates({ certificates, minVersion }: Pick<HttpsListener, 'certificates' | 'minVersion'>, previous?: CertificateTable): CertificateTable {
+export function compileCertificates({ certificates, minVersion, clientAuthorities }: CertificateSettings, previous?: CertificateTable): CertificateTable {
+  const shared = { minVersion, clientAuthorities }
   const known = new Map(previous?.compiled.map((one) => [one.digest, one]))
   return new CertificateTable(certificates.map(({ certFile, keyFile }, index) => {
-    const digest = createHash('sha256').update(JSON.stringify([certFile, keyFile, minVersion])).digest('base64')
-    return known.get(digest) ?? compile(certFile, keyFile, minVersion, digest, `/listeners/https/certificates/${index}`)
-  }))
+    const digest = createHash('sha256').update(JSON.stringify([certFile, keyFile, shared])).digest('base64')
+    return known.get(digest) ?? compile({ cert: certFile, key: keyFile }, shared, digest, `/listeners/https/certificates/${index}`)
+  }), clientAuthorities !== undefined)
 }
 
-function compile(cert: string, key: string, minVersion: '1.2' | '1.3', digest: string, pointer: string): CompiledCertificate {
+function compile({ cert, key }: { cert: string; key: string }, { minVersion, clientAuthorities }: Omit<CertificateSettings, 'certificates'>, digest: string, pointer: string): CompiledCertificate {
   const certificate = readOr(() => new X509Certificate(cert), 'the certificate cannot be read', `${pointer}/certFile`)
   const privateKey = readOr<KeyObject>(() => createPrivateKey(key), 'the private key cannot be read', `${pointer}/keyFile`)
   if (!certificate.checkPrivateKey(privateKey)) throw new CertificateProblem('the private key does not belong to the certificate', `${pointer}/keyFile`)
-  return new CompiledCertificate(digest, certificate, { cert, key, ciphers, honorCipherOrder: false, minVersion: minVersion === '1.2' ? 'TLSv1.2' : 'TLSv1.3', sessionIdContext, sessionTimeout: sessionSeconds })
+  // A session that goes on brings a client along that was checked by other authorities, or long ago.
+  const clients = clientAuthorities === undefined ? {} : { ca: [...clientAuthorities], secureOptions: constants.SSL_OP_NO_TICKET }
+  return new CompiledCertificate(digest, certificate, { ...clients, cert, key, ciphers, honorCipherOrder: false, minVersion: minVersion === '1.2' ? 'TLSv1.2' : 'TLSv1.3', sessionIdContext, sessionTimeout: sessionSeconds })
 }
 
 /** One for all workers and certificates, so that a session goes on with another of them. */

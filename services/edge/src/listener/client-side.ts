@@ -1,4 +1,5 @@
 import type { Duplex, Readable } from 'node:stream'
+import type { ClientCertificate } from '@sluice/policies/exchange'
 import type { ErrorCode } from '@sluice/errors'
 
 /**
@@ -16,6 +17,8 @@ export interface ClientSide {
   readonly peerAddress: string
   readonly localPort: number
   readonly encrypted: boolean
+  /** What the client has shown in its handshake; the same object for a whole connection. */
+  readonly clientCertificate?: ClientCertificate | undefined
   /** What the client wants to speak from here on, should the upstream agree; undefined for nearly all. */
   readonly upgrade: Upgrade | undefined
   /** Whether trailer fields behind the response reach the client (`TE: trailers`). */

@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net'
 import type { Duplex, Readable } from 'node:stream'
+import type { ClientCertificate } from '@sluice/policies/exchange'
 import { ChunkedDecoder, passableTrailers, websocketAccept, type RequestHead } from '@sluice/http'
 import type { ClientSide, ClientWatcher, Upgrade } from './client-side.ts'
 import { EngineBody } from './engine-body.ts'
@@ -18,6 +19,7 @@ export interface EngineHost {
   readonly peerAddress: string
   readonly localPort: number
   readonly encrypted: boolean
+  readonly clientCertificate: ClientCertificate | undefined
   readonly isDraining: boolean
   /** Whether bytes were read that nobody has taken yet. */
   readonly hasInput: boolean
@@ -92,6 +94,10 @@ export class EngineClientSide implements ClientSide {
 
   get encrypted(): boolean {
     return this.host.encrypted
+  }
+
+  get clientCertificate(): ClientCertificate | undefined {
+    return this.host.clientCertificate
   }
 
   get upgrade(): Upgrade | undefined {

@@ -5,6 +5,7 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Duplex, Readable } from 'node:stream'
 import { passableTrailers } from '@sluice/http'
+import type { ClientCertificate } from '@sluice/policies/exchange'
 import type { ClientSide, ClientWatcher, Upgrade } from './client-side.ts'
 import { EngineBody } from './engine-body.ts'
 import type { Http2Request } from './http2-request.ts'
@@ -15,6 +16,7 @@ export interface Http2Host {
   readonly peerAddress: string
   readonly localPort: number
   readonly encrypted: boolean
+  readonly clientCertificate: ClientCertificate | undefined
   /** How long a client may stay away with a body that is waited for, and with taking what was sent. */
   readonly limits: { readonly bodyMs: number; readonly sendMs: number }
   /** The last piece of a response is about to be sent. */
@@ -76,6 +78,10 @@ export class Http2ClientSide implements ClientSide {
 
   get encrypted(): boolean {
     return this.host.encrypted
+  }
+
+  get clientCertificate(): ClientCertificate | undefined {
+    return this.host.clientCertificate
   }
 
   get acceptsTrailers(): boolean {

@@ -5,6 +5,8 @@
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import { catalogue, errorBody, type ErrorCode } from '@sluice/errors'
+import type { ClientCertificate } from '@sluice/policies/exchange'
+import { clientCertificateOf } from './client-certificate.ts'
 import { endOfLife } from './door-rules.ts'
 import type { EngineConnectionParts } from './engine-connection.ts'
 import type { EngineLimits } from './engine-limits.ts'
@@ -39,6 +41,8 @@ export class Http2Connection implements Http2Host {
   /** Since when no more streams are wanted, or offered. */
   private drainingSince = Infinity
   private endsAt = Infinity
+  private certificate: ClientCertificate | undefined
+  private hasReadCertificate = false
   private readonly oldAt: number
   /** Until it takes no more; 0 when they are not counted. */
   private requestsLeft: number
@@ -70,6 +74,14 @@ export class Http2Connection implements Http2Host {
     this.session.on('error', (error) => this.noteFlood(error))
     this.session.on('close', () => parts.onClosed(this))
     if (parts.isDraining()) this.beginDrain()
+  }
+
+  get clientCertificate(): ClientCertificate | undefined {
+    if (!this.hasReadCertificate) {
+      this.hasReadCertificate = true
+      this.certificate = clientCertificateOf(this.socket)
+    }
+    return this.certificate
   }
 
   /**

@@ -26,6 +26,8 @@ export type HttpEngine = 'node' | 'own'
 export interface ListenerFacts {
   readonly listeners: Listeners
   readonly trustedProxies: CidrSet
+  /** PEM, those that policies name; undefined: none asks for certificates of clients. */
+  readonly clientAuthorities: readonly string[] | undefined
 }
 
 /** Listeners as the document has them, their certificates read. */
@@ -62,9 +64,12 @@ export class ListenerSet {
   }
 
   /** Reads what the document holds; nothing changes. Throws `CertificateProblem`. */
-  prepare({ listeners, trustedProxies }: ListenerFacts): PreparedListeners {
-    const { https } = listeners
-    return { listeners, trustedProxies, certificates: https === undefined || https === false ? undefined : compileCertificates(https, this.certificates) }
+  prepare(facts: ListenerFacts): PreparedListeners {
+    const { https } = facts.listeners
+    if (https === undefined || https === false) return { ...facts, certificates: undefined }
+    const asksClients = https.clientCertificates ?? facts.clientAuthorities !== undefined
+    const clientAuthorities = asksClients ? (facts.clientAuthorities ?? []) : undefined
+    return { ...facts, certificates: compileCertificates({ ...https, clientAuthorities }, this.certificates) }
   }
 
   /** Opens what is wanted and not open yet. Rejects when an address cannot be opened; everything is as before then. */

@@ -21,9 +21,11 @@ export interface TlsServerParts {
 const handshakeMs = 10_000
 
 export class TlsServer {
+  private readonly parts: TlsServerParts
   /** Listens nowhere: it is given its connections. */
-  private readonly server: Server
+  private server: Server
   private facts: TlsFacts
+  private ticketKeys: Buffer
   private readonly sockets = new Set<Socket>()
   /** Whose connection it is, where that is not the peer of the socket; by the socket's ends. */
   private readonly clients = new Map<string, string>()
@@ -31,23 +33,9 @@ export class TlsServer {
   /** `ticketKeys`: 48 bytes, the same in every worker, so that each takes the sessions of the others. */
   constructor(facts: TlsFacts, ticketKeys: Buffer, parts: TlsServerParts) {
     this.facts = facts
-    const { onSocket, onHandshakeError } = parts
-    this.server = createServer({
-      ...facts.certificates.defaults,
-      ticketKeys,
-      handshakeTimeout: handshakeMs,
-      SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) => done(null, this.facts.certificates.contextFor(name)),
-      ALPNCallback: ({ protocols }) => this.choose(protocols),
-    })
-    this.server.on('secureConnection', (socket) => {
-      // A client that asks for new keys again and again costs far more than it pays (RFC 9325 §3.5).
-      socket.disableRenegotiation()
-      onSocket(socket, socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1', this.clients.get(endsOf(socket)) ?? socket.remoteAddress ?? '')
-    })
-    this.server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
-      onHandshakeError(reasonOf(error.code ?? ''))
-      socket.destroy()
-    })
+    this.ticketKeys = ticketKeys
+    this.parts = parts
+    this.server = this.createServer()
   }
 
   /** Begins the handshake. `clientAddress`: whose connection it is. */
@@ -66,15 +54,41 @@ export class TlsServer {
   configure(facts: TlsFacts): void {
     const { certificates } = this.facts
     this.facts = facts
-    if (certificates.compiled[0] !== facts.certificates.compiled[0]) this.server.setSecureContext({ ...facts.certificates.defaults, ticketKeys: this.server.getTicketKeys() })
+    // Whether clients are asked for certificates is for a server's whole life.
+    if (certificates.asksClients !== facts.certificates.asksClients) this.server = this.createServer()
+    else if (certificates.compiled[0] !== facts.certificates.compiled[0]) this.server.setSecureContext({ ...facts.certificates.defaults, ticketKeys: this.ticketKeys })
   }
 
   useTicketKeys(keys: Buffer): void {
+    this.ticketKeys = keys
     this.server.setTicketKeys(keys)
   }
 
   destroySockets(): void {
     for (const socket of this.sockets) socket.destroy()
+  }
+
+  private createServer(): Server {
+    const { certificates } = this.facts
+    const server = createServer({
+      ...certificates.defaults,
+      ticketKeys: this.ticketKeys,
+      handshakeTimeout: handshakeMs,
+      // Who has none, or one that is not accepted, is served where no policy needs it.
+      requestCert: certificates.asksClients,
+      rejectUnauthorized: false,
+      SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) => done(null, this.facts.certificates.contextFor(name)),
+      ALPNCallback: ({ protocols }) => this.choose(protocols),
+    })
+    server.on('secureConnection', (socket) => {
+      // A client that asks for new keys again and again costs far more than it pays (RFC 9325 §3.5).
+      socket.disableRenegotiation()
+      this.parts.onSocket(socket, socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1', this.clients.get(endsOf(socket)) ?? socket.remoteAddress ?? '')
+    })
+    return server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+      this.parts.onHandshakeError(reasonOf(error.code ?? ''))
+      socket.destroy()
+    })
   }
 
   private choose(protocols: readonly string[]): string | undefined {
