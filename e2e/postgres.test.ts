@@ -8,6 +8,8 @@ import { manyAdmins } from './cases/many-admins.ts'
 import { receipts } from './cases/receipts.ts'
 import { runCases } from './cases/run-cases.ts'
 import { secrets } from './cases/secrets.ts'
+import { storeLoss } from './cases/store-loss.ts'
+import { storeMove } from './cases/store-move.ts'
 import { storeOutage } from './cases/store-outage.ts'
 import { startDistributed } from './modes/distributed.ts'
 
@@ -15,5 +17,5 @@ test('distributed mode with PostgreSQL', { skip: missingServer('postgres') }, as
   const server = await startPostgres()
   t.after(() => server.stop())
   const system = await startDistributed(t, { kind: 'postgres', address: `127.0.0.1:${server.port}` })
-  await runCases(system, t, [apiKeys, configWrites, commandLine, durability, receipts, storeOutage(server), manyAdmins(server), secrets])
+  await runCases(system, t, [apiKeys, configWrites, commandLine, durability, receipts, storeOutage(server), manyAdmins(server), storeMove, secrets, storeLoss(server)])
 })

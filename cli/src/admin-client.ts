@@ -24,6 +24,8 @@ export interface AdminProblem {
 
 /** No answer of the admin API is larger; a configuration is at most 64 MB. */
 const maxAnswerBytes = 256 * 1024 * 1024
+/** A streamed answer may pause for this long. */
+const silenceMs = 60_000
 
 /**
  * One call of the admin API at `location`. Throws a `Failure` for everything but a 2xx answer: the API's own words
@@ -36,6 +38,38 @@ export async function callAdmin<T>(location: AdminLocation, path: string, call: 
   const body = parseBody(answer)
   if (answer.status >= 200 && answer.status < 300) return { status: answer.status, body: body as T }
   throw refusal(location, answer.status, body, call)
+}
+
+/**
+ * The lines of a streamed answer (NDJSON), as they come. Throws a `Failure` as `callAdmin` does, and for an answer that
+ * breaks off; each piece of it may take as long as a whole answer otherwise.
+ */
+export async function* streamAdmin<T>(location: AdminLocation, path: string, query: AdminRequest['query'] = {}): AsyncGenerator<T> {
+  const response = await open(location, path, { query }).catch((error: unknown) => {
+    throw unreachable(location, error as NodeJS.ErrnoException)
+  })
+  if (response.statusCode !== 200) throw refusal(location, response.statusCode ?? 0, parseBody(await readAnswer(response)), {})
+  response.setEncoding('utf8')
+  let rest = ''
+  try {
+    for await (const text of response as AsyncIterable<string>) {
+      const lines = (rest + text).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) yield JSON.parse(line) as T
+    }
+  } catch (error) {
+    throw new Failure(`the answer of ${location.url} broke off: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+async function open(location: AdminLocation, path: string, call: AdminRequest): Promise<IncomingMessage> {
+  const { request: send } = location.url.startsWith('https:') ? await import('node:https') : await import('node:http')
+  return new Promise((resolve, reject) => {
+    const request = send({ ...requestOptions(location, path, call, undefined), timeout: silenceMs }, resolve)
+    request.on('timeout', () => request.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })))
+    request.on('error', reject)
+    request.end()
+  })
 }
 
 interface RawAnswer {

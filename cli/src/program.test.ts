@@ -24,7 +24,7 @@ test('a misspelt command fails and names the nearest one', async () => {
 
 for (const [line, name] of [
   ['routes', 'routes'], ['explain GET /x', 'explain'], ['replay --from x', 'replay'], ['simulate --edges 4', 'simulate'], ['logs -f', 'logs'], ['top', 'top'],
-  ['backup x', 'backup'], ['restore x', 'restore'], ['import kong x.yaml', 'import'], ['doctor', 'doctor'], ['bus init --out x', 'bus init'],
+  ['import kong x.yaml', 'import'], ['doctor', 'doctor'], ['bus init --out x', 'bus init'],
 ] as const) {
   test(`sluice ${line} says that it is not built yet`, async () => {
     assert.deepEqual(await runCommand(line.split(' ')), { code: 1, stdout: '', stderr: `sluice: "sluice ${name}" is not built yet\n` })
@@ -35,6 +35,12 @@ test('with --json a failure is one JSON object on stderr', async () => {
   const run = await runCommand(['doctor', '--json'])
   assert.equal(run.code, 1)
   assert.deepEqual(JSON.parse(run.stderr), { error: { message: '"sluice doctor" is not built yet', reason: null, problems: [] } })
+})
+
+test('a backup and a restore want to know where', async () => {
+  assert.match((await runCommand(['backup'])).stderr, /name the folder of the backups: --to FOLDER/)
+  assert.match((await runCommand(['restore'])).stderr, /name the folder of the backups: --from FOLDER/)
+  assert.match((await runCommand(['restore', '--from', 'x', '--at', 'yesterday'])).stderr, /--at yesterday: expected an instant such as 2026-01-31T12:00:00Z/)
 })
 
 test('sluice service knows the six services and no other', async () => {

@@ -2,12 +2,14 @@ import { version } from '@sluice/service-kit/version'
 import { Command, CommanderError } from 'commander'
 import { exitCodes, type AddCommand, type CommandContext } from './command.ts'
 import { addApply } from './commands/apply.ts'
+import { addBackup } from './commands/backup.ts'
 import { addCheck } from './commands/check.ts'
 import { addConsumers } from './commands/consumers.ts'
 import { addDiff } from './commands/diff.ts'
 import { addExport } from './commands/export.ts'
 import { addKeys } from './commands/keys.ts'
 import { addNotBuilt } from './commands/not-built.ts'
+import { addRestore } from './commands/restore.ts'
 import { addRevisions } from './commands/revisions.ts'
 import { addRollback } from './commands/rollback.ts'
 import { addRun } from './commands/run.ts'
@@ -18,7 +20,7 @@ import { reportFailure } from './failure.ts'
 import type { Surroundings } from './surroundings.ts'
 
 const commands: readonly AddCommand[] = [
-  addRun, addService, addCheck, addDiff, addApply, addExport, addStatus, addRevisions, addRollback, addConsumers, addKeys, addToken, addNotBuilt,
+  addRun, addService, addCheck, addDiff, addApply, addExport, addStatus, addRevisions, addRollback, addConsumers, addKeys, addToken, addBackup, addRestore, addNotBuilt,
 ]
 
 /** Runs one command line (without the program's own name) to its end; answers its exit code. Never rejects. */

@@ -12,7 +12,7 @@ export const durability: Case = {
     const [kept, revoked] = [await makeKeyOf(system, 'lasting-acme'), await makeKeyOf(system, 'lasting-acme')]
     assert.equal((await system.admin('PUT', '/v1/routes/by-api?wait=all', named('by-api', { path: '/by-api' }))).status, 201)
     const seen = async () => {
-      const [config = '', revisions = '', audit = ''] = await Promise.all(['config', 'revisions', 'audit?limit=20'].map(async (path) => (await system.admin('GET', `/v1/${path}`)).body))
+      const [config, revisions, audit] = await Promise.all(['config', 'revisions', 'audit?limit=20'].map(async (path) => (await system.admin('GET', `/v1/${path}`)).json<{ items: { revision: number }[] }>()))
       return { config, revisions, audit }
     }
     assert.equal((await system.admin('DELETE', `/v1/consumers/lasting-acme/credentials/${revoked.id}?wait=all`)).status, 200)
@@ -32,7 +32,7 @@ export const durability: Case = {
     })
 
     await t.test('the next change is the next revision', async () => {
-      const { items } = JSON.parse(before.revisions) as { items: { revision: number }[] }
+      const { items } = before.revisions!
       const { revision } = await system.apply({ routes: [named('next', { path: '/next' })] })
       assert.equal(revision, items[0]!.revision + 1)
       assert.equal(await bodyOf(system, '/next'), 'next')

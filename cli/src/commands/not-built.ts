@@ -9,8 +9,6 @@ const promised: Readonly<Record<string, string>> = {
   simulate: 'predict what a limit admits and refuses',
   logs: 'follow access records',
   top: 'show live traffic',
-  backup: 'write everything the gateway keeps into one file',
-  restore: 'read such a file back',
   import: 'translate another gateway\'s configuration',
   doctor: 'look for what is wrong with an installation',
   bus: 'make settings and credentials of the bus (bus init)',

@@ -4,7 +4,8 @@ import { SluiceError } from '@sluice/errors'
 import { canonicalJson } from '@sluice/proto/config'
 import {
   ApiKeyCreateReplySchema, ApiKeyCreateRequestSchema, ConsumerDeleteRequestSchema, ConsumerGetReplySchema, ConsumerGetRequestSchema,
-  ConsumersListReplySchema, ConsumersListRequestSchema, ConsumersPutRequestSchema, CredentialDeleteRequestSchema, CredentialWriteReplySchema,
+  ConsumersListReplySchema, ConsumersListRequestSchema, ConsumersPutRequestSchema, CredentialChangesReplySchema, CredentialChangesRequestSchema, CredentialDeleteRequestSchema,
+  CredentialWriteReplySchema,
 } from '@sluice/proto/messages/auth'
 import { subjects } from '@sluice/proto/subjects'
 import { compareResources, type Difference } from '../revisions/differences.ts'
@@ -60,6 +61,13 @@ export class Consumers {
     const types = { request: ConsumerGetRequestSchema, reply: ConsumerGetReplySchema }
     const { consumerJson, version } = await callPeer(this.#bus, peers.auth, subjects.consumerGet(this.#scope), types, { scope: this.#scope, name })
     return { consumer: consumerJson === '' ? undefined : (JSON.parse(consumerJson) as Resource), version }
+  }
+
+  /** Names of those that changed after a version, and the version now; undefined names: auth does not know any more. */
+  async changedSince(afterVersion: number): Promise<{ names: readonly string[] | undefined; version: number }> {
+    const types = { request: CredentialChangesRequestSchema, reply: CredentialChangesReplySchema }
+    const { changes, headVersion, incomplete } = await callPeer(this.#bus, peers.auth, subjects.authChanges(this.#scope), types, { scope: this.#scope, afterVersion })
+    return { names: incomplete ? undefined : [...new Set(changes.map((change) => change.consumer))], version: headVersion }
   }
 
   /** Adds or replaces; the version after the last. Throws `config.exists` when `createOnly` finds one. */
