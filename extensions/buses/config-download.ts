@@ -58,9 +58,9 @@ export async function downloadHead(transport: ConfigTransport, options: Download
     checkSeal(reply, options)
     if (!isNewer(reply, options.have)) return undefined
     const { revision, digest, delta } = reply
-    const isForced = reply.seal?.forced === true
+    const forcedRevision = reply.seal?.forcedRevision ?? 0
     const config = delta === undefined ? await fromSegments(transport, reply, options) : withDelta(have, digest, delta)
-    if (config !== undefined) return { revision, config, isForced }
+    if (config !== undefined) return { revision, config, forcedRevision }
     if (delta === undefined) continue
     // A delta that does not lead there: segments do.
     options.onRefused('digest')
@@ -82,7 +82,7 @@ export function checkSeal(found: ConfigVersion & { readonly seal?: ConfigSeal | 
   const isPossible = Number.isSafeInteger(revision) && revision > 0 && /^[0-9a-f]{64}$/.test(digest)
   if (!isPossible) throw new SluiceError('config.invalid', { detail: `A revision ${revision} with the digest ${digest.slice(0, 64)} cannot be` })
   if (verifier === undefined) return
-  const facts = { scope, revision, digest, isForced: seal?.forced === true }
+  const facts = { scope, revision, digest, forcedRevision: seal?.forcedRevision ?? 0 }
   if (seal !== undefined && verifier.verify(facts, seal.signature)) return
   onRefused('signature')
   throw new SluiceError('config.invalid', { detail: `Revision ${revision} is not signed by a key that is trusted here` })

@@ -19,7 +19,7 @@ const minute = 60_000
 /** A revision with a content of its own: ten routes, and one value of `size` characters. */
 function revisionOf(revision: number, size = 20): ConfigRevision {
   const routes = Array.from({ length: 10 }, (_, index) => [`routes/r${index}`, { name: `r${index}`, match: { path: `/${index}` } }] as const)
-  return { revision, config: SegmentedConfig.of([...routes, ['secrets/env:TEXT', randomBytes(Math.ceil(size / 2)).toString('hex')]]), isForced: false }
+  return { revision, config: SegmentedConfig.of([...routes, ['secrets/env:TEXT', randomBytes(Math.ceil(size / 2)).toString('hex')]]), forcedRevision: 0 }
 }
 
 /** Follows with a log of revisions and errors; the poll is far away unless a test wants it. */
@@ -159,9 +159,9 @@ test('with a key known, only what it has signed is taken, by whatever way it com
   const stranger = keys().signer
   for (const signer of [undefined, stranger]) new ConfigServing({ scope, signer, head: async () => forged, recent: () => undefined }).announce(bus, forged, first)
   // What was signed for another number, and as not forced, is signed for nothing else.
-  const seal = { forced: false, signature: own.signer.sign({ scope, revision: 1, digest: forged.config.digest, isForced: false }) }
+  const seal = { forcedRevision: 0, signature: own.signer.sign({ scope, revision: 1, digest: forged.config.digest, forcedRevision: 0 }) }
   announce(bus, subjects.configHint(scope), ConfigHintSchema, { scope, revision: 2, digest: forged.config.digest, seal, delta: { fromRevision: 1, fromDigest: first.config.digest, lines: Buffer.from(textOfLines(deltaBetween(first.config, forged.config))) } })
-  const forcedSeal = { forced: true, signature: own.signer.sign({ scope, revision: 2, digest: forged.config.digest, isForced: false }) }
+  const forcedSeal = { forcedRevision: 2, signature: own.signer.sign({ scope, revision: 2, digest: forged.config.digest, forcedRevision: 0 }) }
   announce(bus, subjects.configHint(scope), ConfigHintSchema, { scope, revision: 2, digest: forged.config.digest, seal: forcedSeal })
   await bus.flush()
   await waitUntil(() => refused.length === 4)

@@ -18,7 +18,7 @@ import { listen } from './rpc.ts'
 export type { ConfigTransport, RefusalReason } from './config-download.ts'
 export type { ConfigRevision, ConfigVersion } from './config-revision.ts'
 export { ConfigServing } from './config-serving.ts'
-export { createConfigSigner, createConfigVerifier } from './config-signature.ts'
+export { configSignerFrom, configVerifierFrom, createConfigKeys, createConfigSigner, createConfigVerifier } from './config-signature.ts'
 export type { ConfigSigner, ConfigVerifier } from './config-signature.ts'
 
 export interface FollowConfigOptions {
@@ -165,7 +165,7 @@ class ConfigFollower implements ConfigFeed {
       if (!isNewer(hint, have)) return
       const config = hint.delta && withDelta(have, hint.digest, hint.delta)
       if (config === undefined) return await this.#chase(hint)
-      await this.#offer({ revision: hint.revision, config, isForced: hint.seal?.forced === true })
+      await this.#offer({ revision: hint.revision, config, forcedRevision: hint.seal?.forcedRevision ?? 0 })
     } catch (error) {
       this.#report(error)
       await this.pull()

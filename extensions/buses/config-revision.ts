@@ -4,8 +4,8 @@ import type { SegmentedConfig } from '@sluice/proto/config'
 export interface ConfigRevision {
   readonly revision: number
   readonly config: SegmentedConfig
-  /** To be taken although much of what is served is gone. */
-  readonly isForced: boolean
+  /** The newest revision up to this one that is to be taken although much of what is served goes with it; 0: none. */
+  readonly forcedRevision: number
 }
 
 /** Which revision somebody has; the digest tells whether two of one number are the same. */

@@ -40,7 +40,7 @@ export class ConfigServing {
   announce(bus: Bus, revision: ConfigRevision, before: ConfigRevision | undefined): void {
     const { scope } = this.#parts
     this.#serve(revision.config)
-    const from = before ?? { revision: 0, config: emptyConfig, isForced: false }
+    const from = before ?? { revision: 0, config: emptyConfig, forcedRevision: 0 }
     announce(bus, subjects.configHint(scope), ConfigHintSchema, { ...this.#facts(revision), ...deltaFrom(from, revision, maxHintedBytes) })
   }
 
@@ -61,7 +61,7 @@ export class ConfigServing {
     const { haveRevision: revision, haveDigest: digest } = request
     if (revision === head.revision && digest === facts.digest) return { ...facts, unchanged: true }
     const known = revision === 0 ? undefined : this.#parts.recent(revision, digest)
-    const delta = known === undefined ? {} : deltaFrom({ revision, config: known, isForced: false }, head, maxReplyBytes)
+    const delta = known === undefined ? {} : deltaFrom({ revision, config: known, forcedRevision: 0 }, head, maxReplyBytes)
     if (delta.delta !== undefined) return { ...facts, ...delta }
     this.#serve(head.config)
     return { ...facts, segments: Buffer.concat(head.config.segments.map((segment) => Buffer.from(segment.digest, 'hex'))) }
@@ -84,9 +84,9 @@ export class ConfigServing {
 
   #facts(revision: ConfigRevision) {
     const { scope, signer } = this.#parts
-    const { isForced } = revision
+    const { forcedRevision } = revision
     const facts = { scope, ...versionOf(revision) }
-    return { ...facts, seal: { forced: isForced, signature: signer?.sign({ ...facts, isForced }) ?? new Uint8Array() } }
+    return { ...facts, seal: { forcedRevision, signature: signer?.sign({ ...facts, forcedRevision }) ?? new Uint8Array() } }
   }
 
   #serve(config: SegmentedConfig): void {

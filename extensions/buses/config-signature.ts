@@ -2,14 +2,15 @@
  * What control vouches for with its signature (Ed25519, RFC 8032): that a revision of a scope has a content. Whoever
  * owns the bus can then hold a revision back, and forge none: segments and deltas are checked against the digest.
  */
-import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { SluiceError } from '@sluice/errors'
 
 export interface SealedFacts {
   readonly scope: string
   readonly revision: number
   readonly digest: string
-  readonly isForced: boolean
+  readonly forcedRevision: number
 }
 
 export interface ConfigSigner {
@@ -19,6 +20,21 @@ export interface ConfigSigner {
 export interface ConfigVerifier {
   /** Whether one of the keys has signed it. */
   verify(facts: SealedFacts, signature: Uint8Array): boolean
+}
+
+/** The signer of the private key in `file`; none without one. Throws `config.invalid`, naming `setting`. */
+export function configSignerFrom(file: string | undefined, setting: string): ConfigSigner | undefined {
+  return file === undefined ? undefined : createConfigSigner(readPem(file, setting))
+}
+
+/** What trusts the public keys in `file`; nothing is checked without one. Throws `config.invalid`, naming `setting`. */
+export function configVerifierFrom(file: string | undefined, setting: string): ConfigVerifier | undefined {
+  return file === undefined ? undefined : createConfigVerifier(readPem(file, setting))
+}
+
+/** A pair of keys in PEM: PKCS #8, and SPKI. */
+export function createConfigKeys(): { privateKey: string; publicKey: string } {
+  return generateKeyPairSync('ed25519', { privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' } })
 }
 
 /** `pem` is a private key. Throws `config.invalid` for anything but Ed25519. */
@@ -35,8 +51,16 @@ export function createConfigVerifier(pem: string): ConfigVerifier {
   return { verify: (facts, signature) => keys.some((key) => verify(null, textOf(facts), key, signature)) }
 }
 
-function textOf({ scope, revision, digest, isForced }: SealedFacts): Buffer {
-  return Buffer.from(`sluice configuration 1\n${JSON.stringify([scope, revision, digest, isForced])}\n`)
+function textOf({ scope, revision, digest, forcedRevision }: SealedFacts): Buffer {
+  return Buffer.from(`sluice configuration 1\n${JSON.stringify([scope, revision, digest, forcedRevision])}\n`)
+}
+
+function readPem(file: string, setting: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new SluiceError('config.invalid', { detail: `${setting}: ${file} cannot be read (${(cause as NodeJS.ErrnoException).code})`, cause })
+  }
 }
 
 function readKey(pem: string, read: (pem: string) => KeyObject): KeyObject {

@@ -7,6 +7,7 @@ import { answerReceipt, secondsOfWait, waitFor, type Receipt } from '../receipt.
 interface Options extends LocationOptions {
   readonly wait?: boolean | string
   readonly owner?: string
+  readonly force?: true
   readonly json?: true
 }
 
@@ -14,6 +15,7 @@ interface Options extends LocationOptions {
 export const addApply: AddCommand = (program, context) => {
   addLocationOptions(program.command('apply').description('make a config file, or a folder of them, the configuration of the gateway'), 'what to apply')
     .option('--wait [seconds]', 'wait until every edge runs it [10]')
+    .option('--force', 'also when much of what is served goes')
     .option('--owner <name>', 'only what this owner has (not built yet)')
     .action((options: Options) => applyConfig(context, options))
 }
@@ -24,7 +26,7 @@ async function applyConfig(context: CommandContext, options: Options): Promise<v
   const { problemInFile, readConfig, tellWarnings } = await import('../config-source.ts')
   const file = await readConfig(context, options.config)
   const location = await locateAdmin(context, options)
-  const { body } = await callAdmin<Receipt>(location, '/v1/config', { method: 'PUT', body: file.input, describeProblem: problemInFile(file), ...wait })
+  const { body } = await callAdmin<Receipt>(location, '/v1/config', { method: 'PUT', body: file.input, describeProblem: problemInFile(file), ...wait, query: { ...wait.query, ...(options.force === true ? { force: 'true' } : {}) } })
   if (options.json !== true) tellWarnings(context, file, body.warnings)
   answerReceipt(context, options.json, body)
 }

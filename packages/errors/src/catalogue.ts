@@ -80,6 +80,7 @@ export const catalogue = {
   'config.revision_conflict': entry(412, 'What this change touches has changed meanwhile'),
   'config.exists': entry(409, 'A resource of that name exists'),
   'config.not_found': entry(404, 'There is no such resource'),
+  'config.shrinks': entry(409, 'Much of what is served would go'),
   'config.refused_by_edge': entry(409, 'An edge refused this revision'),
   'admin.unauthenticated': entry(401, 'A valid admin token is needed'),
   'admin.forbidden': entry(403, 'This role may not do that'),

@@ -4,6 +4,7 @@ import { createAnalytics } from '@sluice/analytics'
 import { createAuth } from '@sluice/auth'
 import { busNamed } from '@sluice/buses'
 import type { Bus } from '@sluice/buses/bus'
+import { createConfigKeys, createConfigSigner, createConfigVerifier } from '@sluice/buses/config-feed'
 import { openConfigStore } from '@sluice/config-stores'
 import { createControl, loadConfigFile } from '@sluice/control'
 import { countersNamed } from '@sluice/counters'
@@ -66,6 +67,9 @@ class Gateway implements AllInOne {
   private readonly stopRequest = Promise.withResolvers<undefined>()
   private starting: Promise<ServedAddresses | undefined> | undefined
   private isStopping = false
+  /** For this life alone: what is on disk was checked when it came. */
+  private readonly keys = createConfigKeys()
+  private readonly verifier = createConfigVerifier(this.keys.publicKey)
   private readonly logger: Logger
 
   constructor(parts: AllInOneParts) {
@@ -130,7 +134,7 @@ class Gateway implements AllInOne {
     edge.warm()
     await this.openAuth(bus)
     await this.run('ratelimit', createRatelimit({ ...this.common('ratelimit', bus), counters }))
-    await this.run('discovery', createDiscovery({ ...this.common('discovery', bus), dataDirectory: join(this.parts.dataDirectory, 'discovery') }))
+    await this.run('discovery', createDiscovery({ ...this.common('discovery', bus), verifier: this.verifier, dataDirectory: join(this.parts.dataDirectory, 'discovery') }))
     await this.openAnalytics(bus)
     await this.openControl(bus, addresses.admin, settings)
     if (this.isStopping) return undefined
@@ -182,6 +186,7 @@ class Gateway implements AllInOne {
       admin,
       dataDirectory,
       environment,
+      signer: createConfigSigner(this.keys.privateKey),
       ...(settings.adminToken !== undefined && { adminToken: settings.adminToken }),
       ...(configFile !== undefined && { configFile }),
     })
@@ -201,6 +206,7 @@ class Gateway implements AllInOne {
       dataDirectory: join(dataDirectory, 'edge'),
       baseDirectory: configFile === undefined ? dataDirectory : baseDirectoryFor(configFile),
       counting: { counters },
+      verifier: this.verifier,
     })
   }
 

@@ -118,13 +118,13 @@ export class ControlService implements Control {
     const checking = { ...this.#checking(), validate: async () => validation }
     const note = basename(file.path)
     const prepare = async () => void (await putConsumers(this.#consumers, validation.consumers ?? []))
-    const { revision } = await this.#line.commit(replaceConfig(checking, file.input, { author: 'file', note, origin: 'file', fileDigest: file.digest, prepare }))
+    const { revision } = await this.#line.commit(replaceConfig(checking, file.input, { author: 'file', note, origin: 'file', isForced: true, fileDigest: file.digest, prepare }))
     await store.appendAudit({ scope, atMs: clock.now(), actor: 'file', action: `apply ${note}`, outcome: `revision ${revision}` })
     return revision
   }
 
-  #committed({ revision, config, isForced, at }: Committed): void {
-    this.#rollout.announce({ revision, config, isForced })
+  #committed({ revision, config, forcedRevision, at }: Committed): void {
+    this.#rollout.announce({ revision, config, forcedRevision })
     this.#metrics.countCommit()
     if (this.#followed < maxFollowed) void this.#follow(revision, at)
   }

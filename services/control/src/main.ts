@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { busNamed } from '@sluice/buses'
+import { configSignerFrom } from '@sluice/buses/config-feed'
 import { openConfigStore } from '@sluice/config-stores'
 import { defaultScope } from '@sluice/proto/subjects'
 import { natsBusSettings, openingSettingsOf, runServiceProcess, storeDoors } from '@sluice/service-kit'
@@ -24,6 +25,7 @@ export function main(): Promise<void> {
         store,
         admin: { address: settings.adminAddress, setting: 'SLUICE_ADMIN_ADDRESS', tls: adminTlsOf(settings) },
         dataDirectory,
+        signer: configSignerFrom(settings.configSigningKey, 'SLUICE_CONFIG_SIGNING_KEY'),
         environment: process.env,
         ...(settings.adminToken === undefined ? {} : { adminToken: settings.adminToken }),
         ...(settings.controlToken === undefined ? {} : { controlToken: settings.controlToken }),

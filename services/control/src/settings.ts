@@ -12,6 +12,7 @@ export const controlSettings = distributedSettings(9105).extend({
   adminCert: path.optional(),
   adminKey: path.optional(),
   controlToken: z.string().optional(),
+  configSigningKey: path.optional(),
 })
 
 export type ControlSettings = z.output<typeof controlSettings>

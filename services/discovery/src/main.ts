@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { busNamed } from '@sluice/buses'
+import { configVerifierFrom } from '@sluice/buses/config-feed'
 import { defaultScope } from '@sluice/proto/subjects'
 import { natsBusSettings, runServiceProcess } from '@sluice/service-kit'
 import { createDiscovery } from './service.ts'
@@ -11,6 +12,9 @@ export function main(): Promise<void> {
     name: 'discovery',
     settings: discoverySettings,
     openBus: async (settings) => (await busNamed('nats').load()).createNatsBus(natsBusSettings(settings, 'discovery')),
-    create: async ({ dataDir }, parts) => ({ service: createDiscovery({ ...parts, scope: defaultScope, dataDirectory: resolve(dataDir, 'discovery') }) }),
+    create: async ({ dataDir, configVerifyKeys }, parts) => {
+      const verifier = configVerifierFrom(configVerifyKeys, 'SLUICE_CONFIG_VERIFY_KEYS')
+      return { service: createDiscovery({ ...parts, scope: defaultScope, verifier, dataDirectory: resolve(dataDir, 'discovery') }) }
+    },
   })
 }

@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import type { Bus, Subscription } from '@sluice/buses/bus'
-import { followConfig, type ConfigFeed } from '@sluice/buses/config-feed'
+import { followConfig, type ConfigFeed, type ConfigVerifier } from '@sluice/buses/config-feed'
 import { answer, listen, type ListenOptions } from '@sluice/buses/rpc'
 import {
   CircuitOrderReplySchema, CircuitOrderSchema, CircuitsReplySchema, CircuitsRequestSchema, DeregisterReplySchema, DeregisterRequestSchema, RegisterReplySchema, RegisterRequestSchema, RegistrationChangeSchema, UpstreamReportSchema, UpstreamStatesReplySchema, UpstreamStatesRequestSchema,
+  type UpstreamReport,
 } from '@sluice/proto/messages/discovery'
 import type { SegmentedConfig, Upstream } from '@sluice/proto/config'
 import { queues, subjects } from '@sluice/proto/subjects'
@@ -13,19 +15,25 @@ import { Registry } from './endpoints/registry.ts'
 import { SourceReports } from './endpoints/source-reports.ts'
 import { StateBroadcast } from './endpoints/state-broadcast.ts'
 import { Saver } from './endpoints/state-file.ts'
+import type { Observing } from './endpoints/tracked-upstream.ts'
 import { UpstreamSet } from './endpoints/upstream-set.ts'
 import { CircuitHandlers } from './handlers/circuits.ts'
 import { RegistrationHandlers } from './handlers/registrations.ts'
 import { answerUpstreamStates } from './handlers/upstream-states.ts'
 import { EdgeFindings } from './health/edge-findings.ts'
 import { Prober } from './health/prober.ts'
+import { Members } from './members/members.ts'
 
 export interface DiscoveryParts {
+  /** Whose revisions are taken; left out, everybody's on the bus. */
+  readonly verifier?: ConfigVerifier | undefined
   readonly bus: Bus
   readonly scope: string
   readonly logger: Logger
   readonly clock: Clock
   readonly metrics: MetricsRegistry
+  /** Where this instance stands; of three that probe an endpoint two stand in its zone. */
+  readonly zone?: string
   /** Of this service alone. */
   readonly dataDirectory: string
 }
@@ -44,6 +52,9 @@ class Discovery implements Service {
   readonly #registry: Registry
   readonly #upstreams: UpstreamSet
   readonly #findings: EdgeFindings
+  readonly #members: Members
+  #wasLeading = true
+  #statesAnswer: Subscription | undefined
   readonly #saveUpstreams: Saver
   readonly #saveRegistrations: Saver
   #applied: Readonly<Record<string, Upstream>> = {}
@@ -61,23 +72,26 @@ class Discovery implements Service {
     this.#prober = new Prober(metrics)
     this.#findings = new EdgeFindings(() => clock.monotonic())
     this.#registry = new Registry(clock, () => this.#saveRegistrations.mark())
-    this.#upstreams = new UpstreamSet({ scope, prober: this.#prober, instances: this.#registry, reports: new SourceReports(metrics, logger), logger, now: () => clock.now(), onChange: (name) => this.#noteChange(name) })
+    this.#upstreams = new UpstreamSet({ scope, prober: this.#prober, observing: this.#observing(), instances: this.#registry, reports: new SourceReports(metrics, logger), logger, now: () => clock.now(), onChange: (name) => this.#noteChange(name) })
     const onError = (error: unknown) => logger.error({ err: error }, 'the state of discovery could not be kept on disk')
     this.#saveUpstreams = new Saver(() => this.#disk.writeUpstreams({ epochMs: this.#upstreams.epochMs, upstreams: { ...this.#applied }, unhealthy: this.#upstreams.unhealthy(), found: this.#upstreams.found(), held: this.#upstreams.held() }), onError)
     this.#saveRegistrations = new Saver(() => this.#disk.writeRegistrations(this.#registry.save()), onError)
+    this.#members = this.#createMembers()
     this.#showNumbers(metrics)
   }
 
   async start(): Promise<void> {
-    const { bus, scope, logger } = this.#parts
+    const { bus, scope, logger, verifier } = this.#parts
     await this.#restore()
     this.#broadcast = new StateBroadcast(bus, scope, this.#upstreams, logger)
     this.#subscribe()
+    this.#members.start()
     this.#expiry = setInterval(() => {
       if (bus.status === 'connected') this.#registry.expire()
     }, expireEveryMs).unref()
     this.#feed = followConfig(bus, {
       scope,
+      verifier,
       onRevision: ({ revision, config }) => this.#applyRevision(revision, config),
       onError: (error) => logger.error({ err: error }, 'a revision cannot be followed'),
     })
@@ -87,7 +101,9 @@ class Discovery implements Service {
     clearInterval(this.#expiry)
     this.#feed?.stop()
     for (const subscription of this.#subscriptions) subscription.unsubscribe()
+    this.#statesAnswer?.unsubscribe()
     this.#broadcast?.stop()
+    this.#members.stop()
     await Promise.all([this.#saveUpstreams.flush(), this.#saveRegistrations.flush()])
     this.#prober.stop()
     this.#upstreams.stop()
@@ -129,7 +145,7 @@ class Discovery implements Service {
   }
 
   #noteChange(upstream: string): void {
-    this.#broadcast?.mark(upstream)
+    if (this.#wasLeading) this.#broadcast?.mark(upstream)
     this.#saveUpstreams.mark()
   }
 
@@ -139,20 +155,71 @@ class Discovery implements Service {
     const options = this.#listenOptions()
     const queued = { ...options, queue: queues.discovery }
     const circuits = new CircuitHandlers({ bus, scope, upstreams: this.#upstreams, findings: this.#findings })
-    const states = { request: UpstreamStatesRequestSchema, reply: UpstreamStatesReplySchema }
+    this.#answerStates()
     this.#subscriptions = [
       answer(bus, subjects.register(scope), { request: RegisterRequestSchema, reply: RegisterReplySchema }, (request) => handlers.register(request), queued),
       answer(bus, subjects.deregister(scope), { request: DeregisterRequestSchema, reply: DeregisterReplySchema }, (request) => handlers.deregister(request), queued),
-      answer(bus, subjects.upstreamStates(scope), states, (request) => answerUpstreamStates(this.#upstreams, scope, request), queued),
       listen(bus, subjects.registrationChanged(scope), RegistrationChangeSchema, (change) => handlers.hear(change), options),
       answer(bus, subjects.circuits(scope), { request: CircuitsRequestSchema, reply: CircuitsReplySchema }, () => circuits.list(), queued),
       answer(bus, subjects.circuitOrder(scope), { request: CircuitOrderSchema, reply: CircuitOrderReplySchema }, (order) => circuits.hold(order), queued),
       listen(bus, subjects.circuitHeld(scope), CircuitOrderSchema, (order) => circuits.hear(order), options),
-      listen(bus, subjects.upstreamReport(scope), UpstreamReportSchema, (report) => this.#findings.take(report), options),
+      listen(bus, subjects.upstreamReport(scope), UpstreamReportSchema, (report) => this.#takeFindings(report), options),
       bus.onStatus((status) => {
         if (status === 'connected') this.#registry.suspendJudgement()
       }),
     ]
+  }
+
+  /** Edges are told by one instance alone, the one that leads; the others know the same, and wait. */
+  #answerStates(): void {
+    const { bus, scope } = this.#parts
+    const types = { request: UpstreamStatesRequestSchema, reply: UpstreamStatesReplySchema }
+    this.#statesAnswer ??= answer(bus, subjects.upstreamStates(scope), types, (request) => answerUpstreamStates(this.#upstreams, scope, request), { ...this.#listenOptions(), queue: queues.discovery })
+  }
+
+  #takeFindings(report: UpstreamReport): void {
+    this.#findings.take(report)
+    for (const { upstream, leftOut } of report.findings) for (const id of leftOut) this.#upstreams.doubt(upstream, id)
+  }
+
+  #observing(): Observing {
+    return {
+      isObserver: (key, zone) => this.#members.isObserver(key, zone),
+      judge: (key, zone, own) => this.#members.judge(key, zone, own),
+      noteOwnVotes: () => this.#members.noteOwnVotes(),
+    }
+  }
+
+  #createMembers(): Members {
+    const { bus, scope, clock, zone = '' } = this.#parts
+    return new Members({
+      ...{ bus, scope, zone, instance: randomUUID(), startedAtMs: clock.now(), listenOptions: this.#listenOptions() },
+      now: () => clock.monotonic(),
+      epochMs: () => this.#upstreams.epochMs,
+      ownVotes: () => this.#upstreams.ownVotes(),
+      onChange: () => this.#followMembers(),
+      onVotes: (keys) => this.#upstreams.reconsider(keys),
+      onLaterEpoch: () => this.#lead(),
+    })
+  }
+
+  #followMembers(): void {
+    this.#upstreams.reobserve()
+    const isLeading = this.#members.isLeading
+    if (isLeading === this.#wasLeading) return
+    this.#wasLeading = isLeading
+    this.#parts.logger.info({ isLeading, members: this.#members.size }, isLeading ? 'this instance tells the edges from now on' : 'an older instance tells the edges')
+    if (isLeading) return this.#lead()
+    this.#statesAnswer?.unsubscribe()
+    this.#statesAnswer = undefined
+  }
+
+  /** In an epoch later than every other's, so that the edges believe this instance. */
+  #lead(): void {
+    this.#upstreams.epochMs = Math.max(this.#upstreams.epochMs, this.#members.latestEpochMs) + 1
+    this.#saveUpstreams.mark()
+    this.#answerStates()
+    this.#broadcast?.markAll()
   }
 
   #listenOptions(): ListenOptions {
@@ -171,6 +238,12 @@ class Discovery implements Service {
   #showNumbers(metrics: MetricsRegistry): void {
     this.#upstreams.showHealth(metrics)
     const registrations = metrics.gauge('sluice_registrations', 'Instances that have registered themselves.').with()
-    metrics.onCollect(() => registrations.set(this.#registry.size))
+    const members = metrics.gauge('sluice_discovery_members', 'Instances of discovery that share the probing, this one included.').with()
+    const leading = metrics.gauge('sluice_discovery_leading', '1 at the instance of discovery that tells the edges.').with()
+    metrics.onCollect(() => {
+      registrations.set(this.#registry.size)
+      members.set(this.#members.size)
+      leading.set(this.#wasLeading ? 1 : 0)
+    })
   }
 }

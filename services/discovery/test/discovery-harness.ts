@@ -36,13 +36,13 @@ export interface DiscoveryUnderTest {
   deregister(id: string): Promise<{ existed: boolean }>
 }
 
-export async function startDiscovery(t: Cleanup, options: { directory?: string; bus?: Bus } = {}): Promise<DiscoveryUnderTest> {
+export async function startDiscovery(t: Cleanup, options: { directory?: string; bus?: Bus; zone?: string } = {}): Promise<DiscoveryUnderTest> {
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'sluice-discovery-')))
   const bus = options.bus ?? (await busNamed('local').load()).createLocalBus()
   const log: string[] = []
   const logger = createLogger('discovery', { destination: { write: (line) => void log.push(line) } })
   const metrics = new MetricsRegistry()
-  const service = createDiscovery({ bus, scope, logger, clock: systemClock, metrics, dataDirectory: directory })
+  const service = createDiscovery({ bus, scope, logger, clock: systemClock, metrics, zone: options.zone ?? '', dataDirectory: directory })
   const told: UpstreamState[] = []
   subscribeSequenced(bus, subjects.upstreamState(scope), { onMessage: (body) => void told.push(fromBinary(UpstreamStateSchema, body)), onGap: () => {} })
   const configure = controlOf(bus)
@@ -69,7 +69,7 @@ function controlOf(bus: Bus): DiscoveryUnderTest['configure'] {
   serving.listen(bus, { queue: 'control' })
   return (upstreams, secrets = {}) => {
     const before = head
-    head = { revision: (before?.revision ?? 0) + 1, config: SegmentedConfig.of(entitiesOf({ version: 1, upstreams: upstreams as never, secrets })), isForced: false }
+    head = { revision: (before?.revision ?? 0) + 1, config: SegmentedConfig.of(entitiesOf({ version: 1, upstreams: upstreams as never, secrets })), forcedRevision: 0 }
     serving.announce(bus, head, before)
   }
 }

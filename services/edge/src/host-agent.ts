@@ -14,6 +14,8 @@ import { mergeMetrics, version, type Clock, type Health, type Logger, type Metri
 import type { Worker } from 'node:cluster'
 import { join } from 'node:path'
 import { createDiscoveryFeed, type DiscoveryFeed } from './snapshot/discovery-feed.ts'
+import { CrashGuard } from './snapshot/crash-guard.ts'
+import { type RevisionRefusal, shrinkRefusal } from './snapshot/shrink-guard.ts'
 import { SnapshotDisk } from './snapshot/snapshot-disk.ts'
 import { instanceId } from './snapshot/instance-id.ts'
 import { AccessLogTender } from './telemetry/access-log-tender.ts'
@@ -93,10 +95,17 @@ class HostAgent implements Edge {
   /** Every worker is gone: the goodbye may be said, and no receipt waits for this edge any more. */
   private gone = false
   private reportedState = ''
+  /** What the workers are to run. */
+  private current: ConfigRevision | undefined
+  private pendingSave: ConfigRevision | undefined
+  /** Why a newer revision than that was not taken, or was given up. */
+  private refusal: RevisionRefusal | undefined
+  private readonly crashes
   private readonly servingWaiters: { resolve(addresses: readonly string[]): void; reject(error: Error): void }[] = []
 
   constructor(parts: EdgeParts) {
     this.parts = parts
+    this.crashes = new CrashGuard(parts.clock)
     this.disk = new SnapshotDisk(join(parts.dataDirectory, 'snapshots'), (error) => parts.logger.error({ err: error }, 'the snapshot could not be kept on disk'))
     this.pool = new WorkerPool({
       settings: this.workerSettings(),
@@ -105,6 +114,7 @@ class HostAgent implements Edge {
       onChange: () => this.onPoolChange(),
       onHopeless: (problem) => this.settleWaiters(problem),
       onGone: (worker) => this.openRequests.forget(worker),
+      onCrash: () => this.onCrash(),
       onMessage: (message, reply, worker) => {
         if (message.kind === 'usage') this.spool.add(message.part)
         else if (message.kind === 'open-requests') reply({ kind: 'entered', replies: this.openRequests.apply(worker, message.changes) })
@@ -207,7 +217,7 @@ class HostAgent implements Edge {
       have: stored,
       verifier,
       fallback,
-      onRevision: (revision) => this.publish(revision),
+      onRevision: (revision) => this.take(revision),
       onRefused: (reason) => this.refused.with(reason).add(1),
       onError: (error) => {
         // The other way to control, over HTTP, is away as well: told like the first.
@@ -218,14 +228,39 @@ class HostAgent implements Edge {
     })
   }
 
+  /** A revision from control: taken, or refused for what can be seen from here. */
+  private take(revision: ConfigRevision): void {
+    const { current } = this
+    this.refusal = current === undefined ? undefined : shrinkRefusal(current, revision)
+    if (this.refusal !== undefined) {
+      this.parts.logger.error({ revision: revision.revision }, this.refusal.detail)
+      return void this.report()
+    }
+    if (current !== undefined) this.crashes.replaced(current)
+    this.publish(revision)
+  }
+
   private publish(revision: ConfigRevision): void {
+    this.current = revision
+    this.crashes.published()
     this.pool.publishConfig(revision)
     this.tender.follow(revision.config.get('telemetry'))
     this.lameDuckMs = lameDuckOf(revision.config.get('listeners'))
     this.pendingSave = revision
   }
 
-  private pendingSave: ConfigRevision | undefined
+  /** Workers that end again and again soon after a revision: it goes, and the one before it comes back. */
+  private onCrash(): void {
+    const previous = this.crashes.crashed()
+    const { current } = this
+    if (previous === undefined || current === undefined) return
+    const detail = `Workers ended twice within a minute of revision ${current.revision}; revision ${previous.revision} serves again`
+    this.refusal = { revision: current.revision, digest: current.config.digest, code: 'config.refused_by_edge', pointer: '', detail }
+    this.parts.logger.error({ revision: current.revision, previous: previous.revision }, detail)
+    void this.disk.drop(current)
+    this.publish(previous)
+    void this.report()
+  }
 
   private isServing(): boolean {
     const { revision, listening } = this.pool.reached()
@@ -262,7 +297,7 @@ class HostAgent implements Edge {
   private async report(): Promise<void> {
     const { bus, scope, name, zone, datacenter, workers, logger } = this.parts
     if (this.instance === '' || bus.status !== 'connected') return
-    const { revision, digest, credentialVersion, refusal } = this.pool.reached()
+    const { revision, digest, credentialVersion, refusal = this.refusal } = this.pool.reached()
     const message = { scope, edge: name, instance: this.instance, zone, datacenter, version, workers, revision, digest, credentialVersion, leaving: this.gone, ...(refusal === undefined ? {} : { refusal }) }
     const types = { request: EdgeReportSchema, reply: EdgeReportReplySchema }
     try {

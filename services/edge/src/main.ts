@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { busNamed } from '@sluice/buses'
+import { configVerifierFrom } from '@sluice/buses/config-feed'
 import { defaultScope } from '@sluice/proto/subjects'
 import { natsBusSettings, runServiceProcess } from '@sluice/service-kit'
 import { createEdge } from './service.ts'
@@ -20,6 +21,7 @@ export function main(): Promise<void> {
       const dataDirectory = resolve(settings.dataDir)
       if (settings.listenHttp !== undefined) parts.logger.info({ address: settings.listenHttp }, 'SLUICE_LISTEN_HTTP takes the place of listeners.http.address')
       if (settings.listenHttps !== undefined) parts.logger.info({ address: settings.listenHttps }, 'SLUICE_LISTEN_HTTPS takes the place of listeners.https.address')
+      if (settings.configVerifyKeys === undefined) parts.logger.warn('SLUICE_CONFIG_VERIFY_KEYS is not set: revisions are taken from whoever may speak on the bus')
       const edge = createEdge({
         ...parts,
         scope: defaultScope,
@@ -30,6 +32,7 @@ export function main(): Promise<void> {
         shedLagMs: settings.shedLagMs,
         dnsServers: settings.dnsServers,
         dataDirectory,
+        verifier: configVerifierFrom(settings.configVerifyKeys, 'SLUICE_CONFIG_VERIFY_KEYS'),
         baseDirectory: dataDirectory,
         counting: { redis: { url: settings.redisUrl } },
         ...(settings.listenHttp === undefined ? {} : { listenHttp: settings.listenHttp }),

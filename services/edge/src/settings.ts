@@ -12,6 +12,7 @@ export const edgeSettings = distributedSettings(9100).extend({
   redisUrl: z.string().default('redis://127.0.0.1:6379'),
   controlUrls: commaList.default([]),
   controlToken: z.string().optional(),
+  configVerifyKeys: z.string().min(1).optional(),
   listenHttp: listenAddress.optional(),
   listenHttps: listenAddress.optional(),
   shedLagMs: wholeNumber.default(500),

@@ -166,3 +166,30 @@ it('healthPath answers before any policy and is not logged; draining, it says 50
   await stopped
   await assert.rejects(fetchOnce(url))
 })
+
+it('a revision that would take away much of what is served is refused, unless one since then was meant to', async (t) => {
+  const many = (count: number) => ({ ...fixed('here'), routes: [...(fixed('here').routes ?? []), ...Array.from({ length: count }, (_, index) => ({ name: `r${index}`, match: { path: `/r${index}` }, policies: [{ 'fixed-response': { status: 204 } }] }))] })
+  const under = await startEdge(t, many(300))
+  const refused = await under.apply(many(100))
+  assert.deepEqual([refused.refusal?.code, refused.revision], ['config.shrinks', 1])
+  assert.equal((await fetchOnce(`${under.url}/r299`)).status, 204)
+  const meant = await under.apply(many(50), { forcedRevision: 2 })
+  assert.deepEqual([meant.refusal, meant.revision], [undefined, 3])
+  assert.equal((await fetchOnce(`${under.url}/r99`)).body, 'here')
+})
+
+it('when workers end twice soon after a revision, the one before it serves again and the revision is reported', async (t) => {
+  const under = await startEdge(t, fixed('sound'), { workers: 2 })
+  await under.apply(fixed('poison'))
+  for (let crash = 0; crash < 2; crash++) {
+    const pids = under.edge.workerPids
+    process.kill(pids[0]!, 'SIGSEGV')
+    await waitUntil(() => !under.edge.workerPids.includes(pids[0]!), { timeoutMs: 10_000 })
+  }
+  const report = await waitUntil(() => under.reports.findLast(({ refusal, revision }) => refusal?.revision === 2 && revision === 1), { timeoutMs: 20_000, what: 'the report that revision 2 was given up' })
+  assert.match(report.refusal?.detail ?? '', /ended twice within a minute of revision 2; revision 1 serves again/)
+  assert.equal((await fetchOnce(under.url)).body, 'sound')
+  await waitUntil(async () => (await snapshotsIn(under)).every((file) => !file.startsWith('2-')), { what: 'the revision to be gone from the disk' })
+  assert.equal((await under.apply(fixed('mended'))).refusal, undefined)
+  assert.equal((await fetchOnce(under.url)).body, 'mended')
+})

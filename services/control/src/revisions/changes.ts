@@ -50,6 +50,8 @@ interface Authorship {
 }
 
 interface WholeConfig extends Authorship {
+  /** Also when much of what is served goes. */
+  readonly isForced?: boolean
   readonly origin: 'file' | 'api'
   readonly fileDigest?: string
   readonly prepare?: (validation: Validation) => Promise<void>
@@ -124,7 +126,7 @@ function nameOf(document: WrittenDocument, [kind, place]: Path): string {
 
 /** The content of an older revision as a new one. References are read anew; what cannot be read has the value of then. */
 export function rollBack(checking: Checking, to: StoredRevision, about: Authorship): Change {
-  return { ...about, origin: 'rollback', touches: 'everything', edit: () => to.document, validate: (edited) => check(checking, edited, to.secrets) }
+  return { ...about, origin: 'rollback', isForced: true, touches: 'everything', edit: () => to.document, validate: (edited) => check(checking, edited, to.secrets) }
 }
 
 function check(checking: Checking, input: unknown, lastValues: Readonly<Record<string, string>> | undefined, upstreams?: readonly string[]): Promise<Validation> {

@@ -16,7 +16,7 @@ const about = { author: 'test', note: '' }
 
 function headOf(document: WrittenDocument, secrets: Record<string, string> = {}): StoredRevision {
   const config = SegmentedConfig.of(entitiesOf({ ...document, secrets }))
-  return { record: {} as never, config, document, secrets, isForced: false, storage: { base: 0, depth: 0, lines: new Map() } }
+  return { record: {} as never, config, document, secrets, forcedRevision: 0, storage: { base: 0, depth: 0, lines: new Map() } }
 }
 
 interface Outcome {

@@ -1,5 +1,6 @@
 /** What a change makes of the head: edited, checked as far as it can have gone wrong, and as the lines that are new. */
-import { deltaBetween, emptyConfig, entitiesOf, lineOf, SegmentedConfig } from '@sluice/proto/config'
+import { SluiceError } from '@sluice/errors'
+import { deltaBetween, emptyConfig, entitiesOf, lineOf, readLine, SegmentedConfig } from '@sluice/proto/config'
 import type { Validation } from '../validation/validate.ts'
 import type { Change } from './changes.ts'
 import { problemsError } from './config-problems.ts'
@@ -33,7 +34,21 @@ async function checkWhole(change: Change, edited: unknown, head: StoredRevision 
   const before = head?.config ?? emptyConfig
   const written = SegmentedConfig.of(entitiesOf(validation.revision!))
   const delta = deltaBetween(before, written)
+  if (change.isForced !== true) checkShrinking(delta, head)
   return { validation, document, secrets, delta, config: written }
+}
+
+/** Fewer than this may go at once, whatever their share. */
+const minGone = 100
+const maxShare = 0.2
+
+/** A configuration that lacks much of what is served is more often cut off than meant. Throws `config.shrinks`. */
+function checkShrinking(delta: readonly string[], head: StoredRevision | undefined): void {
+  const before = head?.document.routes?.length ?? 0
+  if (before < minGone) return
+  const gone = delta.map(readLine).filter(({ key, value }) => value === undefined && key.startsWith('routes/')).length
+  if (gone < minGone || gone <= before * maxShare) return
+  throw new SluiceError('config.shrinks', { detail: `${gone} of ${before} routes would go; \`sluice apply --force\`, or ?force=true, makes it so all the same`, extra: { routes: before, gone } })
 }
 
 async function checkPart(change: Change, edited: WrittenDocument, head: StoredRevision, index: DocumentIndex): Promise<CheckedChange> {

@@ -22,8 +22,8 @@ import { type StoredRevision, StoredRevisions } from './stored-revisions.ts'
 export interface Committed {
   readonly revision: number
   readonly config: SegmentedConfig
-  /** Edges take it although much of what they serve is gone. */
-  readonly isForced: boolean
+  /** The newest revision up to it that edges are to take although much of what they serve goes with it; 0: none. */
+  readonly forcedRevision: number
   /** False: it was so already, and `revision` is the head that says so. */
   readonly isNew: boolean
   /** When it was committed, or found to be so already; on the monotonic clock. */
@@ -99,13 +99,14 @@ export class RevisionLine {
     const { config, delta, document, secrets, validation } = checked
     const { digest } = config
     const { author, note, origin, fileDigest = '', isForced = false } = change
-    const about = { config, isForced, warnings: validation.warnings }
-    if (head?.config.digest === digest && change.fileDigest === undefined) return { ...about, revision: head.record.revision, isNew: false, at: clock.monotonic() }
     const expectedHead = head?.record.revision ?? 0
+    const forcedRevision = isForced ? expectedHead + 1 : (head?.forcedRevision ?? 0)
+    const about = { config, forcedRevision, warnings: validation.warnings }
+    if (head?.config.digest === digest && change.fileDigest === undefined) return { ...about, revision: head.record.revision, isNew: false, at: clock.monotonic() }
     const storage = storeBeside(head && { revision: expectedHead, storage: head.storage }, config, delta)
-    const body = encodeBody({ base: storage.base, lines: storage.base === 0 ? linesInOrder({ ...document, secrets }) : [...storage.lines.values()], isForced })
+    const body = encodeBody({ base: storage.base, lines: storage.base === 0 ? linesInOrder({ ...document, secrets }) : [...storage.lines.values()], forcedRevision })
     const facts = { scope, digest, changeId: randomUUID(), author, note, origin, fileDigest, committedAtMs: clock.now() }
-    const made = { record: { ...facts, revision: expectedHead + 1 }, config, document, secrets, isForced, storage }
+    const made = { record: { ...facts, revision: expectedHead + 1 }, config, document, secrets, forcedRevision, storage }
     this.stored.underWay = made
     const outcome = await commitOnce(store, { ...facts, body, expectedHead })
     if (outcome.outcome === 'conflict') return undefined

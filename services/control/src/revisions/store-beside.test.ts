@@ -45,8 +45,8 @@ test('what changed is stored beside what stays, and each revision is read back w
 
 test('a revision written as one document is read as well', () => {
   const old = Buffer.from('{"routes":[{"match":{"path":"/a"},"name":"a"}],"secrets":{"env:A":"1"},"version":1}')
-  assert.deepEqual(decodeBody(old), { base: 0, isForced: false, lines: ['["secrets/env:A","1"]', '["routes/a",{"match":{"path":"/a"},"name":"a"}]'] })
-  const made = { base: 3, lines: ['["routes/a"]'], isForced: true }
+  assert.deepEqual(decodeBody(old), { base: 0, forcedRevision: 0, lines: ['["secrets/env:A","1"]', '["routes/a",{"match":{"path":"/a"},"name":"a"}]'] })
+  const made = { base: 3, lines: ['["routes/a"]'], forcedRevision: 4 }
   assert.deepEqual(decodeBody(encodeBody(made)), made)
   assert.throws(() => decodeBody(Buffer.from('{"format":3,"base":0}\n')), /format that this version does not know/)
 })

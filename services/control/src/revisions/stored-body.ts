@@ -9,18 +9,18 @@ export interface StoredBody {
   /** The revision that the lines are to be applied to; 0 when they are all there are. */
   readonly base: number
   readonly lines: readonly string[]
-  /** Edges take it although much of what they serve is gone. */
-  readonly isForced: boolean
+  /** The newest revision up to it that edges are to take although much of what they serve goes with it; 0: none. */
+  readonly forcedRevision: number
 }
 
 interface FirstLine {
   readonly format: 2
   readonly base: number
-  readonly forced?: true
+  readonly forced?: number
 }
 
-export function encodeBody({ base, lines, isForced }: StoredBody): Uint8Array {
-  const first: FirstLine = { format: 2, base, ...(isForced ? { forced: true as const } : {}) }
+export function encodeBody({ base, lines, forcedRevision }: StoredBody): Uint8Array {
+  const first: FirstLine = { format: 2, base, ...(forcedRevision > 0 ? { forced: forcedRevision } : {}) }
   return Buffer.from(`${JSON.stringify(first)}\n${textOfLines(lines)}`)
 }
 
@@ -28,10 +28,10 @@ export function encodeBody({ base, lines, isForced }: StoredBody): Uint8Array {
 export function decodeBody(body: Uint8Array): StoredBody {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8')
   const end = text.indexOf('\n')
-  if (end < 0) return { base: 0, lines: linesOfDocument(text), isForced: false }
+  if (end < 0) return { base: 0, lines: linesOfDocument(text), forcedRevision: 0 }
   const first = JSON.parse(text.slice(0, end)) as Partial<FirstLine>
   if (first.format !== 2 || !Number.isSafeInteger(first.base)) throw new SyntaxError('a revision of a format that this version does not know')
-  return { base: first.base!, lines: linesOf(text.slice(end + 1)), isForced: first.forced === true }
+  return { base: first.base!, lines: linesOf(text.slice(end + 1)), forcedRevision: first.forced ?? 0 }
 }
 
 /** The body without the values of references; undefined when it holds none. */

@@ -159,8 +159,8 @@ export class Rollout {
   async #readHead(): Promise<void> {
     const found = await this.#parts.stored.head()
     if (found === undefined) return
-    const { record, config, isForced } = found
-    this.announce({ revision: record.revision, config, isForced })
+    const { record, config, forcedRevision } = found
+    this.announce({ revision: record.revision, config, forcedRevision })
   }
 
   #logging(what: string) {

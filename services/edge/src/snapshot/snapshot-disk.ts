@@ -27,7 +27,7 @@ interface StoredFile {
 }
 
 interface FirstLine {
-  readonly isForced: boolean
+  readonly forcedRevision: number
   /** Digest of what the lines are to be applied to; of nothing when they are all there are. */
   readonly from: string
 }
@@ -71,6 +71,13 @@ export class SnapshotDisk {
     return (this.writing ??= this.writeAll().finally(() => (this.writing = undefined)))
   }
 
+  /** Forgets a revision that is not to be started from. */
+  async drop({ revision }: ConfigRevision): Promise<void> {
+    await this.writing
+    this.written = undefined
+    for (const { file } of (await this.files()).filter((one) => one.revision === revision)) await unlink(join(this.directory, file)).catch(this.onError)
+  }
+
   private async writeAll(): Promise<void> {
     while (this.waiting !== undefined) {
       const revision = this.waiting
@@ -84,13 +91,13 @@ export class SnapshotDisk {
     }
   }
 
-  private async write({ revision, config, isForced }: ConfigRevision): Promise<void> {
+  private async write({ revision, config, forcedRevision }: ConfigRevision): Promise<void> {
     const delta = this.written === undefined ? undefined : textOfLines(deltaBetween(this.written, config))
     const isSmall = config.size <= wholeBelow
     const { characters, deltas } = this.sinceWhole
     const isWhole = delta === undefined || isSmall || characters + delta.length > config.size * maxDeltaShare || deltas >= maxDeltas
     const from = isWhole ? emptyConfig.digest : this.written!.digest
-    const first = `${JSON.stringify({ isForced, from } satisfies FirstLine)}\n`
+    const first = `${JSON.stringify({ forcedRevision, from } satisfies FirstLine)}\n`
     await this.place(`${revision}-${config.digest}.${isWhole ? 'whole' : 'delta'}`, first + (isWhole ? textOfLines([...config.lines()]) : delta))
     this.written = config
     this.sinceWhole = isWhole ? { characters: 0, deltas: 0 } : { characters: characters + delta.length, deltas: deltas + 1 }
@@ -124,10 +131,10 @@ export class SnapshotDisk {
     try {
       const text = await readFile(join(this.directory, file), 'utf8')
       const end = text.indexOf('\n')
-      const { isForced, from } = JSON.parse(text.slice(0, end)) as FirstLine
+      const { forcedRevision, from } = JSON.parse(text.slice(0, end)) as FirstLine
       if (from !== base.digest) return 'of another'
       const config = base.with(linesOf(text.slice(end + 1)))
-      return config.digest === digest ? { revision, config, isForced } : undefined
+      return config.digest === digest ? { revision, config, forcedRevision } : undefined
     } catch {
       return undefined
     }

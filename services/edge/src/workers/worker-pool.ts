@@ -20,6 +20,8 @@ export interface WorkerPoolParts {
   /** Told once when workers end again and again as soon as they start; they are started again all the same. */
   readonly onHopeless: (problem: string) => void
   readonly onMessage: (message: Extract<FromWorker, { kind: 'usage' | 'take' | 'open-requests' }>, reply: (message: ToWorker) => void, worker: number) => void
+  /** A worker ended by its own fault, or hung: not one that somebody has killed. */
+  readonly onCrash: () => void
   /** No `open-requests` of this worker come after it. */
   readonly onGone: (worker: number) => void
 }
@@ -33,6 +35,7 @@ interface Member {
   serving: boolean
   listening: boolean
   draining: boolean
+  hung: boolean
   revision: number
   digest: string
   credentialVersion: number
@@ -153,7 +156,7 @@ export class WorkerPool {
     const worker = cluster.fork(compileCache())
     const { detach } = this.parts.attachBus(worker)
     const member: Member = {
-      worker, startedAt: performance.now(), sent: undefined, serving: false, listening: false, draining: false, revision: 0, digest: '',
+      worker, startedAt: performance.now(), sent: undefined, serving: false, listening: false, draining: false, hung: false, revision: 0, digest: '',
       credentialVersion: 0, refusal: undefined, addresses: [], lastPongAt: performance.now(), detachBus: detach,
     }
     this.members.set(worker.id, member)
@@ -229,6 +232,7 @@ export class WorkerPool {
     this.parts.onChange()
     if (this.stopping || member.draining) return
     this.parts.logger.warn({ worker: member.worker.process.pid, code, signal }, 'a worker ended; another takes its place')
+    if (member.hung || isOwnFault(code, signal)) this.parts.onCrash()
     const soon = performance.now() - member.startedAt < crashLoopMs
     this.crashes = soon ? this.crashes + 1 : 0
     if (this.crashes === hopelessCrashes) this.parts.onHopeless(`the workers end as soon as they start (code ${code ?? signal}); the log says why`)
@@ -282,6 +286,7 @@ export class WorkerPool {
     for (const member of this.members.values()) {
       if (performance.now() - member.lastPongAt > hangMs) {
         this.parts.logger.error({ worker: member.worker.process.pid }, 'a worker hangs and is killed')
+        member.hung = true
         member.worker.process.kill('SIGKILL')
       } else sendMessage(member.worker, { kind: 'ping' } satisfies ToWorker)
     }
@@ -301,6 +306,11 @@ export class WorkerPool {
 function compileCache(): Record<string, string> {
   const directory = getCompileCacheDir()
   return directory === undefined ? {} : { NODE_COMPILE_CACHE: directory }
+}
+
+/** SIGKILL and SIGTERM come from somebody else: an operator, or the kernel when memory is short. */
+function isOwnFault(code: number | null, signal: string | null): boolean {
+  return (code !== null && code !== 0) || (signal !== null && signal !== 'SIGKILL' && signal !== 'SIGTERM')
 }
 
 /** What leads from what a worker has to the revision; workers are mostly at the same one, so `deltas` keeps it. */

@@ -15,7 +15,10 @@ import { answerRevision, markTrial, revisionAnswer } from '../write-answers.ts'
 
 const truth = z.enum(['true', 'false']).default('false').transform((value) => value === 'true')
 const getQuery = z.strictObject({ consumers: z.enum(['true', 'false']).default('true').transform((value) => value === 'true').describe('Whether consumers are in it; auth is asked for them.') })
-const putQuery = waitQuery.extend({ dryRun: truth.describe('Check and compare, change nothing.') })
+const putQuery = waitQuery.extend({
+  dryRun: truth.describe('Check and compare, change nothing.'),
+  force: truth.describe('Also when more than a fifth of the routes goes, and a hundred at least.'),
+})
 const settingChange = z.object({ pointer: z.string(), before: z.unknown().optional(), after: z.unknown().optional() })
 export const differencesSchema = z.array(z.object({ resource: z.string(), change: z.enum(['added', 'removed', 'changed']), settings: z.array(settingChange).optional() }))
 const dryRunAnswer = z.object({ revision: z.number().describe('The head that was compared.'), differences: differencesSchema, warnings: z.array(z.object({ pointer: z.string(), message: z.string() })) })
@@ -45,9 +48,9 @@ export function addConfigRoutes(app: AdminApp, parts: AdminParts): void {
   })
 }
 
-function changeOf(parts: AdminParts, request: { body: unknown; role: string | undefined; headers: { 'if-match'?: string | undefined } }): Change {
+function changeOf(parts: AdminParts, request: { body: unknown; query: { force: boolean; dryRun: boolean }; role: string | undefined; headers: { 'if-match'?: string | undefined } }): Change {
   const ifMatch = revisionOfIfMatch(request.headers['if-match'])
-  return replaceConfig(parts.checking, request.body, { author: request.role ?? '', note: 'PUT config', origin: 'api', ifMatch })
+  return replaceConfig(parts.checking, request.body, { author: request.role ?? '', note: 'PUT config', origin: 'api', ifMatch, isForced: request.query.force || request.query.dryRun })
 }
 
 async function compare(parts: AdminParts, change: Change): Promise<z.output<typeof dryRunAnswer>> {
