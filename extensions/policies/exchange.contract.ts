@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { HeaderFields } from '@sluice/http'
 import type { ClientCertificate, ClientFacts, Exchange, Identity, RequestFacts, RouteFacts } from './exchange.ts'
-import type { HookResult, IntrospectionRules, LimiterRules, LimitVerdict, OpenLimitRules, OpenVerdict, PolicyParts, Refusal, SecretRules, TokenRules, Verdict } from './policy.ts'
+import type { HookResult, IntrospectionRules, LimiterRules, LimitVerdict, OpenLimitRules, OpenVerdict, PolicyParts, Refusal, SecretRules, SignatureRules, SignedText, TokenRules, Verdict } from './policy.ts'
 
 export interface ExchangeChanges {
   readonly method?: string
@@ -52,7 +52,7 @@ export function identityOf(changes: Partial<Identity> = {}): Identity {
 
 export interface AskedParts extends PolicyParts {
   /** What the policy asked for when it was compiled. */
-  readonly asked: { tokens: TokenRules[]; introspection: IntrospectionRules[]; keys: SecretRules[]; passwords: SecretRules[]; limiters: LimiterRules[]; openLimits: OpenLimitRules[] }
+  readonly asked: { tokens: TokenRules[]; introspection: IntrospectionRules[]; keys: SecretRules[]; passwords: SecretRules[]; signatures: SignatureRules[]; limiters: LimiterRules[]; openLimits: OpenLimitRules[] }
   /** Credentials that were checked, and keys that were counted. */
   readonly seen: string[]
   /** Keys that were given back or left. */
@@ -62,6 +62,8 @@ export interface AskedParts extends PolicyParts {
 export interface PartsChanges {
   /** What a check of a token or key answers. */
   readonly verdict?: Verdict | ((credential: string, from: string | undefined) => Verdict | Promise<Verdict>)
+  /** What a check of a signature answers. */
+  readonly signature?: (signed: SignedText, from: string | undefined) => Verdict | Promise<Verdict>
   readonly take?: (key: string, cost: number, rules: LimiterRules) => LimitVerdict | Promise<LimitVerdict>
   readonly enter?: (key: string) => Promise<OpenVerdict>
   readonly place?: Partial<PolicyParts['place']>
@@ -71,7 +73,7 @@ export interface PartsChanges {
 const admitted: LimitVerdict = { admitted: true, remaining: 1, resetMs: 1000, retryAfterMs: 0, waitMs: 0, decidedBy: 'counters' }
 
 export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
-  const asked: AskedParts['asked'] = { tokens: [], introspection: [], keys: [], passwords: [], limiters: [], openLimits: [] }
+  const asked: AskedParts['asked'] = { tokens: [], introspection: [], keys: [], passwords: [], signatures: [], limiters: [], openLimits: [] }
   const seen: string[] = []
   const returned: string[] = []
   const check = (credential: string, from?: string): Verdict | Promise<Verdict> => {
@@ -89,6 +91,7 @@ export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
       tokens: (rules) => (asked.tokens.push(rules), { check }),
       introspection: (rules) => (asked.introspection.push(rules), { check }),
       keys: (rules) => (asked.keys.push(rules), { check }),
+      signatures: (rules) => (asked.signatures.push(rules), { check: (signed, from) => changes.signature?.(signed, from) ?? check(signed.base, from) }),
       passwords: (rules) => (asked.passwords.push(rules), { check: (username, password, from) => check(`${username}:${password}`, from) }),
       names: () => ({ identify: (facts) => check(String(facts['sub'])) }),
     },

@@ -11,6 +11,7 @@ import { schema as concurrencyLimit } from './concurrency-limit/schema.ts'
 import { schema as cors } from './cors/schema.ts'
 import { schema as fault } from './fault/schema.ts'
 import { schema as fixedResponse } from './fixed-response/schema.ts'
+import { schema as httpSignature } from './http-signature/schema.ts'
 import { schema as ipRestriction } from './ip-restriction/schema.ts'
 import { schema as jwt } from './jwt/schema.ts'
 import { schema as keyAuth } from './key-auth/schema.ts'
@@ -38,6 +39,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry({ ...keyAuth, load: () => import('./key-auth/key-auth.ts') }),
   entry({ ...basicAuth, load: () => import('./basic-auth/basic-auth.ts') }),
   entry({ ...mtlsAuth, load: () => import('./mtls-auth/mtls-auth.ts') }),
+  entry({ ...httpSignature, load: () => import('./http-signature/http-signature.ts') }),
   entry({ ...any, load: () => import('./any/any.ts') }),
   entry({ ...acl, load: () => import('./acl/acl.ts') }),
   entry({ ...rateLimit, load: () => import('./rate-limit/rate-limit.ts') }),

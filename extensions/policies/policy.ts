@@ -67,8 +67,8 @@ export type HookResult = Decision | undefined
 
 export interface Policy {
   onRequest?(exchange: Exchange): HookResult | Promise<HookResult>
-  /** Sees each chunk on its way to the upstream. */
-  onRequestBody?(exchange: Exchange, bytesSoFar: number): HookResult
+  /** Sees each piece on its way to the upstream; `bytesSoFar` counts it. */
+  onRequestBody?(exchange: Exchange, bytesSoFar: number, piece: Uint8Array): HookResult
   /** Before the response is sent, the upstream's or an answer; in reverse order. */
   onResponse?(exchange: Exchange): void | Promise<void>
   /** Observes the finished exchange. */
@@ -165,6 +165,23 @@ export interface NameChecks {
   identify(facts: Readonly<Record<string, unknown>>): Verdict | Promise<Verdict>
 }
 
+/** Keys that requests are signed with (RFC 9421), each with the one algorithm it checks, as JOSE names it. */
+export interface SignatureRules {
+  readonly keys: readonly { readonly keyId: string; readonly algorithm: string; readonly pem: string | undefined; readonly secret: string | undefined; readonly subject: string }[]
+}
+
+export interface SignedText {
+  readonly keyId: string
+  /** What was signed, one character a byte. */
+  readonly base: string
+  /** base64url */
+  readonly signature: string
+}
+
+export interface SignatureChecks {
+  check(signed: SignedText, from?: string): Verdict | Promise<Verdict>
+}
+
 export interface IdentityPart {
   /** A checker of signed tokens under one set of rules; compiled once, shared by equal rules. */
   tokens(rules: TokenRules): TokenChecks
@@ -172,6 +189,8 @@ export interface IdentityPart {
   introspection(rules: IntrospectionRules): TokenChecks
   keys(rules: SecretRules): KeyChecks
   passwords(rules: SecretRules): PasswordChecks
+  /** Throws `config.invalid` for keys that cannot be used. */
+  signatures(rules: SignatureRules): SignatureChecks
   /** `method`: what has proven the names. */
   names(method: string): NameChecks
 }

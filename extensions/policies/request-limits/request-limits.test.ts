@@ -46,12 +46,14 @@ test('a body that is declared too large is refused at once', () => {
   assert.equal(codeOf({ maxBodyBytes: 5 }, { declaredBytes: 6 }), 'client.body_too_large')
 })
 
+const piece = new Uint8Array(1)
+
 test('a body of unknown length is refused when too much of it has come', () => {
   const policy = compile({ maxBodyBytes: 5 })
   const exchange = exchangeOf({ declaredBytes: undefined })
   assert.equal(policy.onRequest!(exchange), undefined)
-  assert.equal(policy.onRequestBody!(exchange, 5), undefined)
-  const result = policy.onRequestBody!(exchange, 6)
+  assert.equal(policy.onRequestBody!(exchange, 5, piece), undefined)
+  const result = policy.onRequestBody!(exchange, 6, piece)
   assert.equal(result?.kind === 'refusal' && result.code, 'client.body_too_large')
 })
 

@@ -214,6 +214,11 @@ function refused(reason: TokenRefusal): RefusedToken {
 }
 
 function unavailable(error: unknown): UncheckedToken {
+  return { outcome: 'unavailable', code: codeOfCheck(error) }
+}
+
+/** What is answered when a check could not be made: the `dependency.*` code it failed with. */
+export function codeOfCheck(error: unknown): ErrorCode {
   const code = codeOf(error)
-  return { outcome: 'unavailable', code: sourceOf(code) === 'dependency' ? code : 'dependency.verifier_failed' }
+  return sourceOf(code) === 'dependency' ? code : 'dependency.verifier_failed'
 }

@@ -197,15 +197,15 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
   }
 
   /** Each piece of the request's body passes here; false ends it. */
-  private readonly onBody = (bytesSoFar: number): boolean => {
+  private readonly onBody = (bytesSoFar: number, piece: Uint8Array): boolean => {
     const { exchange } = this
     exchange.bytesIn = bytesSoFar
     if (!exchange.route.seesBody) return true
-    const decision = runBodyHooks(exchange, bytesSoFar)
+    const decision = runBodyHooks(exchange, bytesSoFar, piece)
     if (decision === undefined) return true
     this.abandonAttempt()
     exchange.clientSide.closeAfterwards()
-    if (exchange.headSent) this.cut('client.body_too_large')
+    if (exchange.headSent) this.cut(decision.kind === 'refusal' ? decision.code : 'client.body_too_large')
     else this.decide(decision)
     return false
   }

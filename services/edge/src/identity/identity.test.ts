@@ -373,3 +373,39 @@ suite('guessing', () => {
     for (let index = 0; index < 150; index++) assert.equal((await checkKey.check(`sk_guess${index}_x`)).outcome, 'invalid')
   })
 })
+
+suite('signatures', () => {
+  const pem = publicKey.export({ format: 'pem', type: 'spki' }) as string
+  const signed = (base: string) => ({ keyId: 'acme-1', base, signature: sign(null, Buffer.from(base), privateKey).toString('base64url') })
+  const signing = { keys: [{ keyId: 'acme-1', algorithm: 'Ed25519', pem, secret: undefined, subject: 'user-7' }] }
+
+  test('are the consumer that has the subject of their key', async (t) => {
+    const { auth, part } = await identityOf(t, (given) => void given.subjects.set('user-7', { consumer: 'acme', groups: ['gold'] }))
+    const verdict = await part.signatures(signing).check(signed('a base'))
+    assert.deepEqual(whoIs(verdict), ['acme', ['gold']])
+    assert.ok(verdict.outcome === 'valid' && verdict.identity.method === 'http-signature' && verdict.identity.claims?.keyid === 'acme-1')
+    assert.equal(auth.count('subject'), 1)
+  })
+
+  test('that do not fit, or name a key that is not there, are refused', async (t) => {
+    const { part } = await identityOf(t)
+    const signatures = part.signatures(signing)
+    assert.deepEqual(await signatures.check({ ...signed('a base'), base: 'another base' }), { outcome: 'invalid', reason: 'bad_signature' })
+    assert.deepEqual(await signatures.check({ ...signed('a base'), keyId: 'nobody' }), { outcome: 'invalid', reason: 'key_unknown' })
+  })
+
+  test('of an address that forges are soon not looked at, but for who signed well from there', async (t) => {
+    const { part } = await identityOf(t)
+    const signatures = part.signatures({ keys: [...signing.keys, { ...signing.keys[0]!, keyId: 'acme-2' }] })
+    assert.equal((await signatures.check(signed('first'), '192.0.2.7')).outcome, 'valid')
+    for (let index = 0; index < 101; index++) await signatures.check({ ...signed('x'), keyId: 'acme-2', base: `forged ${index}` }, '192.0.2.7')
+    assert.equal((await signatures.check({ ...signed('second'), keyId: 'acme-2' }, '192.0.2.7')).outcome, 'throttled')
+    assert.equal((await signatures.check(signed('third'), '192.0.2.7')).outcome, 'valid')
+    assert.equal((await signatures.check({ ...signed('fourth'), keyId: 'acme-2' }, '192.0.2.8')).outcome, 'valid')
+  })
+
+  test('under keys that cannot be used are a problem at once', async (t) => {
+    const { part } = await identityOf(t)
+    assert.throws(() => part.signatures({ keys: [{ ...signing.keys[0]!, pem: 'x' }] }), { code: 'config.invalid' })
+  })
+})

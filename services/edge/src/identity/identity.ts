@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { Bus } from '@sluice/buses/bus'
 import { oncePerMinute } from '@sluice/buses/once-per-minute'
 import { SluiceError } from '@sluice/errors'
-import type { IdentityPart, IntrospectionRules, SecretRules, TokenRules } from '@sluice/policies/policy'
+import type { IdentityPart, IntrospectionRules, SecretRules, SignatureRules, TokenRules } from '@sluice/policies/policy'
 import { canonicalJson, digestOf } from '@sluice/proto/config'
 import type { Clock } from '@sluice/service-kit'
 import { fixedKeys, type KeySource, parseConfiguredKeys, parseKeySet, RecentMap, TokenMemory, type Verifier } from '@sluice/verifier'
@@ -20,6 +20,7 @@ import { KnownChanges } from './known-changes.ts'
 import { Passwords } from './passwords.ts'
 import type { Limits } from './remembered-answers.ts'
 import { TokenIdentities } from './token-identities.ts'
+import { SignedRequests } from './signed-requests.ts'
 import { Tokens } from './tokens.ts'
 
 export interface IdentityParts {
@@ -70,10 +71,11 @@ export function createIdentity(parts: IdentityParts): EdgeIdentity {
   const passwords = new Passwords({ bus, scope, attempts, changes, clock, timeoutMs })
   const memory = new TokenMemory()
   const tokens = sharedByRules((rules: TokenRules) => new Tokens(rules, { keys: keysFor(rules, keySets), verifier, clock, memory, consumers, attempts }))
+  const signatures = sharedByRules((rules: SignatureRules) => new SignedRequests(rules, { verifier, consumers, attempts, clock }))
   const secret = randomBytes(32)
   const introspection = sharedByRules((rules: IntrospectionRules) => new IntrospectedTokens(rules, { bus, scope, attempts, changes, clock, consumers, secret }))
   return {
-    part: { tokens, introspection, keys: (rules) => keysUnder(apiKeys, rules), passwords: (rules) => passwordsUnder(passwords, rules), names: (method) => new TokenIdentities(consumers, ['sub'], method) },
+    part: { tokens, introspection, signatures, keys: (rules) => keysUnder(apiKeys, rules), passwords: (rules) => passwordsUnder(passwords, rules), names: (method) => new TokenIdentities(consumers, ['sub'], method) },
     async start() {
       feed.start()
       keySets.start()

@@ -35,7 +35,7 @@ export interface ClientSide {
    * The request's body. `onChunk` sees the number of bytes so far before each chunk passes; when it answers false
    * the body ends there with an error. Taken at most once.
    */
-  body(onChunk: (bytesSoFar: number) => boolean): Readable
+  body(onChunk: (bytesSoFar: number, piece: Uint8Array) => boolean): Readable
   /** Sends the head; `flush`: at once, else together with the first piece of the body. The framing follows from `content-length` in `fields`, else chunked. */
   sendHead(status: number, fields: string[], flush: boolean): void
   /** False: the client is slower than the upstream; wait for `onClientDrain`. */

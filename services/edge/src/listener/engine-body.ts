@@ -8,12 +8,12 @@ export class EngineBody extends Readable {
   isWanting = false
   /** Flat `[name, value, …]`; filled when the body has ended. */
   trailers: readonly string[] = []
-  private readonly admit: (bytesSoFar: number) => boolean
+  private readonly admit: (bytesSoFar: number, piece: Uint8Array) => boolean
   private readonly onWanted: () => void
   private bytes = 0
   private ended = false
 
-  constructor(admit: (bytesSoFar: number) => boolean, onWanted: () => void) {
+  constructor(admit: (bytesSoFar: number, piece: Uint8Array) => boolean, onWanted: () => void) {
     super({ highWaterMark: 64 * 1024 })
     this.admit = admit
     this.onWanted = onWanted
@@ -35,7 +35,7 @@ export class EngineBody extends Readable {
   accept(piece: Buffer): void {
     if (this.destroyed || this.ended) return
     this.bytes += piece.length
-    if (!this.admit(this.bytes)) this.destroy(new Error('the body was refused on its way'))
+    if (!this.admit(this.bytes, piece)) this.destroy(new Error('the body was refused on its way'))
     else if (!this.push(piece)) this.isWanting = false
   }
 

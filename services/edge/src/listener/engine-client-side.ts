@@ -121,7 +121,7 @@ export class EngineClientSide implements ClientSide {
     return !this.bodyDone
   }
 
-  body(onChunk: (bytesSoFar: number) => boolean): Readable {
+  body(onChunk: (bytesSoFar: number, piece: Uint8Array) => boolean): Readable {
     const source = new EngineBody(onChunk, this.onWanted)
     this.source = source
     if (this.bodyDone) source.finish(none)

@@ -97,7 +97,7 @@ export class Http2ClientSide implements ClientSide {
     else if (now >= this.bodyDeadlineAt) this.bodyTimedOut()
   }
 
-  body(onChunk: (bytesSoFar: number) => boolean): Readable {
+  body(onChunk: (bytesSoFar: number, piece: Uint8Array) => boolean): Readable {
     const { stream } = this
     const source = new EngineBody(onChunk, this.onWanted)
     this.source = source

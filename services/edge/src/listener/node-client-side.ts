@@ -46,7 +46,7 @@ export class NodeClientSide implements ClientSide {
     return this.request.socket.destroyed
   }
 
-  body(onChunk: (bytesSoFar: number) => boolean): Readable {
+  body(onChunk: (bytesSoFar: number, piece: Uint8Array) => boolean): Readable {
     return new RequestBody(this.request, onChunk)
   }
 

@@ -7,11 +7,11 @@ import { Readable } from 'node:stream'
  */
 export class RequestBody extends Readable {
   private readonly source: IncomingMessage
-  private readonly admit: (bytesSoFar: number) => boolean
+  private readonly admit: (bytesSoFar: number, piece: Uint8Array) => boolean
   private bytes = 0
   private taken = false
 
-  constructor(source: IncomingMessage, admit: (bytesSoFar: number) => boolean) {
+  constructor(source: IncomingMessage, admit: (bytesSoFar: number, piece: Uint8Array) => boolean) {
     super({ highWaterMark: 64 * 1024 })
     this.source = source
     this.admit = admit
@@ -38,7 +38,7 @@ export class RequestBody extends Readable {
 
   private readonly onData = (chunk: Buffer): void => {
     this.bytes += chunk.length
-    if (!this.admit(this.bytes)) {
+    if (!this.admit(this.bytes, chunk)) {
       this.destroy(new Error('the body was refused on its way'))
       return
     }

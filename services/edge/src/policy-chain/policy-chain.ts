@@ -100,10 +100,10 @@ export function seesRequestBody(steps: readonly Step[]): boolean {
   return steps.some((step) => step.policy.onRequestBody !== undefined)
 }
 
-/** Shows the body's size so far to the steps; the first decision ends the exchange. */
-export function runBodyHooks(exchange: ChainState, bytesSoFar: number): ChainResult {
+/** Shows a piece of the body, and its size so far, to the steps; the first decision ends the exchange. */
+export function runBodyHooks(exchange: ChainState, bytesSoFar: number, piece: Uint8Array): ChainResult {
   for (const step of exchange.steps) {
-    const result = step.policy.onRequestBody?.(exchange, bytesSoFar)
+    const result = step.policy.onRequestBody?.(exchange, bytesSoFar, piece)
     if (result !== undefined) return result
   }
   return undefined
