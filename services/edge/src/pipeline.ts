@@ -20,7 +20,7 @@ import { answerResponse, errorResponse, refusalFacts, type OwnResponse } from '.
 import { refuseAtOnce } from './responder/refuse-at-once.ts'
 import { cleanUpstreamFields, writeResponseFields } from './responder/response-fields.ts'
 import { findRoute } from './router/find-route.ts'
-import type { Deadlines, Expiring } from './upstream/deadlines.ts'
+import type { DeadlineQueue, Deadlines, Expiring } from './upstream/deadlines.ts'
 import type { PoolSet } from './upstream/pool-set.ts'
 import { hostForAttempt, writeRequestFields } from './upstream/request-fields.ts'
 import { blamesEndpoint, isUnreachable, mayRetry } from './upstream/retry-rule.ts'
@@ -70,6 +70,9 @@ function isFinished(exchange: EdgeExchange): boolean {
 
 class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
   deadlineAt = 0
+  queue: DeadlineQueue | undefined = undefined
+  earlier: Expiring | undefined = undefined
+  later: Expiring | undefined = undefined
   private readonly pipeline: Pipeline
   private readonly exchange: EdgeExchange
   private body: Readable | null = null
@@ -255,7 +258,7 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
     this.expectedBytes = length === undefined || exchange.request.method === 'HEAD' ? -1 : Number(length)
     cleanUpstreamFields(headers)
     exchange.response = { status, headers }
-    if (headers.get('content-type')?.startsWith('text/event-stream') === true) this.clearDeadline()
+    if (headers.get('content-type')?.startsWith('text/event-stream') === true) this.pipeline.parts.deadlines.clear(this)
     this.respond(() => undefined)
   }
 
@@ -268,7 +271,7 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
     exchange.response = { status: 101, headers }
     exchange.stage = 'responding'
     this.upstreamEnd = end
-    this.clearDeadline()
+    this.pipeline.parts.deadlines.clear(this)
     const pending = this.runResponsePolicies()
     if (pending === undefined) this.switchProtocols(end)
     else pending.then(() => this.switchProtocols(end), (error: unknown) => this.fail(error))
@@ -466,19 +469,11 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
     if (exchange.endpoint !== undefined) exchange.endpoint.open--
   }
 
-  private clearDeadline(): void {
-    const upstream = this.exchange.matched?.upstream
-    if (upstream !== undefined && this.deadlineAt > 0) {
-      this.pipeline.parts.deadlines.clear(this, upstream.settings.timeouts.requestMs)
-      this.deadlineAt = 0
-    }
-  }
-
   private finish(): void {
     const { exchange, pipeline } = this
     if (exchange.stage === 'finished') return
     exchange.stage = 'finished'
-    this.clearDeadline()
+    this.pipeline.parts.deadlines.clear(this)
     pipeline.open--
     try {
       runDoneHooks(exchange)

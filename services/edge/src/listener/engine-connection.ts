@@ -14,6 +14,7 @@ import { probeText, refusalText } from './engine-answers.ts'
 import { EngineClientSide, type EngineHost } from './engine-client-side.ts'
 import { HeadReader } from './engine-head-reader.ts'
 import type { EngineLimits } from './engine-limits.ts'
+import { SweptDeadline } from '../swept-deadline.ts'
 import { readAsStream, readDirectly } from './shared-reads.ts'
 import { asksForWebsocket, websocketKeyOf } from './websocket-request.ts'
 
@@ -52,9 +53,10 @@ export class EngineConnection implements EngineHost {
   private isClosing = false
   private isDiscarding = false
   private lingeredBytes = 0
-  private deadlineAt: number
+  private readonly deadline = new SweptDeadline()
   private sendDeadlineAt = Infinity
-  private idleSince: number
+  /** The sweep that first saw it without a request, on the monotonic clock; 0 before. */
+  private idleSince = 0
   private oldAt: number
   /** Until it is old; 0 when they are not counted. */
   private requestsLeft: number
@@ -72,11 +74,10 @@ export class EngineConnection implements EngineHost {
     this.heads = new HeadReader(this.limits.maxHeadBytes)
     this.peerAddress = peerAddress
     this.localPort = socket.localPort ?? 0
-    this.idleSince = performance.now()
     const lifetime = parts.lifetime()
-    this.oldAt = endOfLife(lifetime, this.idleSince)
+    this.oldAt = endOfLife(lifetime, performance.now())
     this.requestsLeft = lifetime.maxRequests
-    this.deadlineAt = this.idleSince + this.limits.headMs
+    this.deadline.set(this.limits.headMs)
     socket.setNoDelay(true)
     if (readDirectly(socket, (bytes, length) => this.onShared(bytes, length))) process.nextTick(() => this.takeRead())
     else socket.on('data', (chunk: Buffer) => this.onData(chunk))
@@ -104,12 +105,13 @@ export class EngineConnection implements EngineHost {
 
   /** Whether it has been waiting for a request since `instant`. */
   isIdleSince(instant: number): boolean {
-    return this.current === undefined && !this.isClosing && !this.heads.hasBegun && this.input === undefined && this.idleSince <= instant
+    return this.current === undefined && !this.isClosing && !this.heads.hasBegun && this.input === undefined && this.idleSince !== 0 && this.idleSince <= instant
   }
 
   checkDeadline(now: number): void {
     if (now >= this.oldAt) this.isOld = true
-    if (now < this.deadlineAt && now < this.sendDeadlineAt) return
+    if (this.idleSince === 0) this.idleSince = now
+    if (!this.deadline.isOver(now) && now < this.sendDeadlineAt) return
     if (this.isClosing || this.isDiscarding || now >= this.sendDeadlineAt) this.socket.destroy()
     else if (this.current !== undefined) this.current.bodyTimedOut()
     else if (this.heads.hasBegun) this.refuse('client.header_timeout')
@@ -135,7 +137,7 @@ export class EngineConnection implements EngineHost {
   /** The response is complete and nobody wants the rest of the request's body. */
   discardRest(): void {
     this.isDiscarding = true
-    this.deadlineAt = performance.now() + this.limits.discardMs
+    this.deadline.set(this.limits.discardMs)
     this.advance()
   }
 
@@ -148,7 +150,7 @@ export class EngineConnection implements EngineHost {
     if (input !== undefined) socket.unshift(input.subarray(inputAt))
     this.input = undefined
     this.inputText = undefined
-    this.deadlineAt = Infinity
+    this.deadline.clear()
     this.sendDeadlineAt = Infinity
     return socket
   }
@@ -158,8 +160,8 @@ export class EngineConnection implements EngineHost {
     this.current = undefined
     this.isDiscarding = false
     if (!keepAlive) return this.close()
-    this.idleSince = performance.now()
-    this.deadlineAt = this.idleSince + this.limits.keepAliveMs
+    this.idleSince = 0
+    this.deadline.set(this.limits.keepAliveMs)
     if (this.input !== undefined || !this.isReading) this.advance()
   }
 
@@ -239,14 +241,14 @@ export class EngineConnection implements EngineHost {
     this.consume(heads.feed((this.inputText ??= input.toString('latin1', 0, this.inputEnd)), this.inputAt))
     const { outcome } = heads
     if (outcome !== undefined) this.takeHead(outcome)
-    else if (heads.hasBegun && !hadBegun) this.deadlineAt = performance.now() + this.limits.headMs
+    else if (heads.hasBegun && !hadBegun) this.deadline.set(this.limits.headMs)
   }
 
   private takeHead(head: RequestHead | ErrorCode): void {
     if (typeof head === 'string') return this.refuse(head)
     const problem = unsupported(head)
     if (problem !== undefined) return this.refuse(problem)
-    this.deadlineAt = Infinity
+    this.deadline.clear()
     if (this.requestsLeft > 0 && --this.requestsLeft === 0) this.isOld = true
     if (this.isHealthProbe(head)) return this.answerProbe(head)
     this.current = new EngineClientSide(this, head)
@@ -277,8 +279,8 @@ export class EngineConnection implements EngineHost {
     this.input = undefined
     this.inputText = undefined
     this.read(true)
-    this.deadlineAt = performance.now() + sendMs
-    this.socket.end(() => (this.deadlineAt = performance.now() + lingerMs))
+    this.deadline.set(sendMs)
+    this.socket.end(() => this.deadline.set(lingerMs))
   }
 
   private linger(bytes: number): void {
@@ -288,7 +290,8 @@ export class EngineConnection implements EngineHost {
 
   /** Only a client that is waited for can be late: one that is held up by a slow upstream is not. */
   private armBodyDeadline(side: EngineClientSide): void {
-    this.deadlineAt = side.awaitsBody && this.input === undefined ? performance.now() + this.limits.bodyMs : Infinity
+    if (side.awaitsBody && this.input === undefined) this.deadline.set(this.limits.bodyMs)
+    else this.deadline.clear()
   }
 
   private onDrain(): void {

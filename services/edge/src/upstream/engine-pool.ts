@@ -46,7 +46,8 @@ export class EnginePool implements EndpointPool, ConnectionOwner {
   tlsSession: Buffer | undefined
   private readonly limits: EnginePoolLimits
   private readonly idle: UpstreamConnection[] = []
-  private readonly busy = new Set<UpstreamConnection>()
+  /** Idle ones too. */
+  private readonly open = new Set<UpstreamConnection>()
   private readonly waiting = new Set<EngineAttempt>()
   private sweeper: NodeJS.Timeout | undefined
   private closing: (() => void) | undefined
@@ -61,7 +62,11 @@ export class EnginePool implements EndpointPool, ConnectionOwner {
 
   /** Connections now, and requests that wait for one. */
   get counts(): { readonly busy: number; readonly idle: number; readonly waiting: number } {
-    return { busy: this.busy.size, idle: this.idle.length, waiting: this.waiting.size }
+    return { busy: this.busy, idle: this.idle.length, waiting: this.waiting.size }
+  }
+
+  private get busy(): number {
+    return this.open.size - this.idle.length
   }
 
   send(request: AttemptRequest, handler: AttemptHandler): Attempt {
@@ -69,16 +74,13 @@ export class EnginePool implements EndpointPool, ConnectionOwner {
     this.sweeper ??= setInterval(() => this.sweep(), sweepMs).unref()
     const connection = this.idle.pop()
     if (connection === undefined) this.resend(attempt)
-    else {
-      this.busy.add(connection)
-      connection.begin(attempt)
-    }
+    else connection.begin(attempt)
     return attempt
   }
 
   close(): Promise<void> {
     for (const connection of this.idle.splice(0)) connection.drop()
-    if (this.busy.size === 0 && this.waiting.size === 0) {
+    if (this.busy === 0 && this.waiting.size === 0) {
       this.destroy()
       return Promise.resolve()
     }
@@ -91,15 +93,15 @@ export class EnginePool implements EndpointPool, ConnectionOwner {
     for (const connection of this.idle.splice(0)) connection.drop()
     const waiting = [...this.waiting]
     this.waiting.clear()
-    for (const connection of [...this.busy]) connection.cut()
+    for (const connection of [...this.open]) connection.cut()
     for (const attempt of waiting) attempt.fail('upstream.reset', false, undefined)
     this.closing?.()
   }
 
   resend(attempt: EngineAttempt): void {
-    if (this.busy.size < this.limits.maxConnections) {
+    if (this.busy < this.limits.maxConnections) {
       const connection = new UpstreamConnection(this)
-      this.busy.add(connection)
+      this.open.add(connection)
       connection.begin(attempt)
     } else if (this.waiting.size < this.limits.maxWaiting) {
       attempt.waitingSince = performance.now()
@@ -113,19 +115,17 @@ export class EnginePool implements EndpointPool, ConnectionOwner {
       connection.begin(next)
       return
     }
-    this.busy.delete(connection)
     if (this.closing === undefined && this.idle.length < this.limits.maxIdle) this.idle.push(connection)
     else connection.drop()
   }
 
   forget(connection: UpstreamConnection): void {
-    if (!this.busy.delete(connection)) {
-      const at = this.idle.indexOf(connection)
-      if (at >= 0) this.idle.splice(at, 1)
-    }
+    this.open.delete(connection)
+    const at = this.idle.indexOf(connection)
+    if (at >= 0) this.idle.splice(at, 1)
     const next = this.nextWaiting()
     if (next !== undefined) this.resend(next)
-    else if (this.closing !== undefined && this.busy.size === 0) this.destroy()
+    else if (this.closing !== undefined && this.busy === 0) this.destroy()
   }
 
   private nextWaiting(): EngineAttempt | undefined {
@@ -138,17 +138,23 @@ export class EnginePool implements EndpointPool, ConnectionOwner {
 
   private sweep(): void {
     const now = performance.now()
-    for (const connection of this.busy) connection.checkDeadline(now)
+    for (const connection of this.open) connection.checkDeadline(now)
     for (const attempt of this.waiting) {
       if (now - attempt.waitingSince < this.connectMs) break
       this.waiting.delete(attempt)
       attempt.fail('upstream.overloaded', false, undefined)
     }
-    // The oldest stand first.
-    while (this.idle.length > 0 && now - this.idle[0]!.freeSince > this.limits.idleMs) this.idle.shift()!.drop()
-    if (this.idle.length === 0 && this.busy.size === 0) {
+    this.dropIdle(now)
+    if (this.open.size === 0) {
       clearInterval(this.sweeper)
       this.sweeper = undefined
     }
+  }
+
+  /** The oldest stand first, and those that no sweep has seen yet last. */
+  private dropIdle(now: number): void {
+    const { idle } = this
+    for (let at = idle.length - 1; at >= 0 && idle[at]!.freeSince === 0; at--) idle[at]!.freeSince = now
+    while (idle.length > 0 && now - idle[0]!.freeSince > this.limits.idleMs) idle.shift()!.drop()
   }
 }

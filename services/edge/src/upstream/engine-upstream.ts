@@ -9,6 +9,7 @@ import { ChunkedDecoder, isBrokenHead, parseResponseHead, type ResponseHead } fr
 import type { Destination } from './destination.ts'
 import type { EngineAttempt } from './engine-attempt.ts'
 import { BodyPump } from './engine-body-pump.ts'
+import { SweptDeadline } from '../swept-deadline.ts'
 import { idempotentMethods } from './retry-rule.ts'
 import { connectSecurely, isTlsError, type UpstreamTls } from './upstream-tls.ts'
 import { agreesToWebsocket, askForWebsocket } from './websocket-upgrade.ts'
@@ -42,6 +43,7 @@ const maxInterimResponses = 20
 type Phase = 'connecting' | 'idle' | 'head' | 'body' | 'switched' | 'gone'
 
 export class UpstreamConnection {
+  /** The sweep that first saw it free, on the monotonic clock; 0 before. */
   freeSince = 0
   private readonly owner: ConnectionOwner
   private readonly socket: Socket
@@ -62,7 +64,7 @@ export class UpstreamConnection {
   private endedWhilePaused = false
   private served = 0
   private websocketAccept = ''
-  private deadlineAt = Infinity
+  private readonly deadline = new SweptDeadline()
 
   constructor(owner: ConnectionOwner) {
     this.owner = owner
@@ -100,18 +102,18 @@ export class UpstreamConnection {
   begin(attempt: EngineAttempt): void {
     this.attempt = attempt
     attempt.connection = this
-    if (this.phase === 'connecting') this.deadlineAt = performance.now() + this.owner.connectMs
+    if (this.phase === 'connecting') this.deadline.set(this.owner.connectMs)
     else this.write(attempt)
   }
 
   checkDeadline(now: number): void {
-    if (now < this.deadlineAt) return
+    if (!this.deadline.isOver(now)) return
     this.fail(this.phase === 'connecting' ? 'upstream.connect_timeout' : this.phase === 'head' ? 'upstream.response_timeout' : 'upstream.idle_timeout', undefined)
   }
 
   /** The attempt's reader cannot take more: its slowness is not the upstream's silence. */
   pause(): void {
-    this.deadlineAt = Infinity
+    this.deadline.clear()
     this.socket.pause()
   }
 
@@ -136,7 +138,7 @@ export class UpstreamConnection {
   drop(): void {
     if (this.phase === 'gone') return
     this.phase = 'gone'
-    this.deadlineAt = Infinity
+    this.deadline.clear()
     this.held = undefined
     this.pump?.stop()
     this.pump = undefined
@@ -192,9 +194,10 @@ export class UpstreamConnection {
   /** Sets the deadline for whatever is waited for now: nothing, while it is the client's turn. */
   private arm(): void {
     const { attempt, pump } = this
-    if (attempt === undefined || attempt.isPaused) this.deadlineAt = Infinity
-    else if (this.phase === 'body' || pump?.isBlocked === true) this.deadlineAt = performance.now() + attempt.request.idleMs
-    else this.deadlineAt = pump === undefined || pump.isDone ? performance.now() + attempt.request.firstByteMs : Infinity
+    if (attempt === undefined || attempt.isPaused) this.deadline.clear()
+    else if (this.phase === 'body' || pump?.isBlocked === true) this.deadline.set(attempt.request.idleMs)
+    else if (pump === undefined || pump.isDone) this.deadline.set(attempt.request.firstByteMs)
+    else this.deadline.clear()
   }
 
   /** True goes on reading. */
@@ -241,7 +244,7 @@ export class UpstreamConnection {
     if (attempt?.request.upgrade === undefined || !agreesToWebsocket(head.fields, this.websocketAccept)) return this.refuse()
     this.phase = 'switched'
     this.attempt = undefined
-    this.deadlineAt = Infinity
+    this.deadline.clear()
     socket.pause()
     for (const event of ['data', 'end']) socket.removeAllListeners(event)
     if (rest.length > 0) socket.unshift(rest)
@@ -328,8 +331,8 @@ export class UpstreamConnection {
     this.served++
     this.interim = 0
     this.isBodyOver = false
-    this.deadlineAt = Infinity
-    this.freeSince = performance.now()
+    this.deadline.clear()
+    this.freeSince = 0
     this.owner.release(this)
   }
 

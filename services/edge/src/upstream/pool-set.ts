@@ -13,6 +13,8 @@ export class PoolSet {
   private readonly pools = new Map<string, { pool: EndpointPool; origin: string; tlsKey: string | undefined }>()
   /** Pools that take nothing more, until what is open at them has ended or their time is over. */
   private readonly draining = new Map<EndpointPool, NodeJS.Timeout>()
+  /** Of each origin the pool last asked for: nearly always the next one too, and no key has to be put together. */
+  private readonly lastAsked = new Map<string, { connectMs: number; tls: UpstreamTls | undefined; pool: EndpointPool }>()
   private origins: ReadonlyMap<string, number> = new Map()
 
   private readonly tls = new UpstreamTlsContexts()
@@ -33,10 +35,12 @@ export class PoolSet {
   /** `tls` counts for origins of `https` alone. Runs once an attempt. */
   poolFor(origin: string, connectMs: number, tls: Settings | undefined): EndpointPool {
     const compiled = origin.startsWith('https:') ? this.tls.of(tls) : undefined
+    const last = this.lastAsked.get(origin)
+    if (last !== undefined && last.connectMs === connectMs && last.tls === compiled) return last.pool
     const key = compiled === undefined ? `${connectMs} ${origin}` : `${connectMs} ${origin} ${compiled.key}`
-    const known = this.pools.get(key)
-    if (known !== undefined) return known.pool
-    return this.keep(key, origin, compiled, new this.Pool({ origin, lookup: this.lookup, connectMs, tls: compiled }))
+    const pool = this.pools.get(key)?.pool ?? this.keep(key, origin, compiled, new this.Pool({ origin, lookup: this.lookup, connectMs, tls: compiled }))
+    this.lastAsked.set(origin, { connectMs, tls: compiled, pool })
+    return pool
   }
 
   /** Of the connections that may become something else than HTTP; always the gateway's own engine. */
@@ -58,6 +62,7 @@ export class PoolSet {
   keepOnly(origins: ReadonlyMap<string, number>, tls: Iterable<Settings | undefined>): void {
     const before = this.origins
     this.origins = origins
+    this.lastAsked.clear()
     const tlsKeys = this.tls.keepOnly(tls)
     for (const [key, { pool, origin, tlsKey }] of this.pools) {
       if (origins.has(origin) && (tlsKey === undefined || tlsKeys.has(tlsKey))) continue
@@ -69,6 +74,7 @@ export class PoolSet {
   destroy(): void {
     for (const { pool } of this.pools.values()) pool.destroy()
     this.pools.clear()
+    this.lastAsked.clear()
     for (const pool of [...this.draining.keys()]) this.end(pool)
   }
 
