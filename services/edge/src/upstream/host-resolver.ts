@@ -41,17 +41,20 @@ export class HostResolver {
   }
 
   /** For `net.connect`. */
-  readonly lookup: LookupFunction = (host, options, callback) => {
-    this.addressesOf(host).then(
-      (found) => {
-        const addresses = found.filter(({ family }) => options.family === undefined || options.family === 0 || options.family === family || options.family === `IPv${family}`)
-        const first = addresses[0]
-        if (first === undefined) callback(notFound(host), '', 0)
-        else if (options.all === true) callback(null, [...addresses])
-        else callback(null, first.address, first.family)
-      },
-      (error: NodeJS.ErrnoException) => callback(error, '', 0),
-    )
+  readonly lookup: LookupFunction = (host, options, callback) => void this.answer(host, options, callback)
+
+  private async answer(host: string, { family: wanted, all }: Parameters<LookupFunction>[1], callback: Parameters<LookupFunction>[2]): Promise<void> {
+    try {
+      const found = await this.addressesOf(host)
+      const addresses = found.filter(({ family }) => wanted === undefined || wanted === 0 || wanted === family || wanted === `IPv${family}`)
+      const first = addresses[0]
+      if (first === undefined) throw notFound(host)
+      // Outside of the promise: what the callback throws is not this function's.
+      if (all === true) process.nextTick(callback, null, addresses)
+      else process.nextTick(callback, null, first.address, first.family)
+    } catch (error) {
+      process.nextTick(callback, error, '', 0)
+    }
   }
 
   private async addressesOf(host: string): Promise<readonly LookupAddress[]> {
