@@ -77,6 +77,8 @@ export const subjects = {
   circuitOrder: on('disc.circuit.hold'),
   /** discovery → discovery, publish: CircuitOrder */
   circuitHeld: on('disc.circuit.held'),
+  /** discovery → discovery, publish: DiscoveryMember */
+  discoveryMember: on('disc.member'),
   /** discovery → discovery, publish: RegistrationChange */
   registrationChanged: on('disc.registered'),
 

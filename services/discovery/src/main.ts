@@ -12,9 +12,9 @@ export function main(): Promise<void> {
     name: 'discovery',
     settings: discoverySettings,
     openBus: async (settings) => (await busNamed('nats').load()).createNatsBus(natsBusSettings(settings, 'discovery')),
-    create: async ({ dataDir, configVerifyKeys }, parts) => {
+    create: async ({ dataDir, zone, configVerifyKeys }, parts) => {
       const verifier = configVerifierFrom(configVerifyKeys, 'SLUICE_CONFIG_VERIFY_KEYS')
-      return { service: createDiscovery({ ...parts, scope: defaultScope, verifier, dataDirectory: resolve(dataDir, 'discovery') }) }
+      return { service: createDiscovery({ ...parts, scope: defaultScope, zone, verifier, dataDirectory: resolve(dataDir, 'discovery') }) }
     },
   })
 }

@@ -238,10 +238,12 @@ class Discovery implements Service {
   #showNumbers(metrics: MetricsRegistry): void {
     this.#upstreams.showHealth(metrics)
     const registrations = metrics.gauge('sluice_registrations', 'Instances that have registered themselves.').with()
+    const frozen = metrics.gauge('sluice_registrations_frozen_zones', 'Zones where nobody is taken out for being silent, since too many are.').with()
     const members = metrics.gauge('sluice_discovery_members', 'Instances of discovery that share the probing, this one included.').with()
     const leading = metrics.gauge('sluice_discovery_leading', '1 at the instance of discovery that tells the edges.').with()
     metrics.onCollect(() => {
       registrations.set(this.#registry.size)
+      frozen.set(this.#registry.frozenZones.size)
       members.set(this.#members.size)
       leading.set(this.#wasLeading ? 1 : 0)
     })

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/discovery.proto.
  */
 export const file_sluice_v1_discovery: GenFile = /*@__PURE__*/
-  fileDesc("ChlzbHVpY2UvdjEvZGlzY292ZXJ5LnByb3RvEglzbHVpY2UudjEi2AEKCEVuZHBvaW50EgoKAmlkGAEgASgJEgsKA3VybBgCIAEoCRIOCgZ3ZWlnaHQYAyABKAESDAoEem9uZRgEIAEoCRIQCghwcmlvcml0eRgFIAEoDRIpCgZoZWFsdGgYBiABKA4yGS5zbHVpY2UudjEuRW5kcG9pbnRIZWFsdGgSDgoGcmVhc29uGAcgASgJEgwKBHRhZ3MYCCADKAkSDwoHdmVyc2lvbhgJIAEoCRISCgpkYXRhY2VudGVyGAogASgJEhUKDWNoYW5nZWRfYXRfbXMYCyABKAEikQEKDVVwc3RyZWFtU3RhdGUSDQoFc2NvcGUYASABKAkSEAoIdXBzdHJlYW0YAiABKAkSDwoHdmVyc2lvbhgDIAEoARIQCghlcG9jaF9tcxgEIAEoARImCgllbmRwb2ludHMYBSADKAsyEy5zbHVpY2UudjEuRW5kcG9pbnQSFAoMaGVsZF9jaXJjdWl0GAYgASgJInkKDlVwc3RyZWFtUmVwb3J0Eg0KBXNjb3BlGAEgASgJEgwKBGVkZ2UYAiABKAkSDAoEem9uZRgDIAEoCRIOCgZ3b3JrZXIYBCABKA0SLAoIZmluZGluZ3MYBSADKAsyGi5zbHVpY2UudjEuVXBzdHJlYW1GaW5kaW5nIkYKD1Vwc3RyZWFtRmluZGluZxIQCgh1cHN0cmVhbRgBIAEoCRIPCgdjaXJjdWl0GAIgASgJEhAKCGxlZnRfb3V0GAMgAygJIiAKD0NpcmN1aXRzUmVxdWVzdBINCgVzY29wZRgBIAEoCSI1Cg1DaXJjdWl0c1JlcGx5EiQKCGNpcmN1aXRzGAEgAygLMhIuc2x1aWNlLnYxLkNpcmN1aXQiXwoHQ2lyY3VpdBIQCgh1cHN0cmVhbRgBIAEoCRINCgVzdGF0ZRgCIAEoCRIMCgRoZWxkGAMgASgJEiUKBWVkZ2VzGAQgAygLMhYuc2x1aWNlLnYxLkVkZ2VDaXJjdWl0InsKC0VkZ2VDaXJjdWl0EgwKBGVkZ2UYASABKAkSDAoEem9uZRgCIAEoCRINCgVzdGF0ZRgDIAEoCRIUCgx3b3JrZXJzX29wZW4YBCABKA0SGQoRd29ya2Vyc19oYWxmX29wZW4YBSABKA0SEAoIbGVmdF9vdXQYBiADKAkiPQoMQ2lyY3VpdE9yZGVyEg0KBXNjb3BlGAEgASgJEhAKCHVwc3RyZWFtGAIgASgJEgwKBGhlbGQYAyABKAkiIgoRQ2lyY3VpdE9yZGVyUmVwbHkSDQoFa25vd24YASABKAgiRwoVVXBzdHJlYW1TdGF0ZXNSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEhAKCHVwc3RyZWFtGAIgASgJEg0KBWFmdGVyGAMgASgJIk0KE1Vwc3RyZWFtU3RhdGVzUmVwbHkSKAoGc3RhdGVzGAEgAygLMhguc2x1aWNlLnYxLlVwc3RyZWFtU3RhdGUSDAoEbmV4dBgCIAEoCSLBAQoPUmVnaXN0ZXJSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEg8KB3NlcnZpY2UYAiABKAkSCgoCaWQYAyABKAkSDwoHYWRkcmVzcxgEIAEoCRIMCgRwb3J0GAUgASgNEhIKCmhlYWx0aF91cmwYBiABKAkSDAoEdGFncxgHIAMoCRIPCgd2ZXJzaW9uGAggASgJEhIKCmRhdGFjZW50ZXIYCSABKAkSDAoEem9uZRgKIAEoCRIOCgZ3ZWlnaHQYCyABKAEiOwoNUmVnaXN0ZXJSZXBseRIPCgdjcmVhdGVkGAEgASgIEhkKEWhlYXJ0YmVhdF9zZWNvbmRzGAIgASgNIj8KEURlcmVnaXN0ZXJSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEg8KB3NlcnZpY2UYAiABKAkSCgoCaWQYAyABKAkiIgoPRGVyZWdpc3RlclJlcGx5Eg8KB2V4aXN0ZWQYASABKAgihwEKElJlZ2lzdHJhdGlvbkNoYW5nZRINCgVzY29wZRgBIAEoCRIuCgpyZWdpc3RlcmVkGAIgASgLMhouc2x1aWNlLnYxLlJlZ2lzdGVyUmVxdWVzdBIyCgxkZXJlZ2lzdGVyZWQYAyABKAsyHC5zbHVpY2UudjEuRGVyZWdpc3RlclJlcXVlc3QqiwEKDkVuZHBvaW50SGVhbHRoEh8KG0VORFBPSU5UX0hFQUxUSF9VTlNQRUNJRklFRBAAEhsKF0VORFBPSU5UX0hFQUxUSF9IRUFMVEhZEAESHQoZRU5EUE9JTlRfSEVBTFRIX1VOSEVBTFRIWRACEhwKGEVORFBPSU5UX0hFQUxUSF9EUkFJTklORxADYgZwcm90bzM");
+  fileDesc("ChlzbHVpY2UvdjEvZGlzY292ZXJ5LnByb3RvEglzbHVpY2UudjEi2AEKCEVuZHBvaW50EgoKAmlkGAEgASgJEgsKA3VybBgCIAEoCRIOCgZ3ZWlnaHQYAyABKAESDAoEem9uZRgEIAEoCRIQCghwcmlvcml0eRgFIAEoDRIpCgZoZWFsdGgYBiABKA4yGS5zbHVpY2UudjEuRW5kcG9pbnRIZWFsdGgSDgoGcmVhc29uGAcgASgJEgwKBHRhZ3MYCCADKAkSDwoHdmVyc2lvbhgJIAEoCRISCgpkYXRhY2VudGVyGAogASgJEhUKDWNoYW5nZWRfYXRfbXMYCyABKAEikQEKDVVwc3RyZWFtU3RhdGUSDQoFc2NvcGUYASABKAkSEAoIdXBzdHJlYW0YAiABKAkSDwoHdmVyc2lvbhgDIAEoARIQCghlcG9jaF9tcxgEIAEoARImCgllbmRwb2ludHMYBSADKAsyEy5zbHVpY2UudjEuRW5kcG9pbnQSFAoMaGVsZF9jaXJjdWl0GAYgASgJInkKDlVwc3RyZWFtUmVwb3J0Eg0KBXNjb3BlGAEgASgJEgwKBGVkZ2UYAiABKAkSDAoEem9uZRgDIAEoCRIOCgZ3b3JrZXIYBCABKA0SLAoIZmluZGluZ3MYBSADKAsyGi5zbHVpY2UudjEuVXBzdHJlYW1GaW5kaW5nIkYKD1Vwc3RyZWFtRmluZGluZxIQCgh1cHN0cmVhbRgBIAEoCRIPCgdjaXJjdWl0GAIgASgJEhAKCGxlZnRfb3V0GAMgAygJIqABCg9EaXNjb3ZlcnlNZW1iZXISDQoFc2NvcGUYASABKAkSEAoIaW5zdGFuY2UYAiABKAkSDAoEem9uZRgDIAEoCRIVCg1zdGFydGVkX2F0X21zGAQgASgBEhAKCGVwb2NoX21zGAUgASgBEiEKBGRvd24YBiADKAsyEy5zbHVpY2UudjEuRG93blZvdGUSEgoKaXNfbGVhdmluZxgHIAEoCCI4CghEb3duVm90ZRIQCgh1cHN0cmVhbRgBIAEoCRIKCgJpZBgCIAEoCRIOCgZyZWFzb24YAyABKAkiIAoPQ2lyY3VpdHNSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJIjUKDUNpcmN1aXRzUmVwbHkSJAoIY2lyY3VpdHMYASADKAsyEi5zbHVpY2UudjEuQ2lyY3VpdCJfCgdDaXJjdWl0EhAKCHVwc3RyZWFtGAEgASgJEg0KBXN0YXRlGAIgASgJEgwKBGhlbGQYAyABKAkSJQoFZWRnZXMYBCADKAsyFi5zbHVpY2UudjEuRWRnZUNpcmN1aXQiewoLRWRnZUNpcmN1aXQSDAoEZWRnZRgBIAEoCRIMCgR6b25lGAIgASgJEg0KBXN0YXRlGAMgASgJEhQKDHdvcmtlcnNfb3BlbhgEIAEoDRIZChF3b3JrZXJzX2hhbGZfb3BlbhgFIAEoDRIQCghsZWZ0X291dBgGIAMoCSI9CgxDaXJjdWl0T3JkZXISDQoFc2NvcGUYASABKAkSEAoIdXBzdHJlYW0YAiABKAkSDAoEaGVsZBgDIAEoCSIiChFDaXJjdWl0T3JkZXJSZXBseRINCgVrbm93bhgBIAEoCCJHChVVcHN0cmVhbVN0YXRlc1JlcXVlc3QSDQoFc2NvcGUYASABKAkSEAoIdXBzdHJlYW0YAiABKAkSDQoFYWZ0ZXIYAyABKAkiTQoTVXBzdHJlYW1TdGF0ZXNSZXBseRIoCgZzdGF0ZXMYASADKAsyGC5zbHVpY2UudjEuVXBzdHJlYW1TdGF0ZRIMCgRuZXh0GAIgASgJIsEBCg9SZWdpc3RlclJlcXVlc3QSDQoFc2NvcGUYASABKAkSDwoHc2VydmljZRgCIAEoCRIKCgJpZBgDIAEoCRIPCgdhZGRyZXNzGAQgASgJEgwKBHBvcnQYBSABKA0SEgoKaGVhbHRoX3VybBgGIAEoCRIMCgR0YWdzGAcgAygJEg8KB3ZlcnNpb24YCCABKAkSEgoKZGF0YWNlbnRlchgJIAEoCRIMCgR6b25lGAogASgJEg4KBndlaWdodBgLIAEoASI7Cg1SZWdpc3RlclJlcGx5Eg8KB2NyZWF0ZWQYASABKAgSGQoRaGVhcnRiZWF0X3NlY29uZHMYAiABKA0iPwoRRGVyZWdpc3RlclJlcXVlc3QSDQoFc2NvcGUYASABKAkSDwoHc2VydmljZRgCIAEoCRIKCgJpZBgDIAEoCSIiCg9EZXJlZ2lzdGVyUmVwbHkSDwoHZXhpc3RlZBgBIAEoCCKHAQoSUmVnaXN0cmF0aW9uQ2hhbmdlEg0KBXNjb3BlGAEgASgJEi4KCnJlZ2lzdGVyZWQYAiABKAsyGi5zbHVpY2UudjEuUmVnaXN0ZXJSZXF1ZXN0EjIKDGRlcmVnaXN0ZXJlZBgDIAEoCzIcLnNsdWljZS52MS5EZXJlZ2lzdGVyUmVxdWVzdCqLAQoORW5kcG9pbnRIZWFsdGgSHwobRU5EUE9JTlRfSEVBTFRIX1VOU1BFQ0lGSUVEEAASGwoXRU5EUE9JTlRfSEVBTFRIX0hFQUxUSFkQARIdChlFTkRQT0lOVF9IRUFMVEhfVU5IRUFMVEhZEAISHAoYRU5EUE9JTlRfSEVBTFRIX0RSQUlOSU5HEANiBnByb3RvMw");
 
 /**
  * @generated from message sluice.v1.Endpoint
@@ -207,6 +207,89 @@ export const UpstreamFindingSchema: GenMessage<UpstreamFinding> = /*@__PURE__*/
   messageDesc(file_sluice_v1_discovery, 3);
 
 /**
+ * discovery → discovery, each two seconds and at once when its votes change: who takes part, and which of the endpoints
+ * that it probes it finds down.
+ *
+ * @generated from message sluice.v1.DiscoveryMember
+ */
+export type DiscoveryMember = Message<"sluice.v1.DiscoveryMember"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * New at each start.
+   *
+   * @generated from field: string instance = 2;
+   */
+  instance: string;
+
+  /**
+   * @generated from field: string zone = 3;
+   */
+  zone: string;
+
+  /**
+   * The oldest one speaks to the edges.
+   *
+   * @generated from field: double started_at_ms = 4;
+   */
+  startedAtMs: number;
+
+  /**
+   * @generated from field: double epoch_ms = 5;
+   */
+  epochMs: number;
+
+  /**
+   * @generated from field: repeated sluice.v1.DownVote down = 6;
+   */
+  down: DownVote[];
+
+  /**
+   * It ends now.
+   *
+   * @generated from field: bool is_leaving = 7;
+   */
+  isLeaving: boolean;
+};
+
+/**
+ * Describes the message sluice.v1.DiscoveryMember.
+ * Use `create(DiscoveryMemberSchema)` to create a new message.
+ */
+export const DiscoveryMemberSchema: GenMessage<DiscoveryMember> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_discovery, 4);
+
+/**
+ * @generated from message sluice.v1.DownVote
+ */
+export type DownVote = Message<"sluice.v1.DownVote"> & {
+  /**
+   * @generated from field: string upstream = 1;
+   */
+  upstream: string;
+
+  /**
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message sluice.v1.DownVote.
+ * Use `create(DownVoteSchema)` to create a new message.
+ */
+export const DownVoteSchema: GenMessage<DownVote> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_discovery, 5);
+
+/**
  * control → discovery
  *
  * @generated from message sluice.v1.CircuitsRequest
@@ -223,7 +306,7 @@ export type CircuitsRequest = Message<"sluice.v1.CircuitsRequest"> & {
  * Use `create(CircuitsRequestSchema)` to create a new message.
  */
 export const CircuitsRequestSchema: GenMessage<CircuitsRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 4);
+  messageDesc(file_sluice_v1_discovery, 6);
 
 /**
  * @generated from message sluice.v1.CircuitsReply
@@ -240,7 +323,7 @@ export type CircuitsReply = Message<"sluice.v1.CircuitsReply"> & {
  * Use `create(CircuitsReplySchema)` to create a new message.
  */
 export const CircuitsReplySchema: GenMessage<CircuitsReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 5);
+  messageDesc(file_sluice_v1_discovery, 7);
 
 /**
  * One upstream that has a circuit breaker, is held, or has endpoints that some edge leaves out.
@@ -278,7 +361,7 @@ export type Circuit = Message<"sluice.v1.Circuit"> & {
  * Use `create(CircuitSchema)` to create a new message.
  */
 export const CircuitSchema: GenMessage<Circuit> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 6);
+  messageDesc(file_sluice_v1_discovery, 8);
 
 /**
  * @generated from message sluice.v1.EdgeCircuit
@@ -320,7 +403,7 @@ export type EdgeCircuit = Message<"sluice.v1.EdgeCircuit"> & {
  * Use `create(EdgeCircuitSchema)` to create a new message.
  */
 export const EdgeCircuitSchema: GenMessage<EdgeCircuit> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 7);
+  messageDesc(file_sluice_v1_discovery, 9);
 
 /**
  * control → discovery; repeated among all instances of discovery.
@@ -351,7 +434,7 @@ export type CircuitOrder = Message<"sluice.v1.CircuitOrder"> & {
  * Use `create(CircuitOrderSchema)` to create a new message.
  */
 export const CircuitOrderSchema: GenMessage<CircuitOrder> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 8);
+  messageDesc(file_sluice_v1_discovery, 10);
 
 /**
  * @generated from message sluice.v1.CircuitOrderReply
@@ -370,7 +453,7 @@ export type CircuitOrderReply = Message<"sluice.v1.CircuitOrderReply"> & {
  * Use `create(CircuitOrderReplySchema)` to create a new message.
  */
 export const CircuitOrderReplySchema: GenMessage<CircuitOrderReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 9);
+  messageDesc(file_sluice_v1_discovery, 11);
 
 /**
  * edge or control → discovery: every upstream's state.
@@ -403,7 +486,7 @@ export type UpstreamStatesRequest = Message<"sluice.v1.UpstreamStatesRequest"> &
  * Use `create(UpstreamStatesRequestSchema)` to create a new message.
  */
 export const UpstreamStatesRequestSchema: GenMessage<UpstreamStatesRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 10);
+  messageDesc(file_sluice_v1_discovery, 12);
 
 /**
  * @generated from message sluice.v1.UpstreamStatesReply
@@ -429,7 +512,7 @@ export type UpstreamStatesReply = Message<"sluice.v1.UpstreamStatesReply"> & {
  * Use `create(UpstreamStatesReplySchema)` to create a new message.
  */
 export const UpstreamStatesReplySchema: GenMessage<UpstreamStatesReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 11);
+  messageDesc(file_sluice_v1_discovery, 13);
 
 /**
  * instance or control → discovery; repeated, it is the heartbeat.
@@ -498,7 +581,7 @@ export type RegisterRequest = Message<"sluice.v1.RegisterRequest"> & {
  * Use `create(RegisterRequestSchema)` to create a new message.
  */
 export const RegisterRequestSchema: GenMessage<RegisterRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 12);
+  messageDesc(file_sluice_v1_discovery, 14);
 
 /**
  * @generated from message sluice.v1.RegisterReply
@@ -522,7 +605,7 @@ export type RegisterReply = Message<"sluice.v1.RegisterReply"> & {
  * Use `create(RegisterReplySchema)` to create a new message.
  */
 export const RegisterReplySchema: GenMessage<RegisterReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 13);
+  messageDesc(file_sluice_v1_discovery, 15);
 
 /**
  * @generated from message sluice.v1.DeregisterRequest
@@ -549,7 +632,7 @@ export type DeregisterRequest = Message<"sluice.v1.DeregisterRequest"> & {
  * Use `create(DeregisterRequestSchema)` to create a new message.
  */
 export const DeregisterRequestSchema: GenMessage<DeregisterRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 14);
+  messageDesc(file_sluice_v1_discovery, 16);
 
 /**
  * @generated from message sluice.v1.DeregisterReply
@@ -566,7 +649,7 @@ export type DeregisterReply = Message<"sluice.v1.DeregisterReply"> & {
  * Use `create(DeregisterReplySchema)` to create a new message.
  */
 export const DeregisterReplySchema: GenMessage<DeregisterReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 15);
+  messageDesc(file_sluice_v1_discovery, 17);
 
 /**
  * discovery → all: registrations as they stand, so that several discovery instances agree.
@@ -595,7 +678,7 @@ export type RegistrationChange = Message<"sluice.v1.RegistrationChange"> & {
  * Use `create(RegistrationChangeSchema)` to create a new message.
  */
 export const RegistrationChangeSchema: GenMessage<RegistrationChange> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_discovery, 16);
+  messageDesc(file_sluice_v1_discovery, 18);
 
 /**
  * @generated from enum sluice.v1.EndpointHealth

@@ -103,4 +103,27 @@ suite('the registry of instances', () => {
     for (const saved of registry.save()) again.register(saved)
     assert.deepEqual([again.list('users'), again.list('orders')], [registry.list('users'), registry.list('orders')])
   })
+
+  test('when many of a zone fall silent at once nobody there is taken out, and those of other zones are', () => {
+    const { registry, passSeconds } = setUp()
+    passSeconds(60)
+    for (let index = 0; index < 10; index++) registry.register(instance(`a${index}`, { zone: 'a' }))
+    registry.register(instance('b0', { zone: 'b' }))
+    passSeconds(300)
+    assert.deepEqual([...registry.frozenZones], ['a'])
+    assert.deepEqual(registry.list('users').map(({ id, down }) => [id, down]), Array.from({ length: 10 }, (_, index) => [`a${index}`, '']))
+    // Most are back: who is still silent is really gone.
+    for (let index = 0; index < 8; index++) registry.register(instance(`a${index}`, { zone: 'a' }))
+    passSeconds(1)
+    assert.deepEqual([...registry.frozenZones], [])
+    assert.equal(registry.size, 8)
+  })
+
+  test('a few silent ones are taken out, whatever their share', () => {
+    const { registry, passSeconds } = setUp()
+    passSeconds(60)
+    for (let index = 0; index < 4; index++) registry.register(instance(`a${index}`, { zone: 'a' }))
+    passSeconds(41)
+    assert.equal(registry.size, 0)
+  })
 })

@@ -9,6 +9,12 @@ export const heartbeatSeconds = 10
 const downAfterMs = 30_000
 const goneAfterMs = 40_000
 const maxInstances = 100_000
+/**
+ * Self-preservation, after Eureka: when more than this share of a zone's instances, and more than a handful, are silent, it is more
+ * likely that the zone is cut off than that all of them died.
+ */
+const frozenShare = 0.15
+const handful = 4
 
 interface Entry {
   instance: Instance
@@ -25,6 +31,7 @@ export class Registry implements InstanceDirectory {
   #count = 0
   /** Nobody is judged by silence before this instant: it may be ours. */
   #judgesFrom: number
+  #frozenZones: ReadonlySet<string> = new Set()
 
   /** `onChange` is called for everything worth keeping on disk; a heartbeat is not. */
   constructor(clock: { monotonic(): number }, onChange: () => void) {
@@ -79,7 +86,26 @@ export class Registry implements InstanceDirectory {
   expire(): void {
     const now = this.#clock.monotonic()
     if (now < this.#judgesFrom) return
+    this.#frozenZones = this.#zonesCutOff(now)
     for (const [service, entries] of this.#services) if (this.#expireService(service, entries, now)) this.#tell(service)
+  }
+
+  /** Where nobody is taken out for being silent, since too many are. */
+  get frozenZones(): ReadonlySet<string> {
+    return this.#frozenZones
+  }
+
+  #zonesCutOff(now: number): Set<string> {
+    const zones = new Map<string, { all: number; silent: number }>()
+    for (const entries of this.#services.values()) {
+      for (const { instance, heardAt } of entries.values()) {
+        const zone = zones.get(instance.zone) ?? { all: 0, silent: 0 }
+        zones.set(instance.zone, zone)
+        zone.all++
+        if (now - heardAt >= downAfterMs) zone.silent++
+      }
+    }
+    return new Set([...zones].filter(([, { all, silent }]) => silent > Math.max(handful, all * frozenShare)).map(([zone]) => zone))
   }
 
   /** The bus was away or this process did not run: silence proves nothing before a full 30 s from now. */
@@ -98,6 +124,7 @@ export class Registry implements InstanceDirectory {
     let hasChanged = false
     for (const [id, entry] of entries) {
       const silentMs = now - entry.heardAt
+      if (this.#frozenZones.has(entry.instance.zone)) continue
       if (silentMs >= goneAfterMs) {
         this.#remove(service, id)
         hasChanged = true

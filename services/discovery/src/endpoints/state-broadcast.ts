@@ -22,6 +22,11 @@ export class StateBroadcast {
     this.#warnTooLarge = oncePerMinute((upstream, times) => logger.error({ upstream, times }, 'an upstream has more endpoints than a message holds; some are left out'))
   }
 
+  /** Every upstream is to be told anew. */
+  markAll(): void {
+    for (const name of this.#upstreams.names()) this.mark(name)
+  }
+
   /** This upstream has changed. */
   mark(upstream: string): void {
     this.#changed.add(upstream)

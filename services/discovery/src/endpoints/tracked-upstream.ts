@@ -2,8 +2,10 @@ import { isDeepStrictEqual } from 'node:util'
 import type { DiscoverySource, Following, SourceEndpoint } from '@sluice/discovery-sources/discovery-source'
 import type { ActiveHealth, Upstream } from '@sluice/proto/config'
 import { EndpointHealth, type Endpoint } from '@sluice/proto/messages/discovery'
-import type { Prober, ProbedEndpoint } from '../health/prober.ts'
+import { Judgement } from '../health/judgement.ts'
+import type { Prober, ProbedEndpoint, Probing } from '../health/prober.ts'
 import { Verdict } from '../health/verdict.ts'
+import { endpointKey, type DownVote } from '../members/members.ts'
 
 /** For an instance that names a health URL while its upstream has no `health.active`. */
 const defaultActive: ActiveHealth = { path: '/health', intervalSeconds: 10, timeoutMs: 2000, unhealthyAfter: 3, healthyAfter: 2 }
@@ -22,8 +24,16 @@ export interface RememberedUpstream {
   readonly held?: HeldCircuit | undefined
 }
 
+/** Who probes what, and what comes of the votes: `members.ts`. */
+export interface Observing {
+  isObserver(key: string, zone: string): boolean
+  judge(key: string, zone: string, own: string): string
+  noteOwnVotes(): void
+}
+
 export interface UpstreamParts {
   readonly prober: Prober
+  readonly observing: Observing
   readonly now: () => number
   /** Something that an edge should know has changed. */
   readonly onChange: () => void
@@ -31,10 +41,12 @@ export interface UpstreamParts {
 
 interface Tracked {
   facts: SourceEndpoint
+  /** This instance's own vote, when it probes. */
   verdict: Verdict
+  judgement: Judgement
   changedAtMs: number
   probed: Omit<ProbedEndpoint, 'verdict' | 'onVerdict'> | undefined
-  stopProbing: () => void
+  probing: Probing | undefined
 }
 
 /** One upstream's endpoints, from its source, with what probes say about them. */
@@ -85,16 +97,15 @@ export class TrackedUpstream {
 
   stop(): void {
     this.#following?.stop()
-    for (const endpoint of this.#endpoints.values()) endpoint.stopProbing()
-    this.#endpoints.clear()
+    for (const [id, endpoint] of this.#endpoints) this.#drop(id, endpoint)
   }
 
   /** The endpoints as they go to the edges, in the order of their ids. */
   endpoints(): Omit<Endpoint, '$typeName' | '$unknown'>[] {
     return this.list.map(({ id }) => {
-      const { facts, changedAtMs } = this.#endpoints.get(id)!
+      const { facts, changedAtMs, judgement } = this.#endpoints.get(id)!
       const { url, weight, zone, priority, tags, version, datacenter } = facts
-      const reason = this.#reason(id)
+      const reason = facts.down === '' ? judgement.reason : facts.down
       const health = reason === '' ? EndpointHealth.HEALTHY : EndpointHealth.UNHEALTHY
       return { id, url, weight, zone, priority, health, reason, tags: [...tags], version, datacenter, changedAtMs }
     })
@@ -102,12 +113,31 @@ export class TrackedUpstream {
 
   /** Those that probes have taken out, by id. */
   unhealthy(): RememberedHealth {
-    return Object.fromEntries([...this.#endpoints].filter(([, { verdict }]) => !verdict.isHealthy).map(([id, { verdict }]) => [id, verdict.reason]))
+    return Object.fromEntries([...this.#endpoints].flatMap(([id, { judgement }]) => (judgement.verdict === '' ? [] : [[id, judgement.verdict]])))
   }
 
-  #reason(id: string): string {
-    const { facts, verdict } = this.#endpoints.get(id)!
-    return facts.down === '' ? verdict.reason : facts.down
+  /** What this instance itself finds down. */
+  ownVotes(): DownVote[] {
+    return [...this.#endpoints].flatMap(([id, { verdict, probing }]) => (probing === undefined || verdict.isHealthy ? [] : [{ upstream: this.name, id, reason: verdict.reason }]))
+  }
+
+  /** Others probe now than before. */
+  reobserve(): void {
+    for (const endpoint of this.#endpoints.values()) {
+      this.#probe(endpoint)
+      this.#judge(endpoint)
+    }
+  }
+
+  /** Somebody else's vote on an endpoint has changed. */
+  reconsider(id: string): void {
+    const endpoint = this.#endpoints.get(id)
+    if (endpoint !== undefined) this.#judge(endpoint)
+  }
+
+  /** Traffic has found something wrong with an endpoint: it is probed at once, if it is this instance that probes it. */
+  doubt(id: string): void {
+    this.#endpoints.get(id)?.probing?.hurry()
   }
 
   #take(list: readonly SourceEndpoint[]): void {
@@ -120,55 +150,69 @@ export class TrackedUpstream {
   }
 
   #drop(id: string, endpoint: Tracked): void {
-    endpoint.stopProbing()
+    endpoint.probing?.stop()
+    endpoint.judgement.stop()
     this.#endpoints.delete(id)
   }
 
   #update(facts: SourceEndpoint): void {
     const known = this.#endpoints.get(facts.id)
     const isSame = known !== undefined && known.facts.url === facts.url
-    const endpoint = isSame ? known : this.#add(facts, known)
+    if (known !== undefined && !isSame) this.#drop(facts.id, known)
+    const endpoint = isSame ? known : this.#add(facts)
     if (endpoint.facts.down !== facts.down) endpoint.changedAtMs = this.#parts.now()
     endpoint.facts = facts
     this.#probe(endpoint)
   }
 
-  #add(facts: SourceEndpoint, replaced: Tracked | undefined): Tracked {
-    replaced?.stopProbing()
-    const verdict = new Verdict(this.#remembered[facts.id] ?? '')
-    const endpoint = { facts, verdict, changedAtMs: this.#parts.now(), probed: undefined, stopProbing: () => {} }
+  #add(facts: SourceEndpoint): Tracked {
+    const reason = this.#remembered[facts.id] ?? ''
+    const judgement = new Judgement(reason, () => this.#judge(endpoint))
+    const endpoint: Tracked = { facts, verdict: new Verdict(reason), judgement, changedAtMs: this.#parts.now(), probed: undefined, probing: undefined }
     this.#endpoints.set(facts.id, endpoint)
     return endpoint
   }
 
-  /** Begins, changes or ends the probing of an endpoint, as settings and facts now say. */
+  /** Begins, changes or ends the probing of an endpoint, as settings, facts and the other observers now say. */
   #probe(endpoint: Tracked): void {
-    const probed = this.#probedAs(endpoint.facts)
-    if (isDeepStrictEqual(probed, endpoint.probed)) return
-    endpoint.stopProbing()
+    const { facts } = endpoint
+    const probed = this.#probedAs(facts)
+    const isOurs = probed !== undefined && this.#parts.observing.isObserver(endpointKey(this.name, facts.id), facts.zone)
+    if (isOurs === (endpoint.probing !== undefined) && isDeepStrictEqual(probed, endpoint.probed)) return
+    endpoint.probing?.stop()
+    endpoint.probing = undefined
     endpoint.probed = probed
-    endpoint.stopProbing = () => {}
     // What is not probed any more is believed to work.
-    if (probed === undefined) endpoint.verdict = new Verdict()
-    else endpoint.stopProbing = this.#parts.prober.add({ ...probed, verdict: endpoint.verdict, onVerdict: () => this.#noteVerdict(endpoint) })
+    if (probed === undefined) endpoint.judgement.forget()
+    if (!isOurs) return
+    // Whoever takes over begins with what the others have found.
+    endpoint.verdict = new Verdict(endpoint.judgement.verdict)
+    endpoint.probing = this.#parts.prober.add({ ...probed, verdict: endpoint.verdict, onVerdict: () => this.#noteVerdict(endpoint) })
   }
 
   #probedAs({ url, healthUrl }: SourceEndpoint): Tracked['probed'] {
-    const { hostHeader, health } = this.#settings
+    const { hostHeader, health, tls } = this.#settings
     const settings = health.active ?? (healthUrl === '' ? undefined : defaultActive)
     if (settings === undefined) return undefined
     const host = hostHeader === 'client' || hostHeader === 'endpoint' ? undefined : hostHeader
-    const address = healthUrl === '' ? under(url, settings.path) : healthUrl
-    return { target: { url: address, host, timeoutMs: settings.timeoutMs }, settings }
+    // An instance says where it is, the upstream's settings how it is spoken to.
+    const spoken = tls === undefined ? url : url.replace(/^http:/, 'https:')
+    const address = healthUrl === '' ? spoken.replace(/\/+$/, '') + settings.path : healthUrl
+    return { target: { url: address, host, timeoutMs: settings.timeoutMs, tls }, settings }
   }
 
   #noteVerdict(endpoint: Tracked): void {
+    this.#parts.observing.noteOwnVotes()
+    this.#judge(endpoint)
+  }
+
+  #judge(endpoint: Tracked): void {
+    const { facts, verdict, probed, probing, judgement } = endpoint
+    if (probed === undefined) return
+    const own = probing === undefined ? '' : verdict.reason
+    const reason = this.#parts.observing.judge(endpointKey(this.name, facts.id), facts.zone, own)
+    if (!judgement.take(reason)) return
     endpoint.changedAtMs = this.#parts.now()
     this.#parts.onChange()
   }
-}
-
-/** The path at an endpoint; behind a Unix socket's own it stands after a colon. */
-function under(url: string, path: string): string {
-  return url.startsWith('unix:') ? `${url}:${path}` : url.replace(/\/+$/, '') + path
 }

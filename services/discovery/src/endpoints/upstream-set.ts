@@ -4,8 +4,9 @@ import type { DiscoverySource, DiscoverySourceModule, InstanceDirectory, SourceE
 import type { Upstream } from '@sluice/proto/config'
 import type { Logger, MetricsRegistry } from '@sluice/service-kit'
 import type { Prober } from '../health/prober.ts'
+import { splitKey, type DownVote } from '../members/members.ts'
 import type { SourceReports } from './source-reports.ts'
-import { TrackedUpstream, type HeldCircuit, type RememberedHealth, type RememberedUpstream } from './tracked-upstream.ts'
+import { TrackedUpstream, type HeldCircuit, type Observing, type RememberedHealth, type RememberedUpstream } from './tracked-upstream.ts'
 import type { PlainUpstreamState } from './upstream-state.ts'
 
 /** Endpoints of all upstreams; an upstream that would pass it is not taken, and that is logged. */
@@ -14,6 +15,7 @@ const maxEndpoints = 100_000
 export interface UpstreamSetParts {
   readonly scope: string
   readonly prober: Prober
+  readonly observing: Observing
   readonly instances: InstanceDirectory
   readonly reports: SourceReports
   readonly logger: Logger
@@ -78,6 +80,29 @@ export class UpstreamSet {
     return Object.fromEntries([...this.#upstreams].filter(([, { held }]) => held !== '').map(([name, { held }]) => [name, held]))
   }
 
+  /** What this instance itself finds down, of all upstreams. */
+  ownVotes(): DownVote[] {
+    return [...this.#upstreams.values()].flatMap(({ tracked }) => tracked.ownVotes())
+  }
+
+  /** Others probe now than before. */
+  reobserve(): void {
+    for (const { tracked } of this.#upstreams.values()) tracked.reobserve()
+  }
+
+  /** Others' votes on these endpoints have changed. */
+  reconsider(keys: Iterable<string>): void {
+    for (const key of keys) {
+      const [upstream = '', id = ''] = splitKey(key)
+      this.#upstreams.get(upstream)?.tracked.reconsider(id)
+    }
+  }
+
+  /** Traffic has found something wrong with an endpoint. */
+  doubt(upstream: string, id: string): void {
+    this.#upstreams.get(upstream)?.tracked.doubt(id)
+  }
+
   has(name: string): boolean {
     return this.#upstreams.has(name)
   }
@@ -128,13 +153,13 @@ export class UpstreamSet {
   }
 
   #track(name: string, settings: Upstream, remembered: RememberedUpstream): TrackedUpstream {
-    const { prober, now, onChange } = this.#parts
+    const { prober, observing, now, onChange } = this.#parts
     const noteChange = () => {
       const found = this.#upstreams.get(name)
       if (found !== undefined) found.version = ++this.#lastVersion
       onChange(name)
     }
-    return new TrackedUpstream(name, settings, remembered, { prober, now, onChange: noteChange })
+    return new TrackedUpstream(name, settings, remembered, { prober, observing, now, onChange: noteChange })
   }
 
   #sourceOf(name: string, { endpoints, discovery }: Upstream): DiscoverySource | undefined {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { answer, closeConnection, neverAnswer, rawBytes, startUpstream, waitUntil } from '@sluice/testkit'
+import { answer, closeConnection, makeCertificate, neverAnswer, rawBytes, startUpstream, waitUntil } from '@sluice/testkit'
 import { probe } from './probe.ts'
 
 const never = new AbortController().signal
@@ -46,5 +46,39 @@ suite('a health probe', () => {
     const upstream = await startUpstream(t)
     await probe({ url: upstream.url, host: 'users.internal', timeoutMs: 2000 }, never)
     assert.equal(upstream.requests[0]!.headers.host, 'users.internal')
+  })
+})
+
+suite('a health probe over TLS', () => {
+  const authority = makeCertificate({ subject: 'authority', isAuthority: true })
+  const other = makeCertificate({ subject: 'other authority', isAuthority: true })
+  const client = makeCertificate({ subject: 'gateway', issuer: other })
+  const named = makeCertificate({ names: ['users.internal'], issuer: authority })
+  const askSecurely = (url: string, tls: object, host?: string) => probe({ url, host, timeoutMs: 2000, tls }, never)
+
+  test('the certificate is checked: its authority, and its name or the address', async (t) => {
+    const upstream = await startUpstream(t, { tls: makeCertificate({ names: ['127.0.0.1'], issuer: authority }) })
+    assert.equal(await askSecurely(upstream.url, { caFile: authority.cert }), undefined)
+    assert.match((await askSecurely(upstream.url, {}))!, /^the probe failed: (UNABLE_TO|SELF_SIGNED)/)
+    assert.match((await askSecurely(upstream.url, { caFile: other.cert }))!, /^the probe failed: UNABLE_TO/)
+  })
+
+  test('the name asked for is the setting, whatever Host is sent', async (t) => {
+    const upstream = await startUpstream(t, { tls: named })
+    assert.equal(await askSecurely(upstream.url, { caFile: authority.cert, serverName: 'users.internal' }, 'elsewhere.internal'), undefined)
+    assert.equal(await askSecurely(upstream.url, { caFile: authority.cert }, 'users.internal'), 'the probe failed: ERR_TLS_CERT_ALTNAME_INVALID')
+  })
+
+  test('a client certificate is shown', async (t) => {
+    const upstream = await startUpstream(t, { tls: { ...named, requestCert: true, rejectUnauthorized: true, ca: other.cert } })
+    const tls = { caFile: authority.cert, serverName: 'users.internal' }
+    assert.match((await askSecurely(upstream.url, tls))!, /^the probe failed: /)
+    assert.equal(await askSecurely(upstream.url, { ...tls, clientCertFile: client.cert, clientKeyFile: client.key }), undefined)
+  })
+
+  test('a port that accepts and says nothing is a failure after the timeout, and leaves no connection', async (t) => {
+    const upstream = await startUpstream(t, neverAnswer())
+    assert.equal(await probe({ url: upstream.url.replace('http:', 'https:'), host: undefined, timeoutMs: 100 }, never).then((failure) => failure?.startsWith('the probe')), true)
+    await waitUntil(() => upstream.connections.open === 0)
   })
 })

@@ -1,12 +1,16 @@
-import { Client } from 'undici'
+import type { UpstreamTls } from '@sluice/proto/config'
+import { isIP } from 'node:net'
+import { connect as connectSecurely, createSecureContext, type SecureContext } from 'node:tls'
+import { Client, type buildConnector } from 'undici'
 import { version } from '@sluice/service-kit'
 
 export interface ProbeTarget {
-  /** `http://host:port/path`, or `unix:SOCKET:/path`. */
   readonly url: string
   /** For the field Host; undefined: the URL's. */
   readonly host: string | undefined
   readonly timeoutMs: number
+  /** For a URL that begins with `https://`; undefined: what Node trusts. */
+  readonly tls?: UpstreamTls | undefined
 }
 
 /**
@@ -14,13 +18,14 @@ export interface ProbeTarget {
  * Resolves with undefined for a status of 200 to 399, else with why not, for people. A redirect is not followed and no
  * body is read. Never rejects.
  */
-export async function probe({ url, host, timeoutMs }: ProbeTarget, signal: AbortSignal): Promise<string | undefined> {
-  const { origin, path, socketPath } = placeOf(url)
-  const client = new Client(origin, { connect: { timeout: timeoutMs, ...(socketPath === undefined ? {} : { socketPath }) }, pipelining: 0 })
+export async function probe({ url, host, timeoutMs, tls = {} }: ProbeTarget, signal: AbortSignal): Promise<string | undefined> {
+  const { origin, protocol, pathname, search } = new URL(url)
   const timeout = AbortSignal.timeout(timeoutMs)
+  const either = AbortSignal.any([signal, timeout])
+  const client = new Client(origin, { connect: protocol === 'https:' ? secureConnector(tls, either) : { timeout: timeoutMs }, pipelining: 0 })
   try {
     const headers = { 'user-agent': `sluice-health/${version}`, accept: '*/*', ...(host === undefined ? {} : { host }) }
-    const { statusCode, body } = await client.request({ method: 'GET', path, headers, signal: AbortSignal.any([signal, timeout]) })
+    const { statusCode, body } = await client.request({ method: 'GET', path: pathname + search, headers, signal: either })
     body.on('error', () => {})
     return statusCode >= 200 && statusCode < 400 ? undefined : `the probe was answered ${statusCode}`
   } catch (error) {
@@ -30,11 +35,27 @@ export async function probe({ url, host, timeoutMs }: ProbeTarget, signal: Abort
   }
 }
 
-function placeOf(url: string): { readonly origin: string; readonly path: string; readonly socketPath?: string } {
-  const [, socketPath, path] = /^unix:([^:]+):(.*)$/.exec(url) ?? []
-  if (socketPath !== undefined) return { origin: 'http://localhost', path: path!, socketPath }
-  const { origin, pathname, search } = new URL(url)
-  return { origin, path: pathname + search }
+/** Encrypted as the edges do it: the name asked for is the setting's, else the endpoint's, whatever the field Host holds. */
+function secureConnector(tls: UpstreamTls, signal: AbortSignal): buildConnector.connector {
+  return ({ hostname, port }, callback) => {
+    const host = hostname.replace(/^\[|\]$/g, '')
+    const servername = tls.serverName ?? (isIP(host) === 0 ? host : '')
+    const socket = connectSecurely({ host, port: port === '' ? 443 : Number(port), servername, secureContext: contextOf(tls), ALPNProtocols: ['http/1.1'] })
+    socket.once('secureConnect', () => callback(null, socket)).once('error', (error) => callback(error, null))
+    signal.addEventListener('abort', () => socket.destroy(), { once: true })
+  }
+}
+
+const contexts = new WeakMap<UpstreamTls, SecureContext>()
+
+/** Reading certificates costs more than the probe, so it is done once for settings. */
+function contextOf(tls: UpstreamTls): SecureContext {
+  const known = contexts.get(tls)
+  if (known !== undefined) return known
+  const { caFile: ca, clientCertFile: cert, clientKeyFile: key } = tls
+  const made = createSecureContext({ minVersion: 'TLSv1.2', ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) })
+  contexts.set(tls, made)
+  return made
 }
 
 function reasonOf(error: unknown): string {

@@ -28,15 +28,27 @@ suite('the prober', () => {
     const prober = new Prober(new MetricsRegistry())
     t.after(() => prober.stop())
     const target = { url: upstream.url, host: undefined, timeoutMs: 1000 }
-    const remove = prober.add({ target, settings, verdict: new Verdict(), onVerdict: () => {} })
+    const probing = prober.add({ target, settings, verdict: new Verdict(), onVerdict: () => {} })
     await waitUntil(() => upstream.requests.length > 0)
-    remove()
+    probing.stop()
     const other = await startUpstream(t)
     prober.add({ target: { ...target, url: other.url }, settings, verdict: new Verdict(), onVerdict: () => {} })
     const before = upstream.requests.length
     await waitUntil(() => other.requests.length >= 3)
     // One may have been under way when it was taken away.
     assert.ok(upstream.requests.length <= before + 1)
+  })
+
+  test('a probe that somebody asks for comes long before it is due, and not twice', async (t) => {
+    const upstream = await startUpstream(t, answer(200))
+    const prober = new Prober(new MetricsRegistry())
+    t.after(() => prober.stop())
+    const slow = { ...settings, intervalSeconds: 3600 }
+    const probing = prober.add({ target: { url: upstream.url, host: undefined, timeoutMs: 1000 }, settings: slow, verdict: new Verdict(), onVerdict: () => {} })
+    await waitUntil(() => upstream.requests.length === 1)
+    for (let times = 0; times < 10; times++) probing.hurry()
+    await waitUntil(() => upstream.requests.length === 2)
+    assert.ok(upstream.requests[1]!.at - upstream.requests[0]!.at >= 990)
   })
 
   test('never more than 64 probes are under way, and the others have their turn', async (t) => {

@@ -8,6 +8,8 @@ import type { Verdict } from './verdict.ts'
 const maxRunning = 64
 /** The first probes after a start or a change are spread over this long. */
 const firstProbeMs = 1000
+/** A probe that somebody asks for comes at once, but no sooner than this after the one before. */
+const leastPauseMs = 1000
 
 export interface ProbedEndpoint {
   readonly target: ProbeTarget
@@ -17,14 +19,31 @@ export interface ProbedEndpoint {
   onVerdict(): void
 }
 
+export interface Probing {
+  stop(): void
+  /** Probes now instead of when it is due: there is reason to doubt. */
+  hurry(): void
+}
+
 interface Task {
   readonly endpoint: ProbedEndpoint
   isStopped: boolean
+  isRunning: boolean
+  /** What of the schedule still counts: one that was hurried is due twice. */
+  turn: number
+  lastBegunAt: number
+}
+
+interface Due {
+  readonly task: Task
+  readonly turn: number
 }
 
 /** Probes endpoints at their intervals, each by itself, never more than 64 at once. */
 export class Prober {
-  readonly #schedule = new Schedule<Task>((task) => this.#begin(task))
+  readonly #schedule = new Schedule<Due>(({ task, turn }) => {
+    if (turn === task.turn) this.#begin(task)
+  })
   /** From `#nextWaiting` on; what stands before has had its turn. */
   #waiting: Task[] = []
   #nextWaiting = 0
@@ -39,12 +58,17 @@ export class Prober {
     metrics.onCollect(() => waiting.set(this.#waiting.length - this.#nextWaiting))
   }
 
-  /** Probes the endpoint until the returned function is called. */
-  add(endpoint: ProbedEndpoint): () => void {
-    const task = { endpoint, isStopped: false }
-    this.#schedule.add(task, Math.random() * Math.min(firstProbeMs, endpoint.settings.intervalSeconds * 1000))
-    return () => {
-      task.isStopped = true
+  /** Probes the endpoint until it is stopped. */
+  add(endpoint: ProbedEndpoint): Probing {
+    const task: Task = { endpoint, isStopped: false, isRunning: false, turn: 0, lastBegunAt: -Infinity }
+    this.#plan(task, Math.random() * Math.min(firstProbeMs, endpoint.settings.intervalSeconds * 1000))
+    return {
+      stop: () => {
+        task.isStopped = true
+      },
+      hurry: () => {
+        if (!task.isRunning) this.#plan(task, Math.max(0, task.lastBegunAt + leastPauseMs - performance.now()))
+      },
     }
   }
 
@@ -54,8 +78,13 @@ export class Prober {
     this.#abort.abort()
   }
 
+  #plan(task: Task, afterMs: number): void {
+    this.#schedule.add({ task, turn: ++task.turn }, afterMs)
+  }
+
   #begin(task: Task): void {
     if (task.isStopped) return
+    task.isRunning = true
     if (this.#running >= maxRunning) this.#waiting.push(task)
     else void this.#probe(task)
   }
@@ -63,13 +92,15 @@ export class Prober {
   async #probe(task: Task): Promise<void> {
     const { target, settings, verdict } = task.endpoint
     this.#running++
+    task.lastBegunAt = performance.now()
     const failure = await probe(target, this.#abort.signal)
     this.#running--
+    task.isRunning = false
     if (!task.isStopped && !this.#abort.signal.aborted) {
       this.#outcomes[failure === undefined ? 'success' : 'failure'].add(1)
       if (verdict.note(failure, settings)) task.endpoint.onVerdict()
       // ± 10 %, so that endpoints that started together drift apart.
-      this.#schedule.add(task, verdict.nextAfterMs(settings.intervalSeconds * 1000) * (0.9 + 0.2 * Math.random()))
+      this.#plan(task, verdict.nextAfterMs(settings.intervalSeconds * 1000) * (0.9 + 0.2 * Math.random()))
     }
     this.#beginWaiting()
   }
