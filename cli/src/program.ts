@@ -2,6 +2,7 @@ import { version } from '@sluice/service-kit/version'
 import { Command, CommanderError } from 'commander'
 import { exitCodes, type AddCommand, type CommandContext } from './command.ts'
 import { addApply } from './commands/apply.ts'
+import { addBus } from './commands/bus.ts'
 import { addBackup } from './commands/backup.ts'
 import { addCheck } from './commands/check.ts'
 import { addConsumers } from './commands/consumers.ts'
@@ -20,7 +21,7 @@ import { reportFailure } from './failure.ts'
 import type { Surroundings } from './surroundings.ts'
 
 const commands: readonly AddCommand[] = [
-  addRun, addService, addCheck, addDiff, addApply, addExport, addStatus, addRevisions, addRollback, addConsumers, addKeys, addToken, addBackup, addRestore, addNotBuilt,
+  addRun, addService, addCheck, addDiff, addApply, addExport, addStatus, addRevisions, addRollback, addConsumers, addKeys, addToken, addBus, addBackup, addRestore, addNotBuilt,
 ]
 
 /** Runs one command line (without the program's own name) to its end; answers its exit code. Never rejects. */

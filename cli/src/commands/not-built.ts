@@ -11,7 +11,6 @@ const promised: Readonly<Record<string, string>> = {
   top: 'show live traffic',
   import: 'translate another gateway\'s configuration',
   doctor: 'look for what is wrong with an installation',
-  bus: 'make settings and credentials of the bus (bus init)',
 }
 
 /** A command for each promised name: says that it is not built yet, whatever its arguments are, and fails. */
@@ -23,9 +22,8 @@ export const addNotBuilt: AddCommand = (program) => {
       .option('--json', 'answer in JSON')
       .argument('[arguments...]')
       .allowUnknownOption()
-      .action((given: readonly string[]) => {
-        const full = name === 'bus' && given[0] === 'init' ? 'bus init' : name
-        throw new Failure(`"sluice ${full}" is not built yet`)
+      .action(() => {
+        throw new Failure(`"sluice ${name}" is not built yet`)
       })
   }
 }

@@ -1,6 +1,6 @@
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { SluiceError } from '@sluice/errors'
-import { type ConnectionOptions, credsAuthenticator, type TlsOptions } from 'nats'
+import { type ConnectionOptions, credsAuthenticator, nkeyAuthenticator, type TlsOptions } from 'nats'
 import type { ServerAddress } from './greeting.ts'
 import type { NatsBusSettings, schema } from './schema.ts'
 
@@ -24,6 +24,7 @@ export function connectOptions(settings: Settings): ConnectionOptions {
     reconnectDelayHandler: () => settings.reconnectWaitMs * (1 + Math.random()),
     ignoreAuthErrorAbort: true,
     noEcho: false,
+    inboxPrefix: settings.inbox,
     noAsyncTraces: true,
     ...loginOptions(settings, urls),
     ...(tls && { tls }),
@@ -52,12 +53,19 @@ function tlsOptions({ caFile, certFile, keyFile }: NatsBusSettings, urls: readon
 function loginOptions({ credsFile }: NatsBusSettings, urls: readonly URL[]): ConnectionOptions {
   if (credsFile !== undefined) {
     checkReadable(credsFile)
-    return { authenticator: (nonce) => credsAuthenticator(readFileSync(credsFile))(nonce) }
+    return { authenticator: (nonce) => authenticatorOf(readFileSync(credsFile))(nonce) }
   }
   const login = urls.find((url) => url.username !== '')
   if (login === undefined) return {}
   const user = decodeURIComponent(login.username)
   return login.password === '' ? { token: user } : { user, pass: decodeURIComponent(login.password) }
+}
+
+/** A seed alone is that of a user whom the server's settings name; beside a JWT it is of one whom an account vouches for. */
+function authenticatorOf(creds: Buffer): ReturnType<typeof credsAuthenticator> {
+  const seed = /-----BEGIN USER NKEY SEED-----\s*(\S+)/.exec(creds.toString('latin1'))?.[1]
+  const isAlone = seed !== undefined && !creds.includes('NATS USER JWT')
+  return isAlone ? nkeyAuthenticator(Buffer.from(seed)) : credsAuthenticator(creds)
 }
 
 function checkReadable(file: string): void {

@@ -69,11 +69,12 @@ function neededFor(name: string, store: string): string {
   return `${variableName(name)}: needed for SLUICE_STORE=${store}`
 }
 
-/** What the NATS bus is opened with. */
+/** What the NATS bus is opened with; `name` begins with the service's, under which it hears the answers to what it asks. */
 export function natsBusSettings(settings: DistributedSettings, name: string) {
   return {
     urls: settings.natsUrl,
     name,
+    inbox: `_INBOX.${name.split(' ')[0]}`,
     ...(settings.natsCreds === undefined ? {} : { credsFile: settings.natsCreds }),
     ...(settings.natsCa === undefined ? {} : { caFile: settings.natsCa }),
     ...(settings.natsCert === undefined ? {} : { certFile: settings.natsCert }),

@@ -1,4 +1,4 @@
-export { makeCertificate, makeRevocationList, type CertificateOptions, type MadeCertificate } from './certificates.ts'
+export { makeCertificate, makeRevocationList, type CertificateOptions, type MadeCertificate } from '@sluice/service-kit/certificates'
 export { createFakeClock, type FakeClock } from './fake-clock.ts'
 export { waitUntil, type WaitOptions } from './wait-until.ts'
 export { freePort, freePorts } from './free-port.ts'

@@ -1,0 +1,81 @@
+/**
+ * Who may say what on the bus: for each subject who sends and who hears. A NATS server enforces it when its settings
+ * come from `sluice bus init`; a subject that is missing here does not compile.
+ */
+import { subjects } from './subjects.ts'
+
+export const serviceNames = ['edge', 'auth', 'ratelimit', 'discovery', 'analytics', 'control'] as const
+export type ServiceName = (typeof serviceNames)[number]
+
+interface Flow {
+  readonly from: readonly ServiceName[]
+  readonly to: readonly ServiceName[]
+}
+
+const flow = (from: ServiceName | readonly ServiceName[], to: ServiceName | readonly ServiceName[]): Flow => ({ from: [from].flat() as ServiceName[], to: [to].flat() as ServiceName[] })
+
+const flows: Readonly<Record<Exclude<keyof typeof subjects, 'edgeReport'>, Flow>> = {
+  configHint: flow('control', ['edge', 'discovery']),
+  configGet: flow(['edge', 'discovery'], 'control'),
+  configSegments: flow(['edge', 'discovery'], 'control'),
+  edgeReports: flow('edge', 'control'),
+  rollCall: flow('control', 'edge'),
+  authKey: flow('edge', 'auth'),
+  authPassword: flow('edge', 'auth'),
+  authSubject: flow('edge', 'auth'),
+  authIntrospect: flow('edge', 'auth'),
+  authKeySet: flow('edge', 'auth'),
+  authKeySetChanged: flow('auth', 'edge'),
+  authChanged: flow('auth', 'edge'),
+  authChanges: flow('edge', 'auth'),
+  consumersList: flow('control', 'auth'),
+  consumerGet: flow('control', 'auth'),
+  consumersPut: flow('control', 'auth'),
+  consumerDelete: flow('control', 'auth'),
+  apiKeyCreate: flow('control', 'auth'),
+  credentialDelete: flow('control', 'auth'),
+  limitPeek: flow('control', 'ratelimit'),
+  limitReset: flow('control', 'ratelimit'),
+  upstreamState: flow('discovery', 'edge'),
+  upstreamStates: flow(['edge', 'control'], 'discovery'),
+  register: flow('control', 'discovery'),
+  deregister: flow('control', 'discovery'),
+  upstreamReport: flow('edge', 'discovery'),
+  circuits: flow('control', 'discovery'),
+  circuitOrder: flow('control', 'discovery'),
+  circuitHeld: flow('discovery', 'discovery'),
+  discoveryMember: flow('discovery', 'discovery'),
+  registrationChanged: flow('discovery', 'discovery'),
+  usageBatch: flow('edge', 'analytics'),
+  usageQuery: flow('control', 'analytics'),
+  topRoutes: flow('control', 'analytics'),
+}
+
+export interface BusPermissions {
+  readonly publish: readonly string[]
+  readonly subscribe: readonly string[]
+}
+
+/**
+ * The subjects that a service may publish on and listen to, in every scope. Answers are told apart by the server:
+ * whoever is asked may answer, and nobody hears another service's answers.
+ */
+export function permissionsOf(service: ServiceName): BusPermissions {
+  const named = Object.entries(flows).map(([name, { from, to }]) => ({ subject: subjectOf(name as keyof typeof flows), from, to }))
+  return {
+    // A list is never empty: an empty one permits everything.
+    publish: [...named.filter(({ from }) => from.includes(service)).map(({ subject }) => subject), `${inboxOf(service)}.>`],
+    subscribe: [...named.filter(({ to }) => to.includes(service)).map(({ subject }) => subject), `${inboxOf(service)}.>`],
+  }
+}
+
+/** Where a service hears the answers to what it asked. */
+function inboxOf(service: string): string {
+  return `_INBOX.${service}`
+}
+
+/** With `*` in the place of the scope. */
+function subjectOf(name: keyof typeof flows): string {
+  const marker = 'scope-of-any-name'
+  return subjects[name](marker).replace(marker, '*')
+}
