@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { HeaderFields } from '@sluice/http'
 import type { ClientCertificate, ClientFacts, Exchange, Identity, RequestFacts, RouteFacts } from './exchange.ts'
-import type { HookResult, IntrospectionRules, LimiterRules, LimitVerdict, OpenLimitRules, OpenVerdict, PolicyParts, Refusal, SecretRules, SignatureRules, SignedText, TokenRules, Verdict } from './policy.ts'
+import type { ExternalAnswer, ExternalQuestion, ExternalRules, HookResult, IntrospectionRules, LimiterRules, LimitVerdict, OpenLimitRules, OpenVerdict, PolicyParts, Refusal, SecretRules, SignatureRules, SignedText, TokenRules, Verdict } from './policy.ts'
 
 export interface ExchangeChanges {
   readonly method?: string
@@ -52,7 +52,7 @@ export function identityOf(changes: Partial<Identity> = {}): Identity {
 
 export interface AskedParts extends PolicyParts {
   /** What the policy asked for when it was compiled. */
-  readonly asked: { tokens: TokenRules[]; introspection: IntrospectionRules[]; keys: SecretRules[]; passwords: SecretRules[]; signatures: SignatureRules[]; limiters: LimiterRules[]; openLimits: OpenLimitRules[] }
+  readonly asked: { tokens: TokenRules[]; introspection: IntrospectionRules[]; keys: SecretRules[]; passwords: SecretRules[]; signatures: SignatureRules[]; external: ExternalRules[]; limiters: LimiterRules[]; openLimits: OpenLimitRules[] }
   /** Credentials that were checked, and keys that were counted. */
   readonly seen: string[]
   /** Keys that were given back or left. */
@@ -64,6 +64,8 @@ export interface PartsChanges {
   readonly verdict?: Verdict | ((credential: string, from: string | undefined) => Verdict | Promise<Verdict>)
   /** What a check of a signature answers. */
   readonly signature?: (signed: SignedText, from: string | undefined) => Verdict | Promise<Verdict>
+  /** What the other server answers. */
+  readonly external?: (question: ExternalQuestion, cacheKey: string) => ExternalAnswer | Promise<ExternalAnswer>
   readonly take?: (key: string, cost: number, rules: LimiterRules) => LimitVerdict | Promise<LimitVerdict>
   readonly enter?: (key: string) => Promise<OpenVerdict>
   readonly place?: Partial<PolicyParts['place']>
@@ -73,7 +75,7 @@ export interface PartsChanges {
 const admitted: LimitVerdict = { admitted: true, remaining: 1, resetMs: 1000, retryAfterMs: 0, waitMs: 0, decidedBy: 'counters' }
 
 export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
-  const asked: AskedParts['asked'] = { tokens: [], introspection: [], keys: [], passwords: [], signatures: [], limiters: [], openLimits: [] }
+  const asked: AskedParts['asked'] = { tokens: [], introspection: [], keys: [], passwords: [], signatures: [], external: [], limiters: [], openLimits: [] }
   const seen: string[] = []
   const returned: string[] = []
   const check = (credential: string, from?: string): Verdict | Promise<Verdict> => {
@@ -92,6 +94,7 @@ export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
       introspection: (rules) => (asked.introspection.push(rules), { check }),
       keys: (rules) => (asked.keys.push(rules), { check }),
       signatures: (rules) => (asked.signatures.push(rules), { check: (signed, from) => changes.signature?.(signed, from) ?? check(signed.base, from) }),
+      external: (rules) => (asked.external.push(rules), { ask: (question, cacheKey) => changes.external?.(question, cacheKey) ?? { outcome: 'unavailable' }, identify: (subject) => check(subject) }),
       passwords: (rules) => (asked.passwords.push(rules), { check: (username, password, from) => check(`${username}:${password}`, from) }),
       names: () => ({ identify: (facts) => check(String(facts['sub'])) }),
     },

@@ -9,6 +9,7 @@ import { schema as any } from './any/schema.ts'
 import { schema as basicAuth } from './basic-auth/schema.ts'
 import { schema as concurrencyLimit } from './concurrency-limit/schema.ts'
 import { schema as cors } from './cors/schema.ts'
+import { schema as extAuth } from './ext-auth/schema.ts'
 import { schema as fault } from './fault/schema.ts'
 import { schema as fixedResponse } from './fixed-response/schema.ts'
 import { schema as httpSignature } from './http-signature/schema.ts'
@@ -40,6 +41,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry({ ...basicAuth, load: () => import('./basic-auth/basic-auth.ts') }),
   entry({ ...mtlsAuth, load: () => import('./mtls-auth/mtls-auth.ts') }),
   entry({ ...httpSignature, load: () => import('./http-signature/http-signature.ts') }),
+  entry({ ...extAuth, load: () => import('./ext-auth/ext-auth.ts') }),
   entry({ ...any, load: () => import('./any/any.ts') }),
   entry({ ...acl, load: () => import('./acl/acl.ts') }),
   entry({ ...rateLimit, load: () => import('./rate-limit/rate-limit.ts') }),

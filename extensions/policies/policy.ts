@@ -182,6 +182,43 @@ export interface SignatureChecks {
   check(signed: SignedText, from?: string): Verdict | Promise<Verdict>
 }
 
+/** Another server that decides about requests. One of the two addresses is there. */
+export interface ExternalRules {
+  /** Asked by HTTP: any 2xx lets the request pass. */
+  readonly url: string | undefined
+  /** Asked by gRPC as Envoy does (`envoy.service.auth.v3.Authorization/Check`). */
+  readonly grpc: string | undefined
+  readonly timeoutMs: number
+  readonly cacheSeconds: number
+}
+
+/** What the other server is told of a request. */
+export interface ExternalQuestion {
+  readonly requestId: string
+  readonly method: string
+  readonly scheme: string
+  /** With its port where it is not the usual one. */
+  readonly host: string
+  /** Path and query as the client sent them. */
+  readonly target: string
+  readonly address: string
+  /** Flat `[name, value, …]`: what is sent along. */
+  readonly headers: readonly string[]
+}
+
+export type ExternalAnswer =
+  /** `headers` are the answer's; `remove` and `responseHeaders` are known to gRPC only. */
+  | { readonly outcome: 'allowed'; readonly headers: readonly string[]; readonly remove: readonly string[]; readonly responseHeaders: readonly string[] }
+  | { readonly outcome: 'denied'; readonly status: number; readonly headers: readonly string[]; readonly body: string }
+  | { readonly outcome: 'unavailable' }
+
+export interface ExternalChecks {
+  /** At once when a yes to the same `cacheKey` is remembered; an empty key is never remembered. Never rejects. */
+  ask(question: ExternalQuestion, cacheKey: string): ExternalAnswer | Promise<ExternalAnswer>
+  /** Whoever the other server says is calling. */
+  identify(subject: string): Verdict | Promise<Verdict>
+}
+
 export interface IdentityPart {
   /** A checker of signed tokens under one set of rules; compiled once, shared by equal rules. */
   tokens(rules: TokenRules): TokenChecks
@@ -191,6 +228,7 @@ export interface IdentityPart {
   passwords(rules: SecretRules): PasswordChecks
   /** Throws `config.invalid` for keys that cannot be used. */
   signatures(rules: SignatureRules): SignatureChecks
+  external(rules: ExternalRules): ExternalChecks
   /** `method`: what has proven the names. */
   names(method: string): NameChecks
 }

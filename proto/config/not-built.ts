@@ -12,7 +12,7 @@ export const notBuiltSettings: Readonly<Record<string, readonly string[]>> = {
 }
 
 export const notBuiltPolicies: readonly string[] = [
-  'oidc-login', 'ext-auth', 'quota',
+  'oidc-login', 'quota',
   'injection-detection', 'bot-detection', 'challenge', 'cache', 'body-convert', 'validate', 'aggregate', 'compress',
   'version', 'deprecate', 'error-format', 'log-body', 'ai-tokens',
 ]

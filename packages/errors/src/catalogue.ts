@@ -61,6 +61,7 @@ export const catalogue = {
   'dependency.auth_unreachable': entry(503, 'Credentials cannot be checked at the moment'),
   'dependency.key_set_unavailable': entry(503, 'The key set of the issuer is not available'),
   'dependency.issuer_unreachable': entry(503, 'The issuer of the token cannot be asked'),
+  'dependency.ext_auth_unreachable': entry(503, 'The server that decides about requests cannot be asked'),
   'dependency.verifier_overloaded': entry(503, 'Too many tokens wait to be verified'),
   'dependency.verifier_failed': entry(503, 'The check of the credential broke off'),
   'dependency.revocation_list_stale': entry(503, 'The list of revoked certificates is out of date'),

@@ -6,13 +6,14 @@ import { randomBytes } from 'node:crypto'
 import type { Bus } from '@sluice/buses/bus'
 import { oncePerMinute } from '@sluice/buses/once-per-minute'
 import { SluiceError } from '@sluice/errors'
-import type { IdentityPart, IntrospectionRules, SecretRules, SignatureRules, TokenRules } from '@sluice/policies/policy'
+import type { ExternalRules, IdentityPart, IntrospectionRules, SecretRules, SignatureRules, TokenRules } from '@sluice/policies/policy'
 import { canonicalJson, digestOf } from '@sluice/proto/config'
 import type { Clock } from '@sluice/service-kit'
 import { fixedKeys, type KeySource, parseConfiguredKeys, parseKeySet, RecentMap, TokenMemory, type Verifier } from '@sluice/verifier'
 import { ApiKeys } from './api-keys.ts'
 import { ChangeFeed } from './change-feed.ts'
 import { ConsumersBySubject } from './consumers-by-subject.ts'
+import { ExternalChecks } from './external-checks.ts'
 import { FailedAttempts, type FailedAttemptsParts } from './failed-attempts.ts'
 import { FetchedKeySets, type KeySetAddress } from './fetched-key-sets.ts'
 import { IntrospectedTokens } from './introspected-tokens.ts'
@@ -72,10 +73,11 @@ export function createIdentity(parts: IdentityParts): EdgeIdentity {
   const memory = new TokenMemory()
   const tokens = sharedByRules((rules: TokenRules) => new Tokens(rules, { keys: keysFor(rules, keySets), verifier, clock, memory, consumers, attempts }))
   const signatures = sharedByRules((rules: SignatureRules) => new SignedRequests(rules, { verifier, consumers, attempts, clock }))
+  const external = sharedByRules((rules: ExternalRules) => new ExternalChecks(rules, { consumers, clock, logger }))
   const secret = randomBytes(32)
   const introspection = sharedByRules((rules: IntrospectionRules) => new IntrospectedTokens(rules, { bus, scope, attempts, changes, clock, consumers, secret }))
   return {
-    part: { tokens, introspection, signatures, keys: (rules) => keysUnder(apiKeys, rules), passwords: (rules) => passwordsUnder(passwords, rules), names: (method) => new TokenIdentities(consumers, ['sub'], method) },
+    part: { tokens, introspection, signatures, external, keys: (rules) => keysUnder(apiKeys, rules), passwords: (rules) => passwordsUnder(passwords, rules), names: (method) => new TokenIdentities(consumers, ['sub'], method) },
     async start() {
       feed.start()
       keySets.start()
