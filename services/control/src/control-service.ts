@@ -7,6 +7,7 @@ import type { AdminParts } from './admin/admin-parts.ts'
 import { type AdminServer, createAdminServer } from './admin/admin-server.ts'
 import { adminTokenIn } from './admin/admin-token.ts'
 import { ConfigSource } from './config-source/config-source.ts'
+import { RenewedFiles } from './config-source/renewed-files.ts'
 import { ControlMetrics } from './control-metrics.ts'
 import { Consumers } from './peers/consumers.ts'
 import { Endpoints } from './peers/endpoints.ts'
@@ -14,7 +15,7 @@ import { Circuits } from './peers/circuits.ts'
 import { Limits } from './peers/limits.ts'
 import { putConsumers } from './peers/put-consumers.ts'
 import { Usage } from './peers/usage.ts'
-import { type Checking, replaceConfig } from './revisions/changes.ts'
+import { type Checking, readAnew, replaceConfig } from './revisions/changes.ts'
 import { type Committed, RevisionLine } from './revisions/revision-line.ts'
 import { revisionGoal } from './rollout/receipts.ts'
 import { Rollout } from './rollout/rollout.ts'
@@ -32,6 +33,7 @@ export class ControlService implements Control {
   readonly #rollout: Rollout
   readonly #consumers: Consumers
   readonly #source: ConfigSource | undefined
+  readonly #renewedFiles: RenewedFiles
   readonly #metrics: ControlMetrics
   readonly #storeWatch: StoreWatch
   #admin: AdminServer | undefined
@@ -45,6 +47,7 @@ export class ControlService implements Control {
     this.#rollout = new Rollout({ bus, scope, store, stored: this.#line.stored, clock, logger, signer })
     this.#consumers = new Consumers(bus, scope)
     this.#source = parts.configFile === undefined ? undefined : this.#sourceOf(parts.configFile)
+    this.#renewedFiles = new RenewedFiles({ logger, values: async () => (await this.#line.stored.head())?.secrets, directories: () => this.#directories(), renew: (files) => this.#renew(files) })
     this.#metrics = new ControlMetrics(metrics, this.#rollout)
     this.#storeWatch = new StoreWatch({ store, logger, begin: () => this.#begin() })
   }
@@ -64,6 +67,7 @@ export class ControlService implements Control {
     this.#isStopping = true
     this.#storeWatch.stop()
     this.#source?.stop()
+    this.#renewedFiles.stop()
     // Requests that wait for edges are answered with what is known.
     this.#rollout.stop()
     await this.#admin?.close(deadlineMs)
@@ -87,8 +91,11 @@ export class ControlService implements Control {
   /** All that needs the store; runs again until it has been there for it. */
   async #begin(): Promise<void> {
     await this.#rollout.start()
-    if (this.#source !== undefined) await this.#source.start()
-    else if ((await this.#line.stored.head()) === undefined) await this.#beginEmpty()
+    if (this.#source !== undefined) {
+      await this.#source.start()
+      // Only who follows a file is the one control whose folders count.
+      this.#renewedFiles.start()
+    } else if ((await this.#line.stored.head()) === undefined) await this.#beginEmpty()
   }
 
   /** Based on "no revision", so that it never takes the place of what another control has committed meanwhile. */
@@ -120,6 +127,22 @@ export class ControlService implements Control {
     const prepare = async () => void (await putConsumers(this.#consumers, validation.consumers ?? []))
     const { revision } = await this.#line.commit(replaceConfig(checking, file.input, { author: 'file', note, origin: 'file', isForced: true, fileDigest: file.digest, prepare }))
     await store.appendAudit({ scope, atMs: clock.now(), actor: 'file', action: `apply ${note}`, outcome: `revision ${revision}` })
+    return revision
+  }
+
+  /** What came from the file is looked for beside it; what came by the API as the API does. */
+  async #directories(): Promise<readonly string[]> {
+    const { baseDirectory, otherDirectories } = this.#checking()
+    const head = await this.#line.stored.head()
+    return head?.record.origin === 'file' ? [...otherDirectories, baseDirectory] : [baseDirectory, ...otherDirectories]
+  }
+
+  async #renew(files: readonly string[]): Promise<number> {
+    const { store, scope, clock } = this.#parts
+    const [baseDirectory, ...otherDirectories] = await this.#directories()
+    const note = `renewed ${files.map((file) => basename(file.slice('file:'.length))).join(', ')}`.slice(0, 200)
+    const { revision } = await this.#line.commit(readAnew({ ...this.#checking(), baseDirectory: baseDirectory!, otherDirectories }, { author: 'file', note }))
+    await store.appendAudit({ scope, atMs: clock.now(), actor: 'file', action: note, outcome: `revision ${revision}` })
     return revision
   }
 

@@ -129,6 +129,11 @@ export function rollBack(checking: Checking, to: StoredRevision, about: Authorsh
   return { ...about, origin: 'rollback', isForced: true, touches: 'everything', edit: () => to.document, validate: (edited) => check(checking, edited, to.secrets) }
 }
 
+/** The head as it is, its references read anew; what cannot be read keeps its value. */
+export function readAnew(checking: Checking, about: Authorship): Change {
+  return { ...about, origin: 'api', touches: 'everything', edit: (head) => head, validate: (edited, lastValues) => check(checking, edited, lastValues) }
+}
+
 function check(checking: Checking, input: unknown, lastValues: Readonly<Record<string, string>> | undefined, upstreams?: readonly string[]): Promise<Validation> {
   const { validate, environment, baseDirectory, otherDirectories } = checking
   return validate(input, { environment, baseDirectory, otherDirectories, lastValues, upstreams })

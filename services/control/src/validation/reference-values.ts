@@ -56,14 +56,15 @@ function lastValue(reference: string, parts: ReferenceParts): string | undefined
 
 type Outcome = { readonly value: string } | { readonly fault: string }
 
-async function readReference(reference: string, parts: ReferenceParts): Promise<Outcome> {
+/** What one reference stands for, or why it cannot be read. */
+export async function readReference(reference: string, parts: Omit<ReferenceParts, 'lastValues'>): Promise<Outcome> {
   const { kind, target } = parseReference(reference)!
   if (kind === 'file') return readFirst(target, parts)
   const value = Object.hasOwn(parts.environment, target) ? parts.environment[target] : undefined
   return value === undefined ? { fault: `the environment variable "${target}" is not set` } : { value }
 }
 
-async function readFirst(target: string, parts: ReferenceParts): Promise<Outcome> {
+async function readFirst(target: string, parts: Omit<ReferenceParts, 'lastValues'>): Promise<Outcome> {
   let fault = `the file "${target}" cannot be read`
   for (const directory of parts.directories) {
     try {
