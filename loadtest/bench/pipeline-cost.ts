@@ -50,7 +50,7 @@ function client(): ClientSide {
   const head = parseRequestHead(requestText, 0, requestText.length)
   if (typeof head === 'string') throw new Error(head)
   return {
-    method: head.method, target: head.target, fields: head.fields.flat, httpVersion: '1.1', peerAddress: '127.0.0.1', localPort: 19000, encrypted: false, upgrade: undefined, acceptsTrailers: false,
+    method: head.method, target: head.target, fields: head.fields.flat, httpVersion: '1.1', peerAddress: '127.0.0.1', localPort: 19000, encrypted: false, upgrade: undefined, isGrpc: false, acceptsTrailers: false,
     declaredBytes: 0, isGone: false, watcher: undefined, body: () => { throw new Error('none') },
     sendHead: (status: number, fields: string[]) => { sent += status + fields.length }, send: () => true, end: () => undefined, switchProtocols: () => { throw new Error('none') }, closeAfterwards: () => undefined, destroy: () => undefined,
   }

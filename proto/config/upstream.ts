@@ -52,6 +52,7 @@ export const upstream = z
     balancer: balancerName.default('round-robin').describe('Which endpoint takes the next attempt.'),
     hashOn: hashOn.optional().describe('With `consistent-hash`: what is hashed, `client` (its address), `path`, `consumer`, `header:NAME` or `cookie:NAME` [client]. A request without it goes by the client\'s address.'),
     stickyCookie: stickyCookie.optional().describe('With `sticky-cookie`: the cookie that leads a client back to its endpoint.'),
+    protocol: z.enum(['http1', 'http2']).default('http1').describe('What endpoints are spoken to in: HTTP/1.1 or HTTP/2, over TLS by ALPN, without it at once (prior knowledge). gRPC needs `http2`.'),
     hostHeader: z.string().min(1).default('client').describe('The Host sent: the `client`\'s, the `endpoint`\'s, or a literal name.'),
     health: z
       .strictObject({

@@ -16,11 +16,13 @@ import type { ClientSide, ClientWatcher } from './listener/client-side.ts'
 import { readRequest } from './parser/read-request.ts'
 import { runBodyHooks, runDoneHooks, runRequestHooks, runResponseHooks } from './policy-chain/policy-chain.ts'
 import { circuitResponse } from './responder/circuit-response.ts'
+import { grpcStatusFields } from './responder/grpc-status.ts'
 import { answerResponse, errorResponse, refusalFacts, type OwnResponse } from './responder/own-response.ts'
 import { refuseAtOnce } from './responder/refuse-at-once.ts'
 import { cleanUpstreamFields, writeResponseFields } from './responder/response-fields.ts'
 import { findRoute } from './router/find-route.ts'
 import type { DeadlineQueue, Deadlines, Expiring } from './upstream/deadlines.ts'
+import { grpcTimeoutText, readGrpcTimeout } from './upstream/grpc-timeout.ts'
 import type { PoolSet } from './upstream/pool-set.ts'
 import { hostForAttempt, writeRequestFields } from './upstream/request-fields.ts'
 import { blamesEndpoint, isUnreachable, mayRetry } from './upstream/retry-rule.ts'
@@ -137,7 +139,7 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
     if (decision.kind === 'answer') return this.respondOwn(answerResponse(decision))
     this.exchange.refused = catalogue[decision.code].status < 500
     this.exchange.reason = decision.code
-    this.respondOwn(errorResponse(refusalFacts(decision, this.exchange.requestId, this.accept())))
+    this.respondOwn(errorResponse(refusalFacts(decision, this.exchange.requestId, this.accept(), this.exchange.clientSide.isGrpc)))
   }
 
   // --- to the upstream ---
@@ -151,10 +153,9 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
     writeRequestFields(exchange)
     if (request.declaredBytes !== 0) this.body = clientSide.body(this.onBody)
     exchange.stage = 'upstream'
-    const { deadlines } = this.pipeline.parts
     const now = exchange.policiesDoneAt
     upstream.budget.noteRequest(now)
-    deadlines.set(this, upstream.settings.timeouts.requestMs, exchange.startedAt)
+    this.setDeadline(upstream.settings.timeouts.requestMs)
     this.attempt(now, 'upstream.none_healthy')
   }
 
@@ -177,6 +178,7 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
     endpoint.open++
     const host = hostForAttempt(settings.hostHeader, endpoint.hostHeader)
     if (host !== undefined) request.headers.set('Host', host)
+    if (exchange.clientSide.isGrpc && this.deadlineAt > 0) request.headers.set('grpc-timeout', grpcTimeoutText(this.deadlineAt - now))
     request.headers.set('traceparent', traceparentOf(exchange.trace!))
     const path = endpoint.basePath === '' ? request.path : endpoint.basePath + request.path
     exchange.attempt = this.poolFor(endpoint.origin, settings).send(
@@ -194,8 +196,9 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
     )
   }
 
-  private poolFor(origin: string, { timeouts, tls }: UpstreamSettings): EndpointPool {
+  private poolFor(origin: string, { timeouts, tls, protocol }: UpstreamSettings): EndpointPool {
     const { pools } = this.pipeline.parts
+    if (protocol === 'http2') return pools.http2PoolFor(origin, timeouts.connectMs, tls)
     return this.exchange.clientSide.upgrade === undefined ? pools.poolFor(origin, timeouts.connectMs, tls) : pools.upgradePoolFor(origin, timeouts.connectMs, tls)
   }
 
@@ -241,7 +244,8 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
 
   onDeadline(): void {
     if (this.exchange.stage === 'finished') return
-    this.blame('upstream.request_timeout', this.pipeline.parts.clock.monotonic())
+    // How long a gRPC call may take is its client's choice and says nothing of the endpoint.
+    if (!this.exchange.clientSide.isGrpc) this.blame('upstream.request_timeout', this.pipeline.parts.clock.monotonic())
     this.abandonAttempt()
     if (this.exchange.headSent) this.cut('upstream.request_timeout')
     else this.refuse('upstream.request_timeout')
@@ -249,13 +253,14 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
 
   // --- the response's way out ---
 
-  onHead(status: number, fields: string[]): void {
+  onHead(status: number, fields: string[], isWhole = false): void {
     const { exchange } = this
     const headers = new HeaderFields(fields)
     this.noteAnswer(status, headers)
     if (exchange.stage === 'finished') return
     const length = headers.get('content-length')
-    this.expectedBytes = length === undefined || exchange.request.method === 'HEAD' ? -1 : Number(length)
+    // A response that is nothing but its head goes out in one piece, which gRPC tells errors by.
+    this.expectedBytes = isWhole ? 0 : length === undefined || exchange.request.method === 'HEAD' ? -1 : Number(length)
     cleanUpstreamFields(headers)
     exchange.response = { status, headers }
     if (headers.get('content-type')?.startsWith('text/event-stream') === true) this.pipeline.parts.deadlines.clear(this)
@@ -396,7 +401,7 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
     exchange.reason = code
     const { message } = catalogue[code]
     const text = code === 'client.no_route' ? `${message} ${exchange.request.method} ${exchange.request.path}` : message
-    const facts = { code, message: text, requestId: exchange.requestId, accept: this.accept(), ...(headers === undefined ? {} : { headers }) }
+    const facts = { code, message: text, requestId: exchange.requestId, accept: this.accept(), isGrpc: exchange.clientSide.isGrpc, ...(headers === undefined ? {} : { headers }) }
     this.respondOwn(errorResponse(facts))
   }
 
@@ -412,7 +417,7 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
     const { circuit, settings } = exchange.route.upstream!
     exchange.reason = 'upstream.circuit_open'
     const { message } = catalogue['upstream.circuit_open']
-    const facts = { message, requestId: exchange.requestId, accept: this.accept(), retryAfterSeconds: circuit?.retryAfterSeconds(now) ?? 1 }
+    const facts = { message, requestId: exchange.requestId, accept: this.accept(), isGrpc: exchange.clientSide.isGrpc, retryAfterSeconds: circuit?.retryAfterSeconds(now) ?? 1 }
     this.respondOwn(circuitResponse(settings.circuitBreaker?.fallback, facts))
   }
 
@@ -423,6 +428,7 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
     exchange.response = { status: own.status, headers: new HeaderFields(own.fields) }
     this.expectedBytes = 0
     this.respond(() => {
+      if (own.loggedStatus !== undefined) exchange.status = own.loggedStatus
       if (exchange.request.method !== 'HEAD') exchange.bytesOut = Buffer.byteLength(own.body)
       clientSide.end(exchange.request.method === 'HEAD' ? undefined : own.body)
       this.finish()
@@ -431,9 +437,11 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
 
   /** What was begun cannot be completed: the client must see that the response is short. */
   private cut(code: ErrorCode): void {
+    const { clientSide } = this.exchange
     this.exchange.reason = code
     this.finish()
-    this.exchange.clientSide.destroy()
+    if (clientSide.isGrpc && clientSide.acceptsTrailers) clientSide.end(undefined, grpcStatusFields(code, catalogue[code].status, catalogue[code].message))
+    else clientSide.destroy()
   }
 
   private fail(error: unknown): void {
@@ -467,6 +475,13 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
     exchange.matched!.upstream!.release(this.turn)
     exchange.attempt = undefined
     if (exchange.endpoint !== undefined) exchange.endpoint.open--
+  }
+
+  /** A gRPC call has the deadline that its client set, or none. */
+  private setDeadline(requestMs: number): void {
+    const { clientSide, request, startedAt } = this.exchange
+    const durationMs = clientSide.isGrpc ? readGrpcTimeout(request.headers.get('grpc-timeout')) : requestMs
+    if (durationMs !== undefined) this.pipeline.parts.deadlines.set(this, durationMs, startedAt)
   }
 
   private finish(): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
-import { connect } from 'node:http2'
+import { connect, constants } from 'node:http2'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { freePort, makeCertificate, startUpstream, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
@@ -81,5 +81,29 @@ describe('trailer fields pass both ways', { concurrency: false }, () => {
     assert.equal(Buffer.concat(chunks).toString(), 'hello')
     assert.equal(((await trailers)[0] as NodeJS.Dict<string>)['x-sum'], '17')
     assert.deepEqual({ ...upstream.requests.at(-1)!.trailers }, { 'x-sum': '18' })
+  })
+
+  it('streams that end badly before their trailers do the worker no harm', async (t) => {
+    upstream.does(({ record, response }) => {
+      response.writeHead(200, { trailer: 'x-sum' })
+      response.write(Buffer.alloc(Number(record.url.slice(2))))
+      if (record.url.startsWith('/b')) setImmediate(() => response.socket!.destroy())
+      else response.end()
+    })
+    const [worker] = under.edge.workerPids
+    const session = connect(`https://127.0.0.1:${securePort}`, { ca: made.cert })
+    t.after(() => session.destroy())
+    const ended: Promise<unknown>[] = []
+    for (let round = 0; round < 400; round++) {
+      const breaks = round % 3 === 0
+      const stream = session.request({ ':path': `/${breaks ? 'b' : 'w'}${(round % 7) * 20_000}`, ':method': 'POST', te: 'trailers' })
+      stream.on('error', () => undefined)
+      ended.push(new Promise((resolve) => stream.once('close', resolve)))
+      stream.end('a body')
+      if (round % 5 === 0) stream.once('response', () => stream.close(constants.NGHTTP2_CANCEL))
+      stream.resume()
+      if (round % 50 === 49) await Promise.all(ended.splice(0))
+    }
+    assert.deepEqual(under.edge.workerPids, [worker])
   })
 })

@@ -21,6 +21,8 @@ export interface ClientSide {
   readonly clientCertificate?: ClientCertificate | undefined
   /** What the client wants to speak from here on, should the upstream agree; undefined for nearly all. */
   readonly upgrade: Upgrade | undefined
+  /** Whether it is a gRPC call: errors are told in gRPC's way, and it lasts as long as its client says. */
+  readonly isGrpc: boolean
   /** Whether trailer fields behind the response reach the client (`TE: trailers`). */
   readonly acceptsTrailers: boolean
   /** 0 without a body, undefined when its length is not known ahead. */

@@ -43,6 +43,8 @@ export class EngineClientSide implements ClientSide {
   readonly method: string
   readonly target: string
   readonly fields: string[]
+  /** gRPC needs HTTP/2. */
+  readonly isGrpc = false
   readonly declaredBytes: number | undefined
   watcher: ClientWatcher | undefined
   /** Empty: it wants no WebSocket. */

@@ -17,8 +17,8 @@ export interface Http2Host {
   readonly localPort: number
   readonly encrypted: boolean
   readonly clientCertificate: ClientCertificate | undefined
-  /** How long a client may stay away with a body that is waited for, and with taking what was sent. */
-  readonly limits: { readonly bodyMs: number; readonly sendMs: number }
+  /** How long a client may stay away with a body that is waited for, with taking what was sent, and go on with what nobody reads. */
+  readonly limits: { readonly bodyMs: number; readonly sendMs: number; readonly discardMs: number }
   /** The last piece of a response is about to be sent. */
   onResponseEnding(): void
   /** The stream is gone; `takenBack`: by the client, before it had an answer. */
@@ -50,6 +50,7 @@ export class Http2ClientSide implements ClientSide {
   private trailers: readonly string[] | undefined
   private bodyless = false
   private headSent = false
+  private hasTrailers = false
   private responseEnded = false
   private cutByUs = false
 
@@ -82,6 +83,10 @@ export class Http2ClientSide implements ClientSide {
 
   get clientCertificate(): ClientCertificate | undefined {
     return this.host.clientCertificate
+  }
+
+  get isGrpc(): boolean {
+    return this.request.isGrpc
   }
 
   get acceptsTrailers(): boolean {
@@ -164,6 +169,7 @@ export class Http2ClientSide implements ClientSide {
     this.pendingHead = undefined
     if (head === undefined || this.stream.closed || this.stream.destroyed) return
     const waitForTrailers = this.request.acceptsTrailers && !endStream
+    this.hasTrailers = waitForTrailers
     try {
       if (waitForTrailers) this.stream.on('wantTrailers', this.onWantTrailers)
       this.stream.respond(head, { endStream, waitForTrailers })
@@ -184,22 +190,33 @@ export class Http2ClientSide implements ClientSide {
   /** The response is complete; the client is told to stop sending what nobody reads (RFC 9113 §8.1). */
   private leaveBody(): void {
     if (this.bodyDone) return
-    this.bodyDeadlineAt = Infinity
     this.source?.destroy()
+    if (this.hasTrailers || this.request.isGrpc) return this.discardBody()
+    this.bodyDeadlineAt = Infinity
     this.stream.close(NGHTTP2_NO_ERROR)
+  }
+
+  /**
+   * A reset would overtake trailers (and Node ends the process for a stream that still waits for them), and gRPC clients
+   * take it for the end of the call: they stop by themselves once they have read how it ended.
+   */
+  private discardBody(): void {
+    this.bodyDeadlineAt = performance.now() + this.host.limits.discardMs
+    this.stream.off('data', this.onData)
+    this.stream.resume()
   }
 
   private readonly onWanted = (): void => {
     if (this.awaitsContinue && !this.headSent && !this.isGone) this.stream.additionalHeaders({ ':status': 100 })
     this.awaitsContinue = false
-    this.bodyDeadlineAt = performance.now() + this.host.limits.bodyMs
+    this.armBodyDeadline()
     this.stream.resume()
   }
 
   private readonly onData = (chunk: Buffer): void => {
     const source = this.source!
     source.accept(chunk)
-    if (source.isWanting) this.bodyDeadlineAt = performance.now() + this.host.limits.bodyMs
+    if (source.isWanting) this.armBodyDeadline()
     else {
       this.bodyDeadlineAt = Infinity
       this.stream.pause()
@@ -212,8 +229,14 @@ export class Http2ClientSide implements ClientSide {
     this.source?.finish(this.source.trailers)
   }
 
+  /** A gRPC call is a conversation: a client that says nothing for a while may be listening. */
+  private armBodyDeadline(): void {
+    this.bodyDeadlineAt = this.request.isGrpc ? Infinity : performance.now() + this.host.limits.bodyMs
+  }
+
   private bodyTimedOut(): void {
     this.bodyDeadlineAt = Infinity
+    if (this.responseEnded) return this.stream.close(NGHTTP2_NO_ERROR)
     this.source?.fail(new Error('the body did not arrive in time'))
     this.watcher?.onBadBody('client.body_timeout')
   }

@@ -11,6 +11,7 @@ export interface Http2Request {
   /** It expects something else than 100-continue. */
   readonly expectsUnknown: boolean
   readonly acceptsTrailers: boolean
+  readonly isGrpc: boolean
 }
 
 /**
@@ -26,6 +27,7 @@ export function readHttp2Request(raw: readonly string[]): Http2Request {
   let contentLength = -1
   let expectation = ''
   let acceptsTrailers = false
+  let isGrpc = false
   const fields: string[] = []
   for (let at = 0; at < raw.length; at += 2) {
     const name = raw[at]!
@@ -60,11 +62,15 @@ export function readHttp2Request(raw: readonly string[]): Http2Request {
       case 'expect':
         expectation = value.toLowerCase()
         break
+      case 'content-type':
+        // Not gRPC-Web, which is made for what knows no trailers.
+        isGrpc = /^application\/grpc(?:\+|;|$)/.test(value)
+        break
       case 'te':
         acceptsTrailers = true
         break
     }
     fields.push(name, value)
   }
-  return { method, target, fields, contentLength, expectsContinue: expectation === '100-continue', expectsUnknown: expectation !== '' && expectation !== '100-continue', acceptsTrailers }
+  return { method, target, fields, contentLength, expectsContinue: expectation === '100-continue', expectsUnknown: expectation !== '' && expectation !== '100-continue', acceptsTrailers, isGrpc }
 }

@@ -12,6 +12,7 @@ export class NodeClientSide implements ClientSide {
   readonly encrypted = false
   /** The field is passed over, as RFC 9110 §7.8 allows. */
   readonly upgrade = undefined
+  readonly isGrpc = false
   /** undici tells nothing of an upstream's. */
   readonly acceptsTrailers = false
   watcher: ClientWatcher | undefined

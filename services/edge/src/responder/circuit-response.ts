@@ -11,6 +11,7 @@ export interface CircuitFacts {
   readonly message: string
   readonly requestId: string
   readonly accept: string | undefined
+  readonly isGrpc?: boolean
   readonly retryAfterSeconds: number
 }
 
@@ -23,6 +24,7 @@ export function circuitResponse(fallback: Fallback | undefined, facts: CircuitFa
   const { status = 503, body, headers = {} } = fallback ?? {}
   // What frames a message is the gateway's to say.
   const given = Object.entries(headers).filter(([name]) => !framing.has(name.toLowerCase()))
+  if (facts.isGrpc === true) return errorResponse({ ...facts, code: 'upstream.circuit_open' })
   if (body !== undefined || status < 400) return fixedResponse(status, body ?? '', given, facts.retryAfterSeconds)
   const fields = given.filter(([name]) => !ofErrors.has(name.toLowerCase())).flat()
   return errorResponse({ ...facts, code: 'upstream.circuit_open', status, headers: fields })

@@ -1,5 +1,6 @@
 import { catalogue, errorBody, type ErrorCode } from '@sluice/errors'
 import type { Answer, Refusal } from '@sluice/policies/policy'
+import { grpcStatusFields } from './grpc-status.ts'
 
 /** A response that the gateway makes itself. */
 export interface OwnResponse {
@@ -7,6 +8,8 @@ export interface OwnResponse {
   /** Flat; with Content-Type and Content-Length. */
   readonly fields: string[]
   readonly body: string
+  /** What the log says instead of `status`: gRPC tells errors with 200. */
+  readonly loggedStatus?: number
 }
 
 /** The response for a policy's answer. */
@@ -22,6 +25,8 @@ export interface ErrorFacts {
   readonly message: string
   readonly requestId: string
   readonly accept: string | undefined
+  /** Whether a gRPC client is to understand it [false]. */
+  readonly isGrpc?: boolean
   readonly headers?: readonly string[]
   /** Instead of the code's. */
   readonly status?: number
@@ -35,6 +40,7 @@ const defaultRetryAfterSeconds = 1
 /** The response for an error: the gateway's format, or a problem when `Accept` asks for one. */
 export function errorResponse(facts: ErrorFacts): OwnResponse {
   const { status = catalogue[facts.code].status, retryAfterSeconds = defaultRetryAfterSeconds } = facts
+  if (facts.isGrpc === true) return grpcErrorResponse(facts, status)
   const { contentType, body } = errorBody(facts, facts.accept)
   const fields = ['Content-Type', contentType, 'Content-Length', String(Buffer.byteLength(body)), 'Cache-Control', 'no-store']
   if (facts.headers !== undefined) fields.push(...facts.headers)
@@ -42,8 +48,12 @@ export function errorResponse(facts: ErrorFacts): OwnResponse {
   return { status, fields, body }
 }
 
-export function refusalFacts(refusal: Refusal, requestId: string, accept: string | undefined): ErrorFacts {
+function grpcErrorResponse({ code, message, headers = [] }: ErrorFacts, status: number): OwnResponse {
+  return { status: 200, fields: ['Content-Type', 'application/grpc', ...grpcStatusFields(code, status, message), ...headers], body: '', loggedStatus: status }
+}
+
+export function refusalFacts(refusal: Refusal, requestId: string, accept: string | undefined, isGrpc: boolean): ErrorFacts {
   const headers = refusal.headers === undefined ? {} : { headers: refusal.headers }
   const status = refusal.status === undefined ? {} : { status: refusal.status }
-  return { code: refusal.code, message: refusal.message ?? catalogue[refusal.code].message, requestId, accept, ...headers, ...status }
+  return { code: refusal.code, message: refusal.message ?? catalogue[refusal.code].message, requestId, accept, isGrpc, ...headers, ...status }
 }

@@ -15,6 +15,8 @@ export class EngineAttempt implements Attempt {
   connection: AttemptConnection | undefined
   /** Since when it has been waiting for a connection, on the monotonic clock. */
   waitingSince = 0
+  /** How often it came back from a connection and went out again. */
+  resends = 0
   private readonly onAbandoned: (attempt: EngineAttempt) => void
   private theHandler: AttemptHandler | undefined
 

@@ -1,11 +1,12 @@
-import type { Socket } from 'node:net'
+import type { Writable } from 'node:stream'
 import { passableTrailers } from '@sluice/http'
 import type { AttemptRequest } from './upstream-client.ts'
 
 type Body = NonNullable<AttemptRequest['body']>
 
 export interface BodyPumpParts {
-  readonly socket: Socket
+  /** Or a stream of HTTP/2. */
+  readonly socket: Writable
   readonly body: Body
   readonly isChunked: boolean
   /** Something was written, or could not be. */

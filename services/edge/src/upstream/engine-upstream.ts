@@ -89,7 +89,7 @@ export class UpstreamConnection {
   /** `onread` is not to be had with TLS. */
   private openSecure(tls: UpstreamTls): Socket {
     const { owner } = this
-    const socket = connectSecurely({ destination: owner.destination, tls, session: owner.tlsSession })
+    const socket = connectSecurely({ destination: owner.destination, tls, session: owner.tlsSession, protocol: 'http/1.1' })
     socket.on('connect', () => (this.isShakingHands = true))
     socket.on('session', (session: Buffer) => (owner.tlsSession = session))
     socket.on('data', (chunk: Buffer) => void this.onRead(chunk))
@@ -379,7 +379,7 @@ function handOn({ handler }: EngineAttempt, piece: Buffer): void {
 }
 
 /** Whether it may go out twice (RFC 9110 §9.2.2, RFC 9112 §9.3.1). */
-function isRepeatable({ request }: EngineAttempt): boolean {
+export function isRepeatable({ request }: EngineAttempt): boolean {
   return request.body === null && idempotentMethods.has(request.method)
 }
 
@@ -391,7 +391,8 @@ function hasLength(fields: readonly string[]): boolean {
   return false
 }
 
-function connectCode(error: Error | undefined): ErrorCode {
+/** What a connection that did not come about is called. */
+export function connectCode(error: Error | undefined): ErrorCode {
   switch ((error as NodeJS.ErrnoException | undefined)?.code) {
     case 'ECONNREFUSED':
       return 'upstream.connect_refused'

@@ -1,6 +1,7 @@
 import type { LookupFunction } from 'node:net'
 import type { UpstreamTls as Settings } from '@sluice/proto/config'
 import { EnginePool } from './engine-pool.ts'
+import { Http2Pool } from './http2-pool.ts'
 import { UndiciPool } from './undici-pool.ts'
 import type { EndpointPool } from './upstream-client.ts'
 import { UpstreamTlsContexts, type UpstreamTls } from './upstream-tls.ts'
@@ -48,6 +49,13 @@ export class PoolSet {
     const compiled = origin.startsWith('https:') ? this.tls.of(tls) : undefined
     const key = `upgrade ${connectMs} ${origin} ${compiled?.key ?? ''}`
     return this.pools.get(key)?.pool ?? this.keep(key, origin, compiled, new EnginePool({ origin, lookup: this.lookup, connectMs, tls: compiled, forUpgrades: true }))
+  }
+
+  /** Of endpoints with `protocol: http2`. */
+  http2PoolFor(origin: string, connectMs: number, tls: Settings | undefined): EndpointPool {
+    const compiled = origin.startsWith('https:') ? this.tls.of(tls) : undefined
+    const key = `http2 ${connectMs} ${origin} ${compiled?.key ?? ''}`
+    return this.pools.get(key)?.pool ?? this.keep(key, origin, compiled, new Http2Pool({ origin, lookup: this.lookup, connectMs, tls: compiled }))
   }
 
   private keep(key: string, origin: string, tls: UpstreamTls | undefined, pool: EndpointPool): EndpointPool {

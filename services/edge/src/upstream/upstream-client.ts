@@ -23,8 +23,8 @@ export interface AttemptRequest {
  * comes while the attempt is paused.
  */
 export interface AttemptHandler {
-  /** Flat `[name, value, …]` as the endpoint sent them. */
-  onHead(status: number, fields: string[]): void
+  /** Flat `[name, value, …]` as the endpoint sent them. `isWhole`: neither a body nor trailers will come. */
+  onHead(status: number, fields: string[], isWhole?: boolean): void
   /**
    * Instead of head, data and end: the endpoint agreed to `upgrade`. `end` is its side from here on, paused; what it has
    * sent already comes first. Nothing more is told of this attempt.

@@ -67,15 +67,17 @@ export interface SecureTarget {
   readonly tls: UpstreamTls
   /** From an earlier connection, so that the handshake is a short one. */
   readonly session: Buffer | undefined
+  /** Offered in the handshake (ALPN). */
+  readonly protocol: 'http/1.1' | 'h2'
 }
 
 /** Opens a connection that is verified against the server's name, or its address when it has no name. */
-export function connectSecurely({ destination, tls, session }: SecureTarget): TLSSocket {
+export function connectSecurely({ destination, tls, session, protocol }: SecureTarget): TLSSocket {
   const socket = connect({
     ...destination,
     secureContext: tls.context,
     servername: nameFor(tls, 'host' in destination ? destination.host : ''),
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: [protocol],
     checkServerIdentity: checkName,
     ...(session === undefined ? {} : { session }),
   })
