@@ -82,6 +82,50 @@ export function balancerContract(name: string, createBalancer: () => Balancer): 
       assert.deepEqual(Object.keys(countPicks(createBalancer(), state, 50, 1)).sort(), ['a', 'c'])
     })
 
+    test('a full endpoint takes nothing until a request at it has ended, and with all full there is none', () => {
+      const state = createUpstreamEndpoints('users', [up('a'), up('b')], undefined, 0, { maxOpen: 2 })
+      const [a, b] = [state.byId.get('a')!, state.byId.get('b')!]
+      a.open = 2
+      assert.deepEqual(countPicks(createBalancer(), state, 50), { b: 50 })
+      b.open = 2
+      assert.deepEqual(countPicks(createBalancer(), state, 5), { none: 5 })
+      a.open = 1
+      assert.deepEqual(countPicks(createBalancer(), state, 50), { a: 50 })
+    })
+
+    test('a full priority leaves the rest to the next', () => {
+      const state = createUpstreamEndpoints('users', [up('a', 0), up('b', 1)], undefined, 0, { maxOpen: 1 })
+      state.byId.get('a')!.open = 1
+      assert.deepEqual(countPicks(createBalancer(), state, 5), { b: 5 })
+    })
+
+    test('the zone of the edge takes everything that it can carry', () => {
+      const zoned = (id: string, zone: string, health: EndpointFacts['health'] = 'healthy') => endpointFacts(id, { zone, health })
+      const list = (aliveLocally: number) => [...[1, 2, 3, 4, 5, 6].map((index) => zoned(`l${index}`, 'a', index > aliveLocally ? 'unhealthy' : 'healthy')), ...['b', 'c', 'd', 'e'].map((zone) => zoned(`o${zone}`, zone))]
+      const localOf = (aliveLocally: number) => {
+        const picks = countPicks(createBalancer(), createUpstreamEndpoints('users', list(aliveLocally), undefined, 0, { zone: 'a' }), 2000)
+        return Object.entries(picks).reduce((sum, [id, count]) => (id.startsWith('l') ? sum + count : sum), 0) / 2000
+      }
+      assert.equal(localOf(6), 1)
+      assert.equal(localOf(5), 1)
+      assert.ok(Math.abs(localOf(3) - 0.7) < 0.04, `${localOf(3)} of what is sent`)
+      // Two are too few to be preferred: they take their part like all others.
+      assert.ok(Math.abs(localOf(2) - 2 / 6) < 0.04, `${localOf(2)} of what is sent`)
+    })
+
+    test('a second attempt goes to any zone', () => {
+      const list = ['a', 'a', 'a', 'b'].map((zone, index) => endpointFacts(`${index}`, { zone }))
+      const state = createUpstreamEndpoints('users', list, undefined, 0, { zone: 'a' })
+      assert.equal(createBalancer().pick(state, 0, new Set(['0', '1', '2']))?.id, '3')
+    })
+
+    test('when all of the zone were left out the others serve', () => {
+      const list = ['a', 'a', 'a', 'b'].map((zone, index) => endpointFacts(`${index}`, { zone }))
+      const state = createUpstreamEndpoints('users', list, undefined, 0, { zone: 'a' })
+      for (const id of ['0', '1', '2']) leaveOut(state.byId.get(id)!, 5000)
+      assert.deepEqual(countPicks(createBalancer(), state, 20, 1), { 3: 20 })
+    })
+
     test('when all were left out an attempt is made all the same', () => {
       const state = createUpstreamEndpoints('users', [up('a'), up('b')])
       for (const endpoint of state.byId.values()) leaveOut(endpoint, 5000)
@@ -124,10 +168,11 @@ export function balancerContract(name: string, createBalancer: () => Balancer): 
       const even = createUpstreamEndpoints('users', ids.map((id, index) => (index % 3 === 2 ? down(id) : up(id))))
       const weighted = createUpstreamEndpoints('orders', ids.map((id, index) => endpointFacts(id, { weight: index + 1 })))
       const slow = createUpstreamEndpoints('products', ids.map((id) => up(id)), createUpstreamEndpoints('products', [up('e0')]), 0)
-      const byState = [even, weighted, slow].map((state) => ({ state, balancer: createBalancer() }))
+      const zones = createUpstreamEndpoints('zoned', ids.map((id, index) => endpointFacts(id, { zone: index % 2 === 0 ? 'a' : 'b', health: index % 3 === 0 ? 'unhealthy' : 'healthy' })), undefined, 0, { zone: 'a' })
+      const byState = [even, weighted, slow, zones].map((state) => ({ state, balancer: createBalancer() }))
       const pickMany = (times: number) => {
         for (let i = 0; i < times; i++) {
-          const { balancer, state } = byState[i % 3]!
+          const { balancer, state } = byState[i & 3]!
           balancer.pick(state, i & 1023, undefined, '203.0.113.7')
         }
       }

@@ -3,7 +3,8 @@
  * each upstream (`endpoints.ts` makes and updates it) and one balancer for each upstream, and asks it once an attempt.
  *
  * Who may take an attempt, for every balancer (tested by `balancer.contract.ts`):
- * 1. Never: an endpoint that drains, has weight 0, or is in `excluded` (it had an earlier attempt of this exchange).
+ * 1. Never: an endpoint that drains, has weight 0, is full (`maxOpen`), or is in `excluded` (it had an earlier attempt of
+ *    this exchange).
  * 2. An endpoint is *available* when discovery calls it healthy and this worker has not left it out. The lowest
  *    priority that has an available endpoint serves; the next only when there is none.
  * 3. Panic: when less than half of that priority's endpoints are healthy, discovery's verdict is doubted (a prober may
@@ -11,6 +12,8 @@
  *    failed to connect to stays out, and a second attempt (`excluded` given) goes to an available one if there is any.
  * 4. With nothing available anywhere: the lowest priority with one that was not left out; else any at all, because
  *    an attempt that may fail beats a refusal that is certain.
+ * 5. Of an upstream with zones a first attempt stays in the edge's own zone as far as that can carry it (`zones.ts`),
+ *    except in a panic.
  */
 export type EndpointHealthState = 'healthy' | 'unhealthy' | 'draining'
 
@@ -35,6 +38,8 @@ export interface EndpointState {
   slowSince: number
   /** Requests open at it now, in this worker; counted by the edge. */
   open: number
+  /** At so many open requests it takes no further one; `Infinity`: as many as come. */
+  maxOpen: number
   /** What came of the attempts at it; kept by the edge for passive health. */
   readonly outcomes: EndpointOutcomes
   /** The balancer's own running figures: whose turn it is, and how long answers take, in ms, at which instant. */
@@ -72,6 +77,16 @@ export interface PriorityGroup {
   slowUntil: number
   /** Where the balancer goes on. */
   cursor: number
+  /** Undefined unless the edge's own zone is preferred. */
+  readonly zones: ZoneSplit | undefined
+}
+
+/** The endpoints of one priority, those of the edge's own zone apart from the others. */
+export interface ZoneSplit {
+  readonly local: PriorityGroup
+  readonly others: PriorityGroup
+  /** Of first attempts, the share that stays in the zone: 0 to 1. */
+  readonly localShare: number
 }
 
 export interface UpstreamEndpoints {

@@ -9,6 +9,11 @@ export function hashText(text: string, seed = 0): number {
   return mixHash(hash)
 }
 
+/** A place from 0 to below 1 that a hash has, and that tells nothing about its place in a table. */
+export function placeOfHash(hash: number): number {
+  return mixHash(hash ^ 0x2545f491) / 0x1_0000_0000
+}
+
 /** Spreads the bits of a 32-bit number over all of it. */
 export function mixHash(value: number): number {
   let hash = value | 0

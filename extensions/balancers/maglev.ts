@@ -51,21 +51,30 @@ class MaglevTable {
   }
 }
 
-/** The tables of one upstream, one for each priority, made anew only when who is in them or their weights change. */
+/** The tables of one upstream, one for each priority and each part of it by zone, made anew only when who is in them or their weights change. */
 export class MaglevTables {
   private state: UpstreamEndpoints | undefined
-  private byPriority: ReadonlyMap<number, MaglevTable> = new Map()
+  private byGroup: ReadonlyMap<string, MaglevTable> = new Map()
+  private readonly keys = new WeakMap<PriorityGroup, string>()
 
   find(hash: number, state: UpstreamEndpoints, candidates: Candidates, nowMs: number, excluded: ReadonlySet<string> | undefined): EndpointState | undefined {
     if (state !== this.state) this.follow(state)
-    return this.byPriority.get(candidates.group!.priority)!.find(hash, candidates, nowMs, excluded)
+    return this.byGroup.get(this.keys.get(candidates.group!)!)!.find(hash, candidates, nowMs, excluded)
   }
 
   private follow(state: UpstreamEndpoints): void {
-    const known = this.byPriority
-    this.byPriority = new Map(state.groups.filter((group) => group.usable > 0).map((group) => [group.priority, tableOf(group, known.get(group.priority))]))
+    const known = this.byGroup
+    const groups = state.groups.flatMap((group) => [group, ...(group.zones === undefined ? [] : [group.zones.local, group.zones.others])])
+    for (const group of groups) this.keys.set(group, keyOf(group, state))
+    this.byGroup = new Map(groups.filter((group) => group.usable > 0).map((group) => [this.keys.get(group)!, tableOf(group, known.get(this.keys.get(group)!))]))
     this.state = state
   }
+}
+
+/** The same for a group and the one that takes its place when the endpoints change. */
+function keyOf(group: PriorityGroup, { groups }: UpstreamEndpoints): string {
+  const whole = groups.find(({ priority }) => priority === group.priority)
+  return `${group.priority} ${group === whole?.zones?.local ? 'local' : group === whole?.zones?.others ? 'others' : ''}`
 }
 
 function tableOf(group: PriorityGroup, known: MaglevTable | undefined): MaglevTable {

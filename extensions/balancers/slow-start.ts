@@ -22,5 +22,10 @@ export function isEvenNow(group: PriorityGroup, nowMs: number): boolean {
 /** From `sinceMs` on the endpoint starts slowly; `group` is the one it belongs to. */
 export function startSlowly(endpoint: EndpointState, group: PriorityGroup, sinceMs: number): void {
   endpoint.slowSince = sinceMs
-  group.slowUntil = Math.max(group.slowUntil, sinceMs + slowStartMs)
+  const until = sinceMs + slowStartMs
+  group.slowUntil = Math.max(group.slowUntil, until)
+  if (group.zones === undefined) return
+  const { local, others } = group.zones
+  const part = local.endpoints.includes(endpoint) ? local : others
+  part.slowUntil = Math.max(part.slowUntil, until)
 }

@@ -20,7 +20,7 @@ function isSocketPath(path: string): boolean {
 export const endpoint = z.strictObject({
   url: endpointUrl.describe('Where it is: `http://host:port` or `https://host:port`, with a base path if there is one, or `unix:PATH` for a Unix socket.'),
   weight: z.number().min(0).max(1000).default(1).describe('Share of the traffic beside the others; 0 takes none.'),
-  zone: z.string().max(64).optional().describe('Where it stands; shown, not decided by yet.'),
+  zone: z.string().max(64).optional().describe('Where it stands; edges prefer their own zone, see `zones`.'),
   priority: z.int().min(0).max(100).default(0).describe('Lower ones first; higher ones only while no lower one is healthy.'),
 })
 
@@ -71,10 +71,17 @@ export const upstream = z
       .prefault({}),
     retries: z
       .strictObject({
-        attempts: positiveInteger.max(10).default(2).describe('Counts the first. Another endpoint is tried while nothing was sent, and when the connection broke before the response to an idempotent request without a body.'),
+        attempts: positiveInteger.max(10).default(2).describe('Counts the first. Another endpoint is tried while nothing was sent, and when the connection broke before the response to an idempotent request without a body, or with one of which no more than `replayBytes` have passed.'),
         budgetPercent: z.number().min(0).max(100).default(20).describe('Retries are at most this share of the requests of the last ten seconds, though ten are always allowed; 0 allows none.'),
+        replayBytes: z.int().min(0).max(16_777_216).default(65_536).describe('Bytes of the body of an idempotent request (`PUT`, `DELETE`) that are kept to be sent again; one that is longer is tried once. 0 keeps none.'),
       })
       .prefault({}),
+    limits: z
+      .strictObject({
+        requestsPerEndpoint: positiveInteger.max(1_000_000).optional().describe('Requests under way at one endpoint, from one edge; its workers share it evenly. A connection carries one at a time, so it is a limit of connections, too. With all endpoints full: 503 `upstream.overloaded`.'),
+      })
+      .prefault({}),
+    zones: z.enum(['prefer-local', 'ignore']).default('prefer-local').describe('`prefer-local`: while three or more healthy endpoints stand in the edge\'s own zone (`SLUICE_ZONE`), first attempts stay there; what of them is not healthy sends its part elsewhere.'),
     tls: upstreamTls.optional().describe('For endpoints whose URL begins with `https://`, and for all that `discovery` finds. Certificates are always verified.'),
     policies: policyList.default([]).describe('For every route to this upstream.'),
     drainSeconds: z.number().min(0).max(3600).default(30).describe('How long what is open at an endpoint goes on when the endpoint is taken out or drains; then it is cut.'),

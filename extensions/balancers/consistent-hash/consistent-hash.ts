@@ -1,7 +1,7 @@
 /** The endpoint that the key has in the upstream's Maglev table (`maglev.ts`). */
 import type { Balancer } from '../balancer.ts'
 import { findCandidates, noCandidates } from '../eligible.ts'
-import { hashText } from '../hash-text.ts'
+import { hashText, placeOfHash } from '../hash-text.ts'
 import { MaglevTables } from '../maglev.ts'
 
 export function createBalancer(): Balancer {
@@ -9,6 +9,9 @@ export function createBalancer(): Balancer {
   const tables = new MaglevTables()
   return {
     needsKey: 'hash-on',
-    pick: (state, nowMs, excluded, key = '') => (findCandidates(candidates, state, nowMs, excluded) ? tables.find(hashText(key), state, candidates, nowMs, excluded) : undefined),
+    pick(state, nowMs, excluded, key = '') {
+      const hash = hashText(key)
+      return findCandidates(candidates, state, nowMs, excluded, placeOfHash(hash)) ? tables.find(hash, state, candidates, nowMs, excluded) : undefined
+    },
   }
 }

@@ -93,7 +93,10 @@ class EtcdSession {
       if (error !== undefined) throw new Error(`the watch has failed: ${error.message ?? 'no reason was given'}`)
       if (result?.compact_revision !== undefined) return
       if (result?.canceled === true) throw new Error(`the watch was ended: ${result.cancel_reason ?? 'no reason was given'}`)
-      for (const { type = 'PUT', kv } of result?.events ?? []) type === 'DELETE' ? this.#byKey.delete(kv.key) : this.#put(kv)
+      for (const { type = 'PUT', kv } of result?.events ?? []) {
+        if (type === 'DELETE') this.#byKey.delete(kv.key)
+        else this.#put(kv)
+      }
       if (result?.events !== undefined) this.#tell()
     }
   }

@@ -139,7 +139,7 @@ export class EdgeWorker {
     identity.onCredentialVersion((version) => this.parts.tell({ kind: 'credentials', version }))
     await identity.start()
     const telemetry = createTelemetry({ metrics: this.metrics, clock: systemClock, eventsPerSecond, onUsage: (part) => this.parts.tell({ kind: 'usage', part }) })
-    const upstreams = new UpstreamRegistry(await loadBalancers())
+    const upstreams = new UpstreamRegistry(await loadBalancers(), { zone: settings.zone, workers: settings.workers })
     this.upstreams = upstreams
     const findings = new UpstreamFindings({ bus, scope: settings.scope, edge: settings.name, zone: settings.zone, worker: process.pid, upstreams: () => upstreams.all(), clock: systemClock })
     findings.start()

@@ -25,7 +25,8 @@ import type { DeadlineQueue, Deadlines, Expiring } from './upstream/deadlines.ts
 import { grpcTimeoutText, readGrpcTimeout } from './upstream/grpc-timeout.ts'
 import type { PoolSet } from './upstream/pool-set.ts'
 import { hostForAttempt, writeRequestFields } from './upstream/request-fields.ts'
-import { blamesEndpoint, isUnreachable, mayRetry } from './upstream/retry-rule.ts'
+import { ReplayBody } from './upstream/replay-body.ts'
+import { blamesEndpoint, idempotentMethods, isUnreachable, mayRetry } from './upstream/retry-rule.ts'
 import type { AttemptHandler, EndpointPool } from './upstream/upstream-client.ts'
 import { continueTrace, traceparentOf } from './telemetry/trace-context.ts'
 import type { Tunnel, TunnelWatcher } from './upgrade/tunnel.ts'
@@ -78,6 +79,8 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
   private readonly pipeline: Pipeline
   private readonly exchange: EdgeExchange
   private body: Readable | null = null
+  /** Keeps the body's beginning for a second attempt; only of a request that may have one. */
+  private replay: ReplayBody | undefined
   /** From the response's Content-Length; -1 when it is not known. */
   private expectedBytes = -1
   /** Once the endpoint has agreed to another protocol. */
@@ -152,11 +155,17 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
     if (rewrite !== undefined) request.path = rewrite(request.path, exchange.parameters)
     writeRequestFields(exchange)
     if (request.declaredBytes !== 0) this.body = clientSide.body(this.onBody)
+    if (this.body !== null && idempotentMethods.has(request.method)) this.keepBody(this.body, upstream.settings.retries)
     exchange.stage = 'upstream'
     const now = exchange.policiesDoneAt
     upstream.budget.noteRequest(now)
     this.setDeadline(upstream.settings.timeouts.requestMs)
     this.attempt(now, 'upstream.none_healthy')
+  }
+
+  private keepBody(body: Readable, { attempts, replayBytes }: UpstreamSettings['retries']): void {
+    const { declaredBytes = 0 } = this.exchange.request
+    if (attempts > 1 && replayBytes > 0 && declaredBytes <= replayBytes) this.replay = new ReplayBody(body, replayBytes)
   }
 
   /** One try at one endpoint; `failure` is what stands when there is none left to try. */
@@ -170,7 +179,7 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
     const endpoint = upstream.pick(now, exchange.tried, exchange)
     if (endpoint === undefined) {
       upstream.release(this.turn)
-      return this.refuse(failure)
+      return this.refuse(failure === 'upstream.none_healthy' && upstream.isFull() ? 'upstream.overloaded' : failure)
     }
     exchange.endpoint = endpoint
     exchange.attempts++
@@ -186,7 +195,7 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
         method: request.method,
         path: request.query === '' ? path : `${path}?${request.query}`,
         fields: request.headers.flat,
-        body: this.body,
+        body: this.replay?.open() ?? this.body,
         upgrade: exchange.clientSide.upgrade,
         acceptsTrailers: exchange.clientSide.acceptsTrailers,
         firstByteMs: settings.timeouts.firstByteMs,
@@ -227,7 +236,7 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
     if (exchange.clientSide.isGone) return this.onClientGone()
     if (exchange.headSent) return this.cut(code)
     pipeline.parts.logger.debug({ upstream: upstream.name, endpoint: endpoint.id, code, err: cause, requestId: exchange.requestId }, 'attempt failed')
-    const again = exchange.attempts < upstream.settings.retries.attempts && mayRetry(code, sent, exchange.request.method, this.body !== null)
+    const again = exchange.attempts < upstream.settings.retries.attempts && mayRetry(code, sent, exchange.request.method, this.body === null || this.replay?.isWhole === true)
     if (!again || !upstream.budget.takeRetry(now)) return this.refuse(code)
     exchange.tried ??= new Set()
     exchange.tried.add(endpoint.id)

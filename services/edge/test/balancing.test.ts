@@ -209,3 +209,18 @@ for (const balancer of ['round-robin', 'least-requests', 'latency', 'consistent-
     assert.deepEqual(failures, [])
   })
 }
+
+it('limits: an endpoint takes so many requests at a time, and when all are full 503 says so', async (t) => {
+  const upstreams = (await startThree(t)).slice(0, 2)
+  const gate = Promise.withResolvers<void>()
+  for (const upstream of upstreams) upstream.does(afterPromise(gate.promise, answer(200, 'held')))
+  await forwardTo({ endpoints: endpointsOf(upstreams), limits: { requestsPerEndpoint: 2 } })
+  const held = Array.from({ length: 4 }, () => fetchOnce(under.url))
+  await waitUntil(() => countsOf(upstreams).join() === '2,2')
+  const refused = await fetchOnce(under.url)
+  assert.deepEqual([refused.status, (JSON.parse(refused.body) as { error: { reason: string } }).error.reason], [503, 'upstream.overloaded'])
+  assert.deepEqual(upstreams.map(({ connections }) => connections.open), [2, 2])
+  gate.resolve()
+  assert.deepEqual((await Promise.all(held)).map(({ body }) => body), ['held', 'held', 'held', 'held'])
+  assert.equal((await fetchOnce(under.url)).status, 200)
+})

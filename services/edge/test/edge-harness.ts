@@ -30,7 +30,7 @@ export interface EdgeUnderTest {
 
 const scope = 'default'
 
-export async function startEdge(t: Cleanup, document: Partial<RevisionDocumentInput> | undefined, options: { workers?: number; directory?: string; port?: number; engine?: 'node' | 'own'; shedLagMs?: number; dnsServers?: readonly string[] } = {}): Promise<EdgeUnderTest> {
+export async function startEdge(t: Cleanup, document: Partial<RevisionDocumentInput> | undefined, options: { workers?: number; directory?: string; port?: number; engine?: 'node' | 'own'; shedLagMs?: number; dnsServers?: readonly string[]; zone?: string } = {}): Promise<EdgeUnderTest> {
   const { createLocalBus } = await busNamed('local').load()
   const bus = createLocalBus()
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'sluice-edge-')))
@@ -52,7 +52,7 @@ export async function startEdge(t: Cleanup, document: Partial<RevisionDocumentIn
   })
   const { createMemoryCounters } = await countersNamed('memory').load()
   const edge = createEdge({
-    bus, scope, logger, clock: systemClock, metrics: new MetricsRegistry(), name: 'edge-1', zone: '', datacenter: '',
+    bus, scope, logger, clock: systemClock, metrics: new MetricsRegistry(), name: 'edge-1', zone: options.zone ?? '', datacenter: '',
     workers: options.workers ?? 1, dataDirectory: directory, baseDirectory: directory, counting: { counters: createMemoryCounters() }, engine: options.engine ?? 'own', 
     ...(options.shedLagMs === undefined ? {} : { shedLagMs: options.shedLagMs }), ...(options.dnsServers === undefined ? {} : { dnsServers: options.dnsServers }),
   })

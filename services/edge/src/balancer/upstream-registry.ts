@@ -2,11 +2,15 @@ import type { BalancerModule } from '@sluice/balancers/balancer'
 import type { Upstream, UpstreamTls } from '@sluice/proto/config'
 import { systemClock, type Clock } from '@sluice/service-kit'
 import type { HeldCircuit } from './circuit-breaker.ts'
-import { UpstreamState, type DiscoveredEndpoint } from './upstream-state.ts'
+import { UpstreamState, type DiscoveredEndpoint, type EdgePlace } from './upstream-state.ts'
 
 export interface RegistryParts {
   readonly clock?: Clock
   readonly random?: () => number
+  /** The edge's own [none]. */
+  readonly zone?: string
+  /** Of the edge; they share the limits of endpoints [1]. */
+  readonly workers?: number
 }
 
 /** The upstreams of a worker by name; a state lives as long as its upstream is configured. */
@@ -16,11 +20,13 @@ export class UpstreamRegistry {
   private readonly balancers: ReadonlyMap<string, BalancerModule>
   private readonly clock: Clock
   private readonly random: () => number
+  private readonly place: EdgePlace
 
-  constructor(balancers: ReadonlyMap<string, BalancerModule>, { clock = systemClock, random = Math.random }: RegistryParts = {}) {
+  constructor(balancers: ReadonlyMap<string, BalancerModule>, { clock = systemClock, random = Math.random, zone = '', workers = 1 }: RegistryParts = {}) {
     this.balancers = balancers
     this.clock = clock
     this.random = random
+    this.place = { zone, workers }
   }
 
   /** The current upstreams. */
@@ -78,7 +84,7 @@ export class UpstreamRegistry {
   private create(name: string, settings: Upstream): UpstreamState {
     const balancer = this.balancers.get(settings.balancer)
     if (balancer === undefined) throw new Error(`there is no balancer "${settings.balancer}"`)
-    const state = new UpstreamState(name, settings, balancer.createBalancer({ upstream: name, stickyCookie: settings.stickyCookie, random: this.random }), this.clock)
+    const state = new UpstreamState(name, settings, balancer.createBalancer({ upstream: name, stickyCookie: settings.stickyCookie, random: this.random }), this.clock, this.place)
     const known = this.discovered.get(name)
     if (known === undefined) return state
     state.discover(known.endpoints)

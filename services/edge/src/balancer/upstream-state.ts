@@ -3,7 +3,7 @@
  * balancer's turn, its circuit, and the share of retries it has left. A changed snapshot or discovery's word updates it
  * in place, so that requests that are running keep counting on the same objects.
  */
-import { createUpstreamEndpoints, leaveOut, type EndpointFacts } from '@sluice/balancers/endpoints'
+import { createUpstreamEndpoints, leaveOut, type EndpointFacts, type EndpointRules } from '@sluice/balancers/endpoints'
 import type { Balancer, EndpointState, UpstreamEndpoints } from '@sluice/balancers/balancer'
 import type { HeaderFields } from '@sluice/http'
 import { circuitBreaker as circuitSettings, type Upstream } from '@sluice/proto/config'
@@ -31,6 +31,15 @@ export interface DiscoveredEndpoint {
   readonly health: EndpointFacts['health']
 }
 
+/** What of the edge matters to its upstreams. */
+export interface EdgePlace {
+  /** Empty: none. */
+  readonly zone: string
+  readonly workers: number
+}
+
+const nowhere: EdgePlace = { zone: '', workers: 1 }
+
 export class UpstreamState {
   readonly name: string
   settings: Upstream
@@ -42,19 +51,21 @@ export class UpstreamState {
   /** Whether something has failed since `UpstreamFindings` looked last. */
   hasFailed = false
   private readonly clock: Clock
+  private readonly place: EdgePlace
   private readonly balancer: Balancer
   private readonly readKey: ReadKey | undefined
   private discovered: readonly DiscoveredEndpoint[] | undefined
   private held: HeldCircuit
 
-  constructor(name: string, settings: Upstream, balancer: Balancer, clock: Clock) {
+  constructor(name: string, settings: Upstream, balancer: Balancer, clock: Clock, place: EdgePlace = nowhere) {
     this.name = name
     this.settings = settings
     this.balancer = balancer
     this.clock = clock
+    this.place = place
     this.readKey = keyReader(balancer.needsKey, settings.hashOn, balancer.cookieName)
     this.budget = new RetryBudget(settings.retries.budgetPercent)
-    this.endpoints = createUpstreamEndpoints(name, this.facts())
+    this.endpoints = createUpstreamEndpoints(name, this.facts(), undefined, 0, this.rules())
     this.useCircuit(settings)
   }
 
@@ -96,6 +107,12 @@ export class UpstreamState {
 
   pick(nowMs: number, tried: ReadonlySet<string> | undefined, exchange: KeyedExchange): EndpointState | undefined {
     return this.balancer.pick(this.endpoints, nowMs, tried, this.readKey?.(exchange))
+  }
+
+  /** Whether endpoints are only missing because they have as many requests under way as they take. */
+  isFull(): boolean {
+    for (const { open, maxOpen, weight, health } of this.endpoints.byId.values()) if (open >= maxOpen && weight > 0 && health !== 'draining') return true
+    return false
   }
 
   /** The `Set-Cookie` that leads the client back to the endpoint that answered; undefined when it needs none. */
@@ -147,7 +164,13 @@ export class UpstreamState {
   }
 
   private refresh(): void {
-    this.endpoints = createUpstreamEndpoints(this.name, this.facts(), this.endpoints, this.clock.monotonic())
+    this.endpoints = createUpstreamEndpoints(this.name, this.facts(), this.endpoints, this.clock.monotonic(), this.rules())
+  }
+
+  private rules(): EndpointRules {
+    const { limits, zones } = this.settings
+    const zone = zones === 'prefer-local' ? this.place.zone : ''
+    return limits.requestsPerEndpoint === undefined ? { zone } : { zone, maxOpen: Math.max(1, Math.floor(limits.requestsPerEndpoint / this.place.workers)) }
   }
 
   /** Static endpoints stand in the configuration and take their health from discovery; others come from there whole. */

@@ -5,13 +5,13 @@ export const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'O
 
 /**
  * Whether another endpoint may be tried after this failure: always when no byte left, and otherwise only for an
- * idempotent request without a body whose connection broke before a response began.
+ * idempotent request whose connection broke before a response began, and whose body, if it has one, can be sent again.
  */
-export function mayRetry(code: ErrorCode, sent: boolean, method: string, hasBody: boolean): boolean {
+export function mayRetry(code: ErrorCode, sent: boolean, method: string, isRepeatable: boolean): boolean {
   const rule = catalogue[code].retry
   if (rule === 'never') return false
   if (!sent) return true
-  return rule === 'if_idempotent' && !hasBody && idempotentMethods.has(method)
+  return rule === 'if_idempotent' && isRepeatable && idempotentMethods.has(method)
 }
 
 /** Whether the failure says that the endpoint could not be reached at all. */
