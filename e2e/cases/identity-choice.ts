@@ -1,4 +1,4 @@
-// AU6 (any, anonymous), AU7 (groups, what reaches the upstream), AU8
+// AU6 (any, anonymous, policies of groups), AU7 (groups, conditions over claims, what reaches the upstream), AU8
 import assert from 'node:assert/strict'
 import { echo, startUpstream } from '@sluice/testkit'
 import { ask, echoOf, refusalOf } from '../actors/ask.ts'
@@ -17,13 +17,14 @@ export const identityChoice: Case = {
     const route = (name: string, ...policies: object[]) => ({ name, match: { path: `/${name}` }, upstream: 'echo', policies })
     await system.apply({
       upstreams: { echo: { endpoints: [{ url: upstream.url }] } },
-      groups: [{ name: 'gold' }, { name: 'blocked' }],
+      groups: [{ name: 'gold', policies: [{ 'response-transform': { headers: { set: { 'x-plan': 'gold' } } } }] }, { name: 'blocked' }],
       consumers: [{ name: 'choice-jane', groups: ['gold'], credentials: [{ jwtSubject: 'jane@id.test' }] }],
       routes: [
         route('either', either),
         route('both', jwt, { 'key-auth': {} }),
         route('open', { any: { methods: [jwt, { 'key-auth': {} }], anonymous: 'guest' } }),
         route('gold', either, { acl: { allow: { groups: ['gold'] } } }),
+        { ...route('tenant', jwt, { acl: { allow: { when: 'claims.tenant == parameters.tenant and ("editor" in claims.roles or claims.level >= 3)' } } }), match: { path: '/tenant/{tenant}' } },
         route('not-blocked', either, { acl: { deny: { groups: ['blocked'] } } }),
       ],
     })
@@ -59,6 +60,18 @@ export const identityChoice: Case = {
       const refused = await refusalOf(system, '/gold', withKey(plain.key))
       assert.deepEqual([refused.status, refused.reason], [403, 'policy.forbidden'])
       assert.equal((await refusalOf(system, '/gold', bearer(token))).status, 403)
+    })
+
+    await t.test('policies of a group run for its members, whatever the route', async () => {
+      assert.equal((await ask(system, '/either', withKey(gold.key))).headers['x-plan'], 'gold')
+      assert.equal((await ask(system, '/either', withKey(plain.key))).headers['x-plan'], undefined)
+    })
+
+    await t.test('a condition over claims and the path decides', async () => {
+      const statusOf = async (path: string, claims: object) => (await ask(system, path, bearer(mint(key, { sub: 'x', ...claims })))).status
+      assert.equal(await statusOf('/tenant/a', { tenant: 'a', roles: ['editor'] }), 200)
+      assert.equal(await statusOf('/tenant/a', { tenant: 'a', level: 3 }), 200)
+      for (const claims of [{ tenant: 'b', roles: ['editor'] }, { tenant: 'a', roles: ['reader'], level: 2 }, { tenant: 'a', level: '3' }, {}]) assert.equal(await statusOf('/tenant/a', claims), 403, JSON.stringify(claims))
     })
 
     await t.test("a change of a consumer's groups counts as soon as it is answered", async () => {

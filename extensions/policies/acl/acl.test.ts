@@ -48,6 +48,26 @@ for (const [who, settings, changes, expected] of cases) {
   })
 }
 
+const conditions: readonly (readonly [string, Record<string, unknown>, Partial<Identity>, string])[] = [
+  ['a caller of the tenant in the path', { allow: { when: 'claims.tenant == parameters.user_id' } }, { claims: { tenant: '7' } }, 'passes'],
+  ['a caller of another tenant', { allow: { when: 'claims.tenant == parameters.user_id' } }, { claims: { tenant: '8' } }, 'policy.forbidden'],
+  ['a condition that holds beside a group that does not', { allow: { groups: ['gold'], when: 'true' } }, {}, 'policy.forbidden'],
+  ['a condition that does not hold beside a group that does', { allow: { groups: ['gold'], when: 'false' } }, { groups: ['gold'] }, 'policy.forbidden'],
+  ['a condition that denies', { deny: { when: 'claims.suspended' } }, { claims: { suspended: true } }, 'policy.forbidden'],
+  ['a condition that does not deny', { deny: { when: 'claims.suspended' } }, { claims: {} }, 'passes'],
+  ['a caller whose groups could not be asked, by condition', { allow: { when: '"gold" in groups' } }, { resolved: false }, 'dependency.auth_unreachable'],
+]
+for (const [who, settings, changes, expected] of conditions) {
+  test(`${who}: ${expected}`, () => {
+    const result = module.compile(settingsOf(schema, settings)).onRequest!(exchangeOf({ identity: identityOf(changes), parameters: { user_id: '7' } })) as HookResult
+    assert.equal(result?.kind === 'refusal' ? result.code : 'passes', expected)
+  })
+}
+
+test('a condition that cannot be read is a problem at check, with its place', () => {
+  assert.match(problemsOf(schema, { allow: { when: 'claims.a = 1' } })[0]!, /^no condition: character 9/)
+})
+
 test('an unknown caller is asked for a credential', async () => {
   const refusal = await refusalOf(run({ deny: { groups: ['x'] } }))
   assert.equal(refusal.code, 'policy.unauthenticated')

@@ -1,5 +1,6 @@
 import type { Exchange, Identity } from '../exchange.ts'
 import { type HookResult, type Policy, refuse } from '../policy.ts'
+import { compileExpression, type Expression } from './expression.ts'
 import type { AclSettings } from './schema.ts'
 
 const unauthenticated = refuse('policy.unauthenticated', undefined, ['WWW-Authenticate', 'Bearer realm="sluice"'])
@@ -17,6 +18,7 @@ interface Rules {
   readonly consumers: ReadonlySet<string>
   readonly scopes: readonly string[]
   readonly claims: ClaimRules
+  readonly when: Expression | undefined
 }
 
 /** Who may pass, by what is known of the caller. Denying wins. */
@@ -28,21 +30,22 @@ class Acl implements Policy {
   constructor({ allow, deny }: AclSettings) {
     this.allow = allow === undefined ? undefined : rulesOf(allow)
     this.deny = deny === undefined ? undefined : rulesOf(deny)
-    this.needsConsumer = namesConsumers(this.allow) || namesConsumers(this.deny)
+    this.needsConsumer = [this.allow, this.deny].some((rules) => namesConsumers(rules) || rules?.when?.needsConsumer === true)
   }
 
-  onRequest({ identity }: Exchange): HookResult {
+  onRequest(exchange: Exchange): HookResult {
+    const { identity } = exchange
     if (identity === undefined) return unauthenticated
     // Which consumer, and so which groups, could not be asked: that is no 403, and no guess.
     if (!identity.resolved && this.needsConsumer) return unresolved
-    if (this.deny !== undefined && isDenied(this.deny, identity)) return forbidden
-    return this.allow === undefined || isAllowed(this.allow, identity) ? undefined : forbidden
+    if (this.deny !== undefined && isDenied(this.deny, identity, exchange)) return forbidden
+    return this.allow === undefined || isAllowed(this.allow, identity, exchange) ? undefined : forbidden
   }
 }
 
 function rulesOf(rules: NonNullable<AclSettings['allow']>): Rules {
   const claims = Object.entries(rules.claims ?? {}).map(([name, value]) => [name, new Set<unknown>(Array.isArray(value) ? value : [value])] as const)
-  return { groups: new Set(rules.groups), consumers: new Set(rules.consumers), scopes: rules.scopes ?? [], claims }
+  return { groups: new Set(rules.groups), consumers: new Set(rules.consumers), scopes: rules.scopes ?? [], claims, when: rules.when === undefined ? undefined : compileExpression(rules.when) }
 }
 
 function namesConsumers(rules: Rules | undefined): boolean {
@@ -50,19 +53,19 @@ function namesConsumers(rules: Rules | undefined): boolean {
 }
 
 /** Any one thing is enough. */
-function isDenied(rules: Rules, identity: Identity): boolean {
+function isDenied(rules: Rules, identity: Identity, exchange: Exchange): boolean {
   if (isOneOf(rules, identity)) return true
   for (const scope of rules.scopes) if (identity.scopes.includes(scope)) return true
   for (const claim of rules.claims) if (hasClaim(claim, identity)) return true
-  return false
+  return rules.when?.holds(exchange) === true
 }
 
-/** One of the groups or consumers, if any are named, and every scope and claim. */
-function isAllowed(rules: Rules, identity: Identity): boolean {
+/** One of the groups or consumers, if any are named, every scope and claim, and the condition. */
+function isAllowed(rules: Rules, identity: Identity, exchange: Exchange): boolean {
   if (namesConsumers(rules) && !isOneOf(rules, identity)) return false
   for (const scope of rules.scopes) if (!identity.scopes.includes(scope)) return false
   for (const claim of rules.claims) if (!hasClaim(claim, identity)) return false
-  return true
+  return rules.when?.holds(exchange) !== false
 }
 
 function isOneOf(rules: Rules, identity: Identity): boolean {
