@@ -113,10 +113,13 @@ function dropForwardingFields(flat: string[]): void {
   let kept = 0
   for (let at = 0; at < flat.length; at += 2) {
     if (isForwardingField(flat[at]!)) continue
-    flat[kept++] = flat[at]!
-    flat[kept++] = flat[at + 1]!
+    if (kept < at) {
+      flat[kept] = flat[at]!
+      flat[kept + 1] = flat[at + 1]!
+    }
+    kept += 2
   }
-  flat.length = kept
+  while (flat.length > kept) flat.pop()
 }
 
 const rewritten = new Set(['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port'])

@@ -1,4 +1,4 @@
-import { randomPool, takeRandom } from './random-bytes.ts'
+import { takeBase32Digits } from './random-digits.ts'
 
 /** Crockford's Base32, two digits at a time. */
 const digits = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
@@ -16,15 +16,7 @@ export function newRequestId(nowMs: number = Date.now()): string {
     timeText = timeDigits(nowMs)
     lastMs = nowMs
   }
-  const at = takeRandom(10)
-  return timeText + tenBits(at) + tenBits(at + 5)
-}
-
-/** Eight digits from five bytes. */
-function tenBits(at: number): string {
-  const high = randomPool.readUInt32BE(at)
-  const low = randomPool[at + 4]!
-  return pairs[high >>> 22]! + pairs[(high >>> 12) & 1023]! + pairs[(high >>> 2) & 1023]! + pairs[((high & 3) << 8) | low]!
+  return timeText + takeBase32Digits(16)
 }
 
 function timeDigits(nowMs: number): string {

@@ -4,7 +4,7 @@
  * an exporter can take it as it is; nothing of OpenTelemetry is loaded for it.
  */
 import type { SpanContext } from '@opentelemetry/api'
-import { takeRandomHex } from './random-bytes.ts'
+import { takeHexDigits } from './random-digits.ts'
 
 export interface TraceContext extends SpanContext {
   /** 32 lower-case hex digits. */
@@ -55,11 +55,11 @@ export function traceparentOf(trace: TraceContext, spanId: string = newSpanId())
 }
 
 export function newTraceId(): string {
-  return notZero(takeRandomHex(16), noTrace)
+  return notZero(takeHexDigits(32), noTrace)
 }
 
 export function newSpanId(): string {
-  return notZero(takeRandomHex(8), noSpan)
+  return notZero(takeHexDigits(16), noSpan)
 }
 
 /** All zeros is no id; once in 2^64. */
