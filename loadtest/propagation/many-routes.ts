@@ -1,7 +1,7 @@
 /** A configuration of as many routes as wanted, a hundred to a host: what a gateway of many teams looks like. */
 const routesPerHost = 100
 
-export function manyRoutes(count: number): { upstreams: Record<string, object>; routes: object[] } {
+export function manyRoutes(count: number): { upstreams: Record<string, object>; routes: { name: string }[] } {
   const upstreams: Record<string, object> = {}
   for (let index = 0; index < Math.min(count, 50); index++) upstreams[`service-${index}`] = { endpoints: [{ url: `http://127.0.0.1:${9100 + index}` }] }
   const routes = Array.from({ length: count }, (_, index) => ({
