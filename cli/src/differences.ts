@@ -4,6 +4,8 @@ export interface Difference {
   readonly resource: string
   readonly change: 'added' | 'removed' | 'changed'
   readonly settings?: readonly SettingChange[]
+  /** The revision that made it what it is now. */
+  readonly lastChange?: { readonly revision: number; readonly author: string; readonly origin: string; readonly note: string; readonly committedAt: string }
 }
 
 interface SettingChange {
@@ -15,9 +17,16 @@ interface SettingChange {
 
 const marks = { added: '+', removed: '-', changed: '~' } as const
 
-/** A line for each resource, and below a changed one a line for each setting. */
+/** A line for each resource; below it one for each setting that changes, and one that tells who made it what it is. */
 export function describeDifferences(differences: readonly Difference[]): string {
-  return differences.flatMap(({ resource, change, settings = [] }) => [`${marks[change]} ${resource}`, ...settings.map(describeSetting)]).join('\n')
+  return differences.flatMap((difference) => [`${marks[difference.change]} ${difference.resource}`, ...(difference.settings ?? []).map(describeSetting), ...describeMaker(difference)]).join('\n')
+}
+
+/** Who made it what it runs as, so that whoever finds a drift knows whom to ask. */
+function describeMaker({ lastChange }: Difference): string[] {
+  if (lastChange === undefined) return []
+  const { revision, author, origin, note, committedAt } = lastChange
+  return [`    as it is since revision ${revision}, from ${origin} at ${committedAt} by ${author || 'nobody known'}${note === '' ? '' : ` (${note})`}`]
 }
 
 function describeSetting(change: SettingChange): string {

@@ -48,8 +48,3 @@ test('sluice service knows the six services and no other', async () => {
   assert.equal(run.code, 1)
   assert.match(run.stderr, /Allowed choices are edge, auth, ratelimit, discovery, analytics, control/)
 })
-
-test('apply --owner is not built yet and changes nothing', async () => {
-  const run = await runCommand(['apply', '-c', 'x.yaml', '--owner', 'team-a'])
-  assert.deepEqual(run, { code: 1, stdout: '', stderr: 'sluice: "sluice apply --owner" is not built yet\n' })
-})

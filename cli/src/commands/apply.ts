@@ -1,7 +1,6 @@
 import { callAdmin } from '../admin-client.ts'
 import { addLocationOptions, locateAdmin, type LocationOptions } from '../admin-location.ts'
 import type { AddCommand, CommandContext } from '../command.ts'
-import { Failure } from '../failure.ts'
 import { answerReceipt, secondsOfWait, waitFor, type Receipt } from '../receipt.ts'
 
 interface Options extends LocationOptions {
@@ -16,17 +15,16 @@ export const addApply: AddCommand = (program, context) => {
   addLocationOptions(program.command('apply').description('make a config file, or a folder of them, the configuration of the gateway'), 'what to apply')
     .option('--wait [seconds]', 'wait until every edge runs it [10]')
     .option('--force', 'also when much of what is served goes')
-    .option('--owner <name>', 'only what this owner has (not built yet)')
+    .option('--owner <name>', 'only what this owner has: made, changed and taken away')
     .action((options: Options) => applyConfig(context, options))
 }
 
 async function applyConfig(context: CommandContext, options: Options): Promise<void> {
-  if (options.owner !== undefined) throw new Failure('"sluice apply --owner" is not built yet')
   const wait = waitFor(secondsOfWait(options.wait))
   const { problemInFile, readConfig, tellWarnings } = await import('../config-source.ts')
   const file = await readConfig(context, options.config)
   const location = await locateAdmin(context, options)
-  const { body } = await callAdmin<Receipt>(location, '/v1/config', { method: 'PUT', body: file.input, describeProblem: problemInFile(file), ...wait, query: { ...wait.query, ...(options.force === true ? { force: 'true' } : {}) } })
+  const { body } = await callAdmin<Receipt>(location, '/v1/config', { method: 'PUT', body: file.input, describeProblem: problemInFile(file), ...wait, query: { ...wait.query, ...(options.force === true ? { force: 'true' } : {}), owner: options.owner } })
   if (options.json !== true) tellWarnings(context, file, body.warnings)
   answerReceipt(context, options.json, body)
 }

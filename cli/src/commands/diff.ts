@@ -5,6 +5,7 @@ import { describeDifferences, type Difference } from '../differences.ts'
 import type { Warning } from '../receipt.ts'
 
 interface Options extends LocationOptions {
+  readonly owner?: string
   readonly json?: true
 }
 
@@ -15,9 +16,9 @@ interface DryRun {
 
 /** `sluice diff`: what `apply` would change. Exit code 2 when that is anything. */
 export const addDiff: AddCommand = (program, context) => {
-  addLocationOptions(program.command('diff').description('tell what apply would change; exit code 2 when that is anything'), 'what to compare with the running configuration').action((options: Options) =>
-    diffConfig(context, options),
-  )
+  addLocationOptions(program.command('diff').description('tell what apply would change; exit code 2 when that is anything'), 'what to compare with the running configuration')
+    .option('--owner <name>', 'only what this owner has')
+    .action((options: Options) => diffConfig(context, options))
 }
 
 async function diffConfig(context: CommandContext, options: Options): Promise<void> {
@@ -26,7 +27,7 @@ async function diffConfig(context: CommandContext, options: Options): Promise<vo
   const location = await locateAdmin(context, options)
   const { body } = await callAdmin<DryRun>(location, '/v1/config', {
     method: 'PUT',
-    query: { dryRun: 'true' },
+    query: { dryRun: 'true', owner: options.owner },
     body: file.input,
     describeProblem: problemInFile(file),
   })

@@ -80,6 +80,7 @@ export const catalogue = {
   'config.reference_in_use': entry(409, 'Something else still refers to this'),
   'config.revision_conflict': entry(412, 'What this change touches has changed meanwhile'),
   'config.exists': entry(409, 'A resource of that name exists'),
+  'config.not_owned': entry(409, 'This belongs to somebody else'),
   'config.not_found': entry(404, 'There is no such resource'),
   'config.shrinks': entry(409, 'Much of what is served would go'),
   'config.refused_by_edge': entry(409, 'An edge refused this revision'),

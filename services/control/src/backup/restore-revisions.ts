@@ -48,8 +48,7 @@ export async function finishRestore(parts: RestoreParts, { revision, above = 0, 
   const head = (await store.head(scope))?.revision ?? 0
   if (head === 0) return 0
   const goal = await line.stored.read(revision ?? head)
-  // Edges are to take it although much of what they serve may be gone by it.
-  const change = { ...rollBack(checking, goal, { author: 'restore', note }), isForced: true }
+  const change = rollBack(checking, goal, { author: 'restore', note })
   let { revision: last } = await line.commit(change)
   // The digest of a file, though empty, makes a revision of the same content.
   while (last <= above) last = (await line.commit({ ...change, fileDigest: '' })).revision

@@ -63,6 +63,16 @@ export class Consumers {
     return { consumer: consumerJson === '' ? undefined : (JSON.parse(consumerJson) as Resource), version }
   }
 
+  /** Those of these names that there are. */
+  async named(names: readonly string[]): Promise<Resource[]> {
+    const found: Resource[] = []
+    for (let start = 0; start < names.length; start += parallelReads) {
+      const part = await Promise.all(names.slice(start, start + parallelReads).map((name) => this.get(name)))
+      found.push(...part.flatMap(({ consumer }) => consumer ?? []))
+    }
+    return found
+  }
+
   /** Names of those that changed after a version, and the version now; undefined names: auth does not know any more. */
   async changedSince(afterVersion: number): Promise<{ names: readonly string[] | undefined; version: number }> {
     const types = { request: CredentialChangesRequestSchema, reply: CredentialChangesReplySchema }

@@ -3,6 +3,7 @@ import type { Commit } from '@sluice/config-stores/config-store'
 import { SluiceError } from '@sluice/errors'
 import type { Path, Problem } from '../validation/problem.ts'
 import type { Validation, ValidationParts } from '../validation/validate.ts'
+import { toldOfPart, withOwned } from './owned-config.ts'
 import { deleteResource, findResource, listResources, pathOfResource, putResource, type ResourceKind, resourceKinds, type WrittenDocument } from './resources.ts'
 import type { StoredRevision } from './stored-revisions.ts'
 
@@ -60,6 +61,19 @@ interface WholeConfig extends Authorship {
 /** The configuration in place of all that was. Every reference has to be readable. */
 export function replaceConfig(checking: Checking, input: unknown, about: WholeConfig): Change {
   return { ...about, touches: 'everything', edit: () => input, validate: (edited) => check(checking, edited, undefined) }
+}
+
+/**
+ * What one owner has, in place of what that owner had. References of the others keep their values when they cannot be
+ * read now. Throws `config.not_owned`.
+ */
+export function replaceOwned(checking: Checking, input: unknown, owner: string, about: WholeConfig): Change {
+  return {
+    ...about,
+    touches: 'everything',
+    edit: (head) => withOwned(head, input, owner),
+    validate: async (edited, lastValues) => toldOfPart(await check(checking, edited, lastValues), edited, input),
+  }
 }
 
 interface ResourceWrite extends Authorship {

@@ -55,6 +55,11 @@ export class StoredRevisions {
     return this.keep(await this.#read(revision))
   }
 
+  /** As `read`, for who goes through many: what is kept stays what is asked for. */
+  async look(revision: number): Promise<StoredRevision> {
+    return this.#kept.get(revision) ?? this.#read(revision)
+  }
+
   /** The configuration of a revision that is at hand. */
   recent(revision: number, digest: string): SegmentedConfig | undefined {
     const known = this.#kept.get(revision)

@@ -1,8 +1,11 @@
 /** The whole configuration: what `sluice export`, `diff` and `apply` work on. */
+import type { RevisionRecord } from '@sluice/config-stores/config-store'
 import { z } from 'zod'
 import { stringify } from 'yaml'
 import { gatewayConfig } from '@sluice/proto/config'
-import { type Change, replaceConfig } from '../../revisions/changes.ts'
+import { type Change, replaceConfig, replaceOwned } from '../../revisions/changes.ts'
+import { lastChanges } from '../../revisions/last-changes.ts'
+import { requireOwnedConsumers } from '../../revisions/owned-config.ts'
 import { putConsumers } from '../../peers/put-consumers.ts'
 import { pointerOf } from '../../validation/problem.ts'
 import type { Validation } from '../../validation/validate.ts'
@@ -18,10 +21,13 @@ const getQuery = z.strictObject({ consumers: z.enum(['true', 'false']).default('
 const putQuery = waitQuery.extend({
   dryRun: truth.describe('Check and compare, change nothing.'),
   force: truth.describe('Also when more than a fifth of the routes goes, and a hundred at least.'),
+  owner: z.string().min(1).max(128).optional().describe('Replace only what this owner has; what belongs to others is refused.'),
 })
 const settingChange = z.object({ pointer: z.string(), before: z.unknown().optional(), after: z.unknown().optional() })
 export const differencesSchema = z.array(z.object({ resource: z.string(), change: z.enum(['added', 'removed', 'changed']), settings: z.array(settingChange).optional() }))
-const dryRunAnswer = z.object({ revision: z.number().describe('The head that was compared.'), differences: differencesSchema, warnings: z.array(z.object({ pointer: z.string(), message: z.string() })) })
+const lastChange = z.object({ revision: z.number(), author: z.string(), origin: z.string(), note: z.string(), committedAt: z.string() })
+const dryRunDifferences = z.array(differencesSchema.element.extend({ lastChange: lastChange.optional().describe('The revision that made it what it is now.') }))
+const dryRunAnswer = z.object({ revision: z.number().describe('The head that was compared.'), differences: dryRunDifferences, warnings: z.array(z.object({ pointer: z.string(), message: z.string() })) })
 
 export function addConfigRoutes(app: AdminApp, parts: AdminParts): void {
   const tags = ['config']
@@ -37,10 +43,11 @@ export function addConfigRoutes(app: AdminApp, parts: AdminParts): void {
   app.put('/v1/config', { schema, bodyLimit: maxConfigBytes }, async (request, reply) => {
     if (request.query.dryRun) {
       markTrial(request)
-      return reply.send(await compare(parts, changeOf(parts, request)))
+      return reply.send(await compare(parts, changeOf(parts, request), request.query.owner))
     }
     let credentials: number | undefined
     const prepare = async (validation: Validation) => {
+      await checkConsumers(parts, validation, request.query.owner)
       credentials = await putConsumers(parts.consumers, validation.consumers ?? [])
     }
     const committed = await parts.line.commit({ ...changeOf(parts, request), prepare })
@@ -48,16 +55,30 @@ export function addConfigRoutes(app: AdminApp, parts: AdminParts): void {
   })
 }
 
-function changeOf(parts: AdminParts, request: { body: unknown; query: { force: boolean; dryRun: boolean }; role: string | undefined; headers: { 'if-match'?: string | undefined } }): Change {
-  const ifMatch = revisionOfIfMatch(request.headers['if-match'])
-  return replaceConfig(parts.checking, request.body, { author: request.role ?? '', note: 'PUT config', origin: 'api', ifMatch, isForced: request.query.force || request.query.dryRun })
+function changeOf(parts: AdminParts, request: { body: unknown; query: { force: boolean; dryRun: boolean; owner?: string | undefined }; role: string | undefined; headers: { 'if-match'?: string | undefined } }): Change {
+  const { owner, force, dryRun } = request.query
+  const about = { author: request.role ?? '', origin: 'api' as const, ifMatch: revisionOfIfMatch(request.headers['if-match']), isForced: force || dryRun }
+  if (owner === undefined) return replaceConfig(parts.checking, request.body, { ...about, note: 'PUT config' })
+  return replaceOwned(parts.checking, request.body, owner, { ...about, note: `PUT config of ${owner}` })
 }
 
-async function compare(parts: AdminParts, change: Change): Promise<z.output<typeof dryRunAnswer>> {
+async function compare(parts: AdminParts, change: Change, owner: string | undefined): Promise<z.output<typeof dryRunAnswer>> {
   const { head, differences, validation } = await parts.line.preview(change)
+  await checkConsumers(parts, validation, owner)
   const consumers = await parts.consumers.differences(validation.consumers ?? [])
+  const makers = head === 0 ? new Map() : await lastChanges(parts.line.stored, await parts.line.stored.read(head), differences.map(({ resource }) => resource))
+  const told = differences.map((difference) => ({ ...difference, ...(makers.has(difference.resource) && { lastChange: describeMaker(makers.get(difference.resource)!) }) }))
   const warnings = validation.warnings.map(({ path, message }) => ({ pointer: pointerOf(path), message }))
-  return { revision: head, differences: [...differences, ...consumers] as z.output<typeof differencesSchema>, warnings }
+  return { revision: head, differences: [...told, ...consumers] as z.output<typeof dryRunDifferences>, warnings }
+}
+
+function describeMaker({ revision, author, origin, note, committedAtMs }: RevisionRecord): z.output<typeof lastChange> {
+  return { revision, author, origin, note, committedAt: new Date(committedAtMs).toISOString() }
+}
+
+/** With an owner, the consumers in a configuration have to be that owner's as well. */
+async function checkConsumers({ consumers }: AdminParts, { consumers: written = [] }: Validation, owner: string | undefined): Promise<void> {
+  if (owner !== undefined && written.length > 0) requireOwnedConsumers(written, await consumers.named(written.map(({ name }) => name)), owner)
 }
 
 async function allConsumers(parts: AdminParts): Promise<unknown[]> {
