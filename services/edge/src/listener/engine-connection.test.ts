@@ -320,7 +320,7 @@ test('while it drains, a request is answered with Connection: close', async (t) 
   const client = await open(t, under)
   client.send(get())
   await answers(client, 1)
-  assert.ok([...under.connections].every((connection) => connection.isIdleSince(performance.now())))
+  await waitUntil(() => [...under.connections].every((connection) => connection.isIdleSince(performance.now())), { everyMs: 2, what: 'the connection to be seen idle' })
   under.isDraining = true
   client.send(get())
   await closed(client)
