@@ -1,4 +1,9 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { answer, closeConnection, makeCertificate, neverAnswer, rawBytes, startUpstream, waitUntil } from '@sluice/testkit'
 import { probe } from './probe.ts'
@@ -13,6 +18,24 @@ suite('a health probe', () => {
     upstream.does(answer(302, '', { location: '/elsewhere' }))
     assert.equal(await ask(`${upstream.url}/health`), undefined)
     assert.deepEqual(upstream.requests.map(({ method, url }) => `${method} ${url}`), ['GET /health?deep=1', 'GET /health'])
+  })
+
+  test('an endpoint on a Unix socket is probed there', async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), 'sluice-probe-'))
+    t.after(() => rm(directory, { recursive: true, force: true }))
+    const socket = join(directory, 'upstream.sock')
+    const asked: string[] = []
+    const server = createServer((request, response) => {
+      asked.push(`${request.headers.host} ${request.url}`)
+      response.writeHead(asked.length === 1 ? 200 : 503).end()
+    })
+    server.listen(socket)
+    await once(server, 'listening')
+    assert.equal(await ask(`unix:${socket}:/health?deep=1`), undefined)
+    assert.equal(await ask(`unix:${socket}:/health?deep=1`), 'the probe was answered 503')
+    assert.deepEqual(asked, ['localhost /health?deep=1', 'localhost /health?deep=1'])
+    await new Promise((resolve) => server.close(resolve))
+    assert.equal(await ask(`unix:${socket}:/health`), 'the probe failed: ENOENT')
   })
 
   test('any other status is a failure that names it', async (t) => {

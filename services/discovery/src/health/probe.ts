@@ -5,6 +5,7 @@ import { Client, type buildConnector } from 'undici'
 import { version } from '@sluice/service-kit'
 
 export interface ProbeTarget {
+  /** `http://host:port/path`, `https://host:port/path` or `unix:SOCKET:/path`. */
   readonly url: string
   /** For the field Host; undefined: the URL's. */
   readonly host: string | undefined
@@ -19,13 +20,13 @@ export interface ProbeTarget {
  * body is read. Never rejects.
  */
 export async function probe({ url, host, timeoutMs, tls = {} }: ProbeTarget, signal: AbortSignal): Promise<string | undefined> {
-  const { origin, protocol, pathname, search } = new URL(url)
+  const { origin, path, socketPath } = placeOf(url)
   const timeout = AbortSignal.timeout(timeoutMs)
   const either = AbortSignal.any([signal, timeout])
-  const client = new Client(origin, { connect: protocol === 'https:' ? secureConnector(tls, either) : { timeout: timeoutMs }, pipelining: 0 })
+  const client = new Client(origin, { connect: origin.startsWith('https:') ? secureConnector(tls, either) : { timeout: timeoutMs, ...(socketPath === undefined ? {} : { socketPath }) }, pipelining: 0 })
   try {
     const headers = { 'user-agent': `sluice-health/${version}`, accept: '*/*', ...(host === undefined ? {} : { host }) }
-    const { statusCode, body } = await client.request({ method: 'GET', path: pathname + search, headers, signal: either })
+    const { statusCode, body } = await client.request({ method: 'GET', path, headers, signal: either })
     body.on('error', () => {})
     return statusCode >= 200 && statusCode < 400 ? undefined : `the probe was answered ${statusCode}`
   } catch (error) {
@@ -33,6 +34,13 @@ export async function probe({ url, host, timeoutMs, tls = {} }: ProbeTarget, sig
   } finally {
     void client.destroy().catch(() => {})
   }
+}
+
+function placeOf(url: string): { readonly origin: string; readonly path: string; readonly socketPath?: string } {
+  const [, socketPath, path] = /^unix:([^:]+):(.*)$/.exec(url) ?? []
+  if (socketPath !== undefined) return { origin: 'http://localhost', path: path!, socketPath }
+  const { origin, pathname, search } = new URL(url)
+  return { origin, path: pathname + search }
 }
 
 /** Encrypted as the edges do it: the name asked for is the setting's, else the endpoint's, whatever the field Host holds. */
