@@ -13,10 +13,12 @@ import { schema as extAuth } from './ext-auth/schema.ts'
 import { schema as fault } from './fault/schema.ts'
 import { schema as fixedResponse } from './fixed-response/schema.ts'
 import { schema as httpSignature } from './http-signature/schema.ts'
+import { schema as identityToken } from './identity-token/schema.ts'
 import { schema as ipRestriction } from './ip-restriction/schema.ts'
 import { schema as jwt } from './jwt/schema.ts'
 import { schema as keyAuth } from './key-auth/schema.ts'
 import { schema as oauth2Introspection } from './oauth2-introspection/schema.ts'
+import { schema as keySet } from './key-set/schema.ts'
 import { schema as mtlsAuth } from './mtls-auth/schema.ts'
 import type { CatalogueEntry, PolicyModule, PolicySchema } from './policy.ts'
 import { schema as rateLimit } from './rate-limit/schema.ts'
@@ -46,10 +48,12 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry({ ...acl, load: () => import('./acl/acl.ts') }),
   entry({ ...rateLimit, load: () => import('./rate-limit/rate-limit.ts') }),
   entry({ ...concurrencyLimit, load: () => import('./concurrency-limit/concurrency-limit.ts') }),
+  entry({ ...identityToken, load: () => import('./identity-token/identity-token.ts') }),
   entry({ ...requestTransform, load: () => import('./request-transform/request-transform.ts') }),
   entry({ ...responseTransform, load: () => import('./response-transform/response-transform.ts') }),
   entry({ ...fault, load: () => import('./fault/fault.ts') }),
   entry({ ...redirect, load: () => import('./redirect/redirect.ts') }),
+  entry({ ...keySet, load: () => import('./key-set/key-set.ts') }),
   entry({ ...fixedResponse, load: () => import('./fixed-response/fixed-response.ts') }),
 ]
 
