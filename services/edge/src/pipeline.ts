@@ -17,6 +17,7 @@ import { readRequest } from './parser/read-request.ts'
 import { runBodyHooks, runDoneHooks, runRequestHooks, runResponseHooks } from './policy-chain/policy-chain.ts'
 import { circuitResponse } from './responder/circuit-response.ts'
 import { grpcStatusFields } from './responder/grpc-status.ts'
+import { mapBack } from './responder/map-back.ts'
 import { answerResponse, errorResponse, refusalFacts, type OwnResponse } from './responder/own-response.ts'
 import { refuseAtOnce } from './responder/refuse-at-once.ts'
 import { cleanUpstreamFields, writeResponseFields } from './responder/response-fields.ts'
@@ -152,7 +153,7 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
     const { request, clientSide } = exchange
     const { upstream, rewrite } = exchange.route
     if (upstream === undefined) return this.refuse('internal.invariant_broken')
-    if (rewrite !== undefined) request.path = rewrite(request.path, exchange.parameters)
+    if (rewrite !== undefined) request.path = rewrite.pathFor(request.path, exchange.parameters)
     writeRequestFields(exchange)
     if (request.declaredBytes !== 0) this.body = clientSide.body(this.onBody)
     if (this.body !== null && idempotentMethods.has(request.method)) this.keepBody(this.body, upstream.settings.retries)
@@ -271,6 +272,7 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
     // A response that is nothing but its head goes out in one piece, which gRPC tells errors by.
     this.expectedBytes = isWhole ? 0 : length === undefined || exchange.request.method === 'HEAD' ? -1 : Number(length)
     cleanUpstreamFields(headers)
+    mapBack(headers, exchange)
     exchange.response = { status, headers }
     if (headers.get('content-type')?.startsWith('text/event-stream') === true) this.pipeline.parts.deadlines.clear(this)
     this.respond(() => undefined)

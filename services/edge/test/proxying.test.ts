@@ -111,6 +111,18 @@ for (const engine of ['node', 'own'] as const) describe(`an edge carries request
     assert.equal(upstream.requests.at(-1)!.url, '/')
   })
 
+  it('what an upstream says of its own address and paths is told in the client\'s', async () => {
+    const own = `http://127.0.0.1:${upstream.port}`
+    upstream.does(answer(302, '', { location: `${own}/base/v2/login?next=1`, 'set-cookie': 'id=1; Domain=127.0.0.1; Path=/base/v2' }))
+    const based = await fetchOnce(`${under.url}/based/a`, { headers: { host: 'api.example.com' } })
+    assert.equal(based.headers['location'], 'http://api.example.com/v2/login?next=1')
+    assert.equal(String(based.headers['set-cookie']), 'id=1; Path=/v2')
+    upstream.does(answer(201, '', { 'content-location': '/made/7', location: 'https://elsewhere.example.com/7' }))
+    const stripped = await fetchOnce(`${under.url}/strip/x`)
+    assert.equal(stripped.headers['content-location'], '/strip/made/7')
+    assert.equal(stripped.headers['location'], 'https://elsewhere.example.com/7')
+  })
+
   it('forwarded fields name the client; what an untrusted client claims is dropped', async () => {
     upstream.does(answer(200, ''))
     await fetchOnce(`${under.url}/any`, { headers: { 'x-forwarded-for': '6.6.6.6', forwarded: 'for=6.6.6.6', 'x-consumer-name': 'root', host: 'api.example.com' } })

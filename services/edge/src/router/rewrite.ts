@@ -1,17 +1,23 @@
 import type { Route } from '@sluice/proto/config'
 
 /** Gives the path to send upstream. */
-export type Rewrite = (path: string, parameters: Readonly<Record<string, string>>) => string
+export interface Rewrite {
+  readonly pathFor: (path: string, parameters: Readonly<Record<string, string>>) => string
+  /** What it takes off the front of a path, without a slash at the end; empty when it does something else. */
+  readonly stripped: string
+}
+
+type PathFor = Rewrite['pathFor']
 
 /** Undefined when the route sends the path as it is. */
 export function compileRewrite(rewrite: Route['rewrite']): Rewrite | undefined {
   if (rewrite === undefined) return undefined
-  if (rewrite.stripPrefix !== undefined) return stripPrefix(rewrite.stripPrefix)
-  return fillTemplate(rewrite.path!)
+  if (rewrite.stripPrefix === undefined) return { pathFor: fillTemplate(rewrite.path!), stripped: '' }
+  const stripped = rewrite.stripPrefix.endsWith('/') ? rewrite.stripPrefix.slice(0, -1) : rewrite.stripPrefix
+  return { pathFor: stripPrefix(stripped), stripped }
 }
 
-function stripPrefix(prefix: string): Rewrite {
-  const bare = prefix.endsWith('/') ? prefix.slice(0, -1) : prefix
+function stripPrefix(bare: string): PathFor {
   return (path) => {
     if (!path.startsWith(bare)) return path
     const rest = path.slice(bare.length)
@@ -19,7 +25,7 @@ function stripPrefix(prefix: string): Rewrite {
   }
 }
 
-function fillTemplate(template: string): Rewrite {
+function fillTemplate(template: string): PathFor {
   const parts = template.split(/\{([^}]+?)\*?\}/)
   return (_path, parameters) => {
     let filled = parts[0]!
