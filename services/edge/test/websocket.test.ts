@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
+import { connect as connectHttp2, createServer as createHttp2Server, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
@@ -46,12 +47,47 @@ async function startChat(t: Cleanup, tls?: { cert: string; key: string }) {
   return { seen, open, stop, url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
+/** An upstream of HTTP/2; WebSockets it carries by extended CONNECT, if at all. */
+async function startHttp2Chat(t: Cleanup, enableConnectProtocol: boolean) {
+  const server = createHttp2Server({ settings: { enableConnectProtocol } })
+  const sessions = new Set<ServerHttp2Session>()
+  const seen: IncomingHttpHeaders[] = []
+  server.on('session', (session) => void sessions.add(session.on('error', () => undefined)))
+  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    seen.push(headers)
+    stream.on('error', () => undefined)
+    stream.respond({ ':status': headers[':path'] === '/refuse' ? 403 : 200, 'sec-websocket-protocol': 'two' })
+    if (headers[':method'] !== 'CONNECT' || headers[':path'] === '/refuse') return void stream.end('plain')
+    const socket = new WebSocket(null as never, undefined, { autoPong: true, allowSynchronousEvents: true }) as WebSocket & { setSocket(stream: ServerHttp2Stream, head: Buffer, options: object): void }
+    socket.setSocket(stream, Buffer.alloc(0), { maxPayload: 0, skipUTF8Validation: false })
+    socket.on('error', () => undefined).on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    for (const session of sessions) session.destroy()
+    server.close()
+  })
+  return { seen, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+}
+
+/** A text message as a client sends it, under a mask of zeros (RFC 6455 §5.2). */
+function maskedText(text: string): Buffer {
+  return Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)])
+}
+
+/** As a server sends it. */
+function plainText(text: string): Buffer {
+  return Buffer.concat([Buffer.from([0x81, text.length]), Buffer.from(text)])
+}
+
 describe('an edge carries WebSockets', { concurrency: false }, () => {
   const cleanups: (() => void | Promise<void>)[] = []
   const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
   const clients: WebSocket[] = []
   let chat: Awaited<ReturnType<typeof startChat>>
   let raw: RawUpstream
+  let modern: Awaited<ReturnType<typeof startHttp2Chat>>
+  const sessions: ClientHttp2Session[] = []
   let under: EdgeUnderTest
   let plain: string
   let secure: string
@@ -60,12 +96,14 @@ describe('an edge carries WebSockets', { concurrency: false }, () => {
     chat = await startChat(whole)
     const secureChat = await startChat(whole, made)
     raw = await RawUpstream.start(whole)
+    modern = await startHttp2Chat(whole, true)
+    const older = await startHttp2Chat(whole, false)
     const [port, securePort] = [await freePort(), await freePort()]
     plain = `ws://127.0.0.1:${port}`
     secure = `wss://127.0.0.1:${securePort}`
     const { listeners, secrets } = secureListener(securePort, [made])
     under = await startEdge(whole, {
-      listeners: { ...listeners, http: { address: `127.0.0.1:${port}` } },
+      listeners: { ...listeners, http: { address: `127.0.0.1:${port}`, h2c: true } },
       secrets: { ...secrets, 'file:ca.pem': made.cert },
       telemetry: { accessLog: { file: 'access.log' } },
       upstreams: {
@@ -73,12 +111,16 @@ describe('an edge carries WebSockets', { concurrency: false }, () => {
         secureChat: { endpoints: [{ url: secureChat.url }], tls: { caFile: 'ca.pem' } },
         silent: { endpoints: [{ url: chat.url }], timeouts: { idleMs: 300 } },
         raw: { endpoints: [{ url: raw.url }] },
+        modern: { endpoints: [{ url: modern.url }], protocol: 'http2' },
+        older: { endpoints: [{ url: older.url }], protocol: 'http2' },
       },
       routes: [
         { name: 'chat', match: { pathPrefix: '/' }, upstream: 'chat' },
         { name: 'secure', match: { path: '/secure' }, upstream: 'secureChat' },
         { name: 'silent', match: { path: '/silent' }, upstream: 'silent' },
         { name: 'raw', match: { pathPrefix: '/raw' }, upstream: 'raw' },
+        { name: 'modern', match: { pathPrefix: '/modern' }, upstream: 'modern', rewrite: { stripPrefix: '/modern' } },
+        { name: 'older', match: { pathPrefix: '/older' }, upstream: 'older' },
         { name: 'once', match: { path: '/once' }, upstream: 'chat', policies: [{ 'rate-limit': { limit: 1, windowSeconds: 3600, key: 'route' } }] },
         { name: 'keyed', match: { path: '/keyed' }, upstream: 'chat', policies: [{ 'ip-restriction': { deny: ['127.0.0.1/32'] } }] },
       ],
@@ -86,6 +128,7 @@ describe('an edge carries WebSockets', { concurrency: false }, () => {
   })
   afterEach(() => {
     for (const client of clients.splice(0)) client.terminate()
+    for (const session of sessions.splice(0)) session.destroy()
   })
   after(async () => {
     for (const clearUp of cleanups.reverse()) await clearUp()
@@ -267,6 +310,69 @@ describe('an edge carries WebSockets', { concurrency: false }, () => {
     const left = once(other, 'close')
     ;[...chat.open].at(-1)!.terminate()
     assert.equal(((await left) as [number])[0], 1006)
+  })
+
+  /** A WebSocket by extended CONNECT (RFC 8441), and how it was answered. */
+  async function openHttp2(session: ClientHttp2Session, path: string, protocol = 'websocket'): Promise<{ stream: ClientHttp2Stream; headers: IncomingHttpHeaders & { ':status'?: number } }> {
+    if (!session.remoteSettings.enableConnectProtocol) await once(session, 'remoteSettings')
+    const stream = session.request({ ':method': 'CONNECT', ':protocol': protocol, ':path': path, ':scheme': 'https', ':authority': 'a.example', 'sec-websocket-version': '13', 'sec-websocket-protocol': 'one, two' }, { endStream: false })
+    stream.on('error', () => undefined)
+    const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders]
+    return { stream, headers }
+  }
+
+  function sessionTo(url: string): ClientHttp2Session {
+    const session = connectHttp2(url.replace('ws', 'http'), { ca: made.cert })
+    sessions.push(session)
+    return session.on('error', () => undefined)
+  }
+
+  for (const [name, path] of [['HTTP/1.1', '/room'], ['HTTP/2', '/modern/room']] as const) {
+    it(`over HTTP/2, to an upstream of ${name}`, async () => {
+      for (const url of [plain, secure]) {
+        const session = sessionTo(url)
+        const [one, two] = await Promise.all([openHttp2(session, path), openHttp2(session, path)])
+        assert.deepEqual([one.headers[':status'], one.headers['sec-websocket-protocol'], one.headers['sec-websocket-accept'], one.headers['via']], [200, 'two', undefined, '1.1 sluice'])
+        for (const [stream, text] of [[one.stream, 'first'], [two.stream, 'second'], [one.stream, 'third']] as const) {
+          const next = once(stream, 'data') as Promise<[Buffer]>
+          stream.write(maskedText(text))
+          assert.deepEqual((await next)[0], plainText(text))
+        }
+        const ended = once(two.stream, 'close')
+        two.stream.end(Buffer.from([0x88, 0x80, 0, 0, 0, 0]))
+        two.stream.resume()
+        await ended
+        one.stream.close()
+      }
+    })
+  }
+
+  it('from HTTP/1.1 to an upstream of HTTP/2', async () => {
+    const client = await open(`${plain}/modern/room`, ['one', 'two'])
+    assert.equal(client.protocol, 'two')
+    assert.equal(await echoed(client, 'hello'), 'hello')
+    assert.equal((await echoed(client, Buffer.alloc(1_000_000, 'x'))).length, 1_000_000)
+    const headers = modern.seen.at(-1)!
+    assert.deepEqual([headers[':method'], headers[':protocol'], headers[':path'], headers['sec-websocket-version'], headers['sec-websocket-key']], ['CONNECT', 'websocket', '/room', '13', undefined])
+    client.close()
+    await once(client, 'close')
+  })
+
+  it('an upstream of HTTP/2 that refuses has its answer passed, one that knows no WebSockets is told as that', async () => {
+    assert.deepEqual([(await refused(`${plain}/modern/refuse`)).status, (await refused(`${plain}/older`)).status], [403, 501])
+  })
+
+  it('over HTTP/2 policies decide too, and other protocols are refused', async () => {
+    const session = sessionTo(secure)
+    assert.equal((await openHttp2(session, '/keyed')).headers[':status'], 403)
+    assert.equal((await openHttp2(session, '/refuse')).headers[':status'], 403)
+    assert.equal((await openHttp2(session, '/room', 'connect-udp')).headers[':status'], 501)
+    const { stream } = await openHttp2(session, '/logged-too')
+    stream.write(maskedText('hello'))
+    await once(stream, 'data')
+    stream.close()
+    const line = await lastLog('/logged-too')
+    assert.deepEqual([line['status'], line['method'], line['bytesIn'], line['bytesOut'], line['reason']], [101, 'GET', 11, 7, null])
   })
 
   it('a drain lets it go on until its deadline, and it is in the log', async (t) => {

@@ -27,6 +27,8 @@ export interface Http2Host {
 
 const { NGHTTP2_INTERNAL_ERROR, NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants
 const none: readonly string[] = []
+/** Of an answer in HTTP/1.1. */
+const handshakeFields: ReadonlySet<string> = new Set(['sec-websocket-accept', 'content-length'])
 
 export class Http2ClientSide implements ClientSide {
   readonly httpVersion = '2.0'
@@ -34,7 +36,7 @@ export class Http2ClientSide implements ClientSide {
   readonly target: string
   readonly fields: string[]
   readonly declaredBytes: number | undefined
-  readonly upgrade: Upgrade | undefined = undefined
+  readonly upgrade: Upgrade | undefined
   watcher: ClientWatcher | undefined
   private readonly host: Http2Host
   private readonly stream: ServerHttp2Stream
@@ -63,7 +65,8 @@ export class Http2ClientSide implements ClientSide {
     this.fields = request.fields
     this.bodyDone = !hasBody
     this.awaitsContinue = request.expectsContinue && hasBody
-    this.declaredBytes = hasBody ? (request.contentLength < 0 ? undefined : request.contentLength) : 0
+    this.upgrade = request.protocol === 'websocket' ? 'websocket' : undefined
+    this.declaredBytes = hasBody && this.upgrade === undefined ? (request.contentLength < 0 ? undefined : request.contentLength) : 0
     stream.on('error', () => undefined)
     stream.on('drain', this.onDrain)
     stream.on('close', this.onClose)
@@ -145,8 +148,16 @@ export class Http2ClientSide implements ClientSide {
     this.leaveBody()
   }
 
-  switchProtocols(): Duplex {
-    throw new Error('HTTP/2 was asked for another protocol than it offers')
+  /** RFC 8441 §5: the stream carries what a connection would; nobody had to prove that they understood. */
+  switchProtocols(fields: string[]): Duplex {
+    const { stream } = this
+    this.responseEnded = true
+    stream.off('drain', this.onDrain)
+    stream.pause()
+    const head = http2Fields(200, fields)
+    const kept = head.filter((_, at) => !handshakeFields.has(head[at & ~1]!))
+    if (!stream.closed && !stream.destroyed) stream.respond(kept)
+    return stream
   }
 
   /** Other streams of the connection have nothing to do with it: nothing but the rest of the body is given up. */

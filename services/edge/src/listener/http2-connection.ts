@@ -193,8 +193,8 @@ function answerAlone(stream: ServerHttp2Stream, status: number, fields: readonly
 }
 
 /** What is well-formed and cannot be done: a tunnel, an expectation that nobody can meet. */
-function unsupported({ method, expectsUnknown }: Http2Request): ErrorCode | undefined {
-  if (method === 'CONNECT') return 'client.upgrade_unsupported'
+function unsupported({ method, protocol, expectsUnknown }: Http2Request): ErrorCode | undefined {
+  if (method === 'CONNECT' || (protocol !== '' && protocol !== 'websocket')) return 'client.upgrade_unsupported'
   return expectsUnknown ? 'client.expectation_unknown' : undefined
 }
 
@@ -204,6 +204,6 @@ function sessionOptions(limits: Http2Limits) {
     maxSessionInvalidFrames: limits.maxInvalidFrames,
     // A response may hold a field twice that is meant to stand once: that is its author's matter.
     strictSingleValueFields: false,
-    settings: { maxConcurrentStreams: limits.maxConcurrentStreams, maxHeaderListSize: limits.maxHeaderListBytes, initialWindowSize: limits.windowBytes },
+    settings: { enableConnectProtocol: true, maxConcurrentStreams: limits.maxConcurrentStreams, maxHeaderListSize: limits.maxHeaderListBytes, initialWindowSize: limits.windowBytes },
   }
 }

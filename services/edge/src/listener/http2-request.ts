@@ -1,7 +1,10 @@
 /** A request as HTTP/2 carries it, read into what the rest of the gateway goes by (RFC 9113 §8.3). */
 
 export interface Http2Request {
+  /** GET for a WebSocket, as it is everywhere else. */
   readonly method: string
+  /** Of an extended CONNECT (RFC 8441 §4); empty for any other request. */
+  readonly protocol: string
   readonly target: string
   /** Flat; Host from `:authority`, cookies joined. */
   readonly fields: string[]
@@ -21,6 +24,7 @@ export interface Http2Request {
  */
 export function readHttp2Request(raw: readonly string[]): Http2Request {
   let method = ''
+  let protocol = ''
   let target = ''
   let authority: string | undefined
   let cookieAt = -1
@@ -35,6 +39,9 @@ export function readHttp2Request(raw: readonly string[]): Http2Request {
     switch (name) {
       case ':method':
         method = value
+        continue
+      case ':protocol':
+        protocol = value
         continue
       case ':path':
         target = value
@@ -72,5 +79,5 @@ export function readHttp2Request(raw: readonly string[]): Http2Request {
     }
     fields.push(name, value)
   }
-  return { method, target, fields, contentLength, expectsContinue: expectation === '100-continue', expectsUnknown: expectation !== '' && expectation !== '100-continue', acceptsTrailers, isGrpc }
+  return { method: protocol === 'websocket' ? 'GET' : method, protocol, target, fields, contentLength, expectsContinue: expectation === '100-continue', expectsUnknown: expectation !== '' && expectation !== '100-continue', acceptsTrailers, isGrpc }
 }
