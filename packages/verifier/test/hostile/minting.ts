@@ -1,6 +1,6 @@
 /** What hostile tokens are made from: a good one at an instant, and ways to spoil it. */
 import type { TokenRefusal, TokenRules } from '../../src/index.ts'
-import { claimsAt, mint, part, plainRules } from '../minted-tokens.ts'
+import { claimsAt, mint, part } from '../minted-tokens.ts'
 
 /** `rules` are those that the token is held against beside `plainRules`. */
 export interface HostileToken {
@@ -43,4 +43,4 @@ export function isOfSecret(rules: Partial<TokenRules> = {}): boolean {
   return rules.algorithms?.length === 1 && rules.algorithms[0] === 'HS256'
 }
 
-export { part, plainRules }
+export { part }

@@ -4,6 +4,7 @@
  */
 import type { ExternalAnswer, ExternalChecks as Checks, ExternalQuestion, ExternalRules, Verdict } from '@sluice/policies/policy'
 import { RecentMap } from '@sluice/verifier'
+import type { Authorization } from './authorization.ts'
 import type { ConsumersBySubject } from './consumers-by-subject.ts'
 import { GrpcAuthorization } from './grpc-authorization.ts'
 import { HttpAuthorization } from './http-authorization.ts'
@@ -13,11 +14,6 @@ export interface ExternalChecksParts {
   readonly consumers: ConsumersBySubject
   readonly clock: { monotonic(): number }
   readonly logger: { warn(facts: object, message: string): void }
-}
-
-/** One way to ask. Rejects when there is no answer that can be used. */
-export interface Authorization {
-  ask(question: ExternalQuestion): Promise<ExternalAnswer>
 }
 
 interface Yes {

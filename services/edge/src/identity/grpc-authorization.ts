@@ -2,7 +2,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
 import type { ExternalAnswer, ExternalQuestion } from '@sluice/policies/policy'
 import { readCheckResponse, writeCheckRequest } from './check-messages.ts'
-import type { Authorization } from './external-checks.ts'
+import type { Authorization } from './authorization.ts'
 
 const path = '/envoy.service.auth.v3.Authorization/Check'
 const maxAnswerBytes = 65_536

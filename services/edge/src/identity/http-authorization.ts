@@ -2,7 +2,7 @@
 import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { ExternalAnswer, ExternalQuestion } from '@sluice/policies/policy'
-import type { Authorization } from './external-checks.ts'
+import type { Authorization } from './authorization.ts'
 
 const maxBodyBytes = 65_536
 /** Idle connections are kept, but hold up no process that wants to end. */
