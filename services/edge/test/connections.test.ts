@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect as connectHttp2, constants, type ClientHttp2Session } from 'node:http2'
 import { connect } from 'node:net'
-import { it, type TestContext } from 'node:test'
+import { after, it, type TestContext } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import type { RevisionDocumentInput } from '@sluice/proto/config'
-import { answer, freePort, makeCertificate, neverAnswer, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
+import { answer, freePort, makeCertificate, neverAnswer, startUpstream, waitUntil, type Cleanup, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 import { fieldOf, readResponses } from './raw-client.ts'
 import { secureListener } from './secure-listener.ts'
@@ -21,8 +21,31 @@ interface Under extends EdgeUnderTest {
   refused(reason: string): Promise<number>
 }
 
-/** An edge with both listeners, which have the same settings. */
-async function start(t: TestContext, door: Partial<Http>, options: { workers?: number; trustedProxies?: string[] } = {}): Promise<Under> {
+/** Most settings of a listener count for the next connection: one edge does for many tests, one after the other. */
+let shared: Promise<Under> | undefined
+const cleanups: (() => void | Promise<void>)[] = []
+
+after(async () => {
+  for (const clearUp of cleanups.reverse()) await clearUp()
+})
+
+/** The shared edge, both of its listeners with these settings; with `workers` one of the test's own. */
+async function start(t: TestContext, door: Partial<Http>, { workers, trustedProxies = [], isFirst = true }: { workers?: number; trustedProxies?: string[]; isFirst?: boolean } = {}): Promise<Under> {
+  if (workers !== undefined) return startOwn(t, door, workers)
+  const under = await (shared ??= startOwn({ after: (clearUp) => void cleanups.push(clearUp) }, {}, 1))
+  under.upstream.does(answer(200, 'fine'))
+  const report = await under.apply({ ...under.document(door), trustedProxies })
+  assert.equal(report.refusal, undefined)
+  if (isFirst) await waitUntil(async () => (await metric(under, 'sluice_connections_active')) === 0, { what: "the last test's connections to be gone" })
+  return under
+}
+
+async function metric({ edge }: EdgeUnderTest, name: string, label?: string): Promise<number> {
+  const series = (await edge.metricsSnapshot()).find((one) => one.name === name)?.series ?? []
+  return series.find(({ values }) => label === undefined || values.includes(label))?.value ?? 0
+}
+
+async function startOwn(t: Cleanup, door: Partial<Http>, workers: number): Promise<Under> {
   const upstream = await startUpstream(t)
   upstream.does(answer(200, 'fine'))
   const [port, securePort] = [await freePort(), await freePort()]
@@ -31,13 +54,12 @@ async function start(t: TestContext, door: Partial<Http>, options: { workers?: n
     return {
       listeners: { ...listeners, http: { address: `127.0.0.1:${port}`, ...settings } },
       secrets,
-      trustedProxies: options.trustedProxies ?? [],
       upstreams: { main: { endpoints: [{ url: upstream.url }] } },
       routes: [{ name: 'all', match: { pathPrefix: '/' }, upstream: 'main' }],
     }
   }
-  const under = await startEdge(t, document(door), { port, workers: options.workers ?? 1 })
-  const refused = async (reason: string) => (await under.edge.metricsSnapshot()).find(({ name }) => name === 'sluice_connections_refused_total')?.series.find(({ values }) => values.includes(reason))?.value ?? 0
+  const under = await startEdge(t, document(door), { port, workers })
+  const refused = (reason: string) => metric(under, 'sluice_connections_refused_total', reason)
   return { ...under, upstream, securePort, document, refused }
 }
 
@@ -87,13 +109,25 @@ it('an address has so many connections on all workers together, and one more is 
   await waitUntil(async () => (await ask(t, under.port)).status === 200, { what: 'room for another one' })
 })
 
+it('what a client sends before it is let in arrives whole', async (t) => {
+  const under = await start(t, {})
+  const body = 'x'.repeat(1_000_000)
+  for (let count = 0; count < 5; count++) {
+    const seen = open(t, under.port)
+    seen.socket.write(`POST / HTTP/1.1\r\nHost: one.example.com\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+    assert.equal((await response(seen)).status, 200)
+    assert.equal(under.upstream.requests.at(-1)!.body.length, body.length)
+  }
+})
+
 it('an encrypted connection too many ends before its handshake', async (t) => {
   const under = await start(t, { maxConnectionsPerAddress: 1 })
+  const before = await under.refused('address_limit')
   await openHttp2(t, under.securePort)
   const second = connectTls({ host: '127.0.0.1', port: under.securePort, ca: made.cert })
   t.after(() => void second.destroy())
   await assert.rejects(once(second, 'secureConnect'))
-  assert.equal(await under.refused('address_limit'), 1)
+  assert.equal(await under.refused('address_limit'), before + 1)
 })
 
 it('a worker that dies takes its connections out of the count', async (t) => {
@@ -110,17 +144,18 @@ it('trusted proxies are not counted, and 0 is no limit', async (t) => {
   for (let count = 0; count < 3; count++) assert.equal((await ask(t, under.port)).status, 200)
   assert.equal((await ask(t, under.port, '127.0.0.2')).status, 200)
   assert.equal((await ask(t, under.port, '127.0.0.2')).status, 503)
-  await under.apply(under.document({ maxConnectionsPerAddress: 0 }))
+  await start(t, { maxConnectionsPerAddress: 0 }, { isFirst: false })
   for (let count = 0; count < 3; count++) assert.equal((await ask(t, under.port, '127.0.0.2')).status, 200)
 })
 
 it('there are so many connections of all addresses, and one more is told to come back', async (t) => {
   const under = await start(t, { maxConnections: 3, maxConnectionsPerAddress: 0 })
+  const before = await under.refused('connection_limit')
   const asked = []
   for (let count = 0; count < 5; count++) asked.push(await ask(t, under.port))
   const refused = asked.filter(({ status }) => status === 503)
   assert.deepEqual(refused.map(({ reason, retryAfter }) => [reason, retryAfter]), [['internal.overloaded', '1'], ['internal.overloaded', '1']])
-  assert.equal(await under.refused('connection_limit'), 2)
+  assert.equal(await under.refused('connection_limit'), before + 2)
   for (const { seen } of asked) seen.socket.destroy()
   await waitUntil(async () => (await ask(t, under.port)).status === 200, { what: 'room for another one' })
 })
