@@ -7,9 +7,14 @@ import type { Warning } from './receipt.ts'
 
 const defaultConfig = 'gateway.yaml'
 
-/** The config file or folder that `-c` names, read as `sluice run` would. Throws a `Failure` with every problem of its text. */
-export async function readConfig(context: CommandContext, named: string | undefined): Promise<ConfigFile> {
-  const file = await loadConfigFile(configPath(context, named))
+/** `--overlay`: for `check`, `diff` and `apply`. */
+export interface OverlayOptions {
+  readonly overlay?: readonly string[]
+}
+
+/** The config file or folder that `-c` names, with its overlays, read as `sluice run` would. Throws a `Failure` with every problem of its text. */
+export async function readConfig(context: CommandContext, { config, overlay = [] }: OverlayOptions & { config?: string }): Promise<ConfigFile> {
+  const file = await loadConfigFile(configPath(context, config), overlay.map((one) => configPath(context, one)))
   if (file.problems.length === 0) return file
   throw new Failure(`${file.path} cannot be read`, { problems: file.problems.map((problem) => formatProblem(problem, problem.position)) })
 }

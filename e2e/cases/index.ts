@@ -34,6 +34,7 @@ import { registration } from './registration.ts'
 import { secrets } from './secrets.ts'
 import { serviceRestarts } from './service-restarts.ts'
 import { signedTokens } from './signed-tokens.ts'
+import { teams } from './teams.ts'
 import { usage } from './usage.ts'
 import { websockets } from './websockets.ts'
 import { workerRestart } from './worker-restart.ts'
@@ -59,6 +60,7 @@ export const cases: readonly Case[] = [
   configChange,
   configWrites,
   commandLine,
+  teams,
   configFile,
   accessLog,
   metrics,

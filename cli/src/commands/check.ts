@@ -2,6 +2,7 @@ import { answer, exitCodes, type AddCommand, type CommandContext } from '../comm
 
 interface Options {
   readonly config?: string
+  readonly overlay?: readonly string[]
   readonly json?: true
 }
 
@@ -11,6 +12,7 @@ export const addCheck: AddCommand = (program, context) => {
     .command('check')
     .description('check a config file, or a folder of them; tells every problem at once')
     .option('-c, --config <file>', 'what to check [./gateway.yaml]')
+    .option('--overlay <file...>', 'laid over it: a file, or a folder of them')
     .option('--json', 'answer in JSON')
     .action((options: Options) => checkConfig(context, options))
 }
@@ -18,7 +20,7 @@ export const addCheck: AddCommand = (program, context) => {
 async function checkConfig(context: CommandContext, options: Options): Promise<void> {
   const [{ checkConfigFile }, { configPath }] = await Promise.all([import('@sluice/control/validation'), import('../config-source.ts')])
   const path = configPath(context, options.config)
-  const found = await checkConfigFile(path, { environment: context.surroundings.environment })
+  const found = await checkConfigFile(path, { environment: context.surroundings.environment }, (options.overlay ?? []).map((one) => configPath(context, one)))
   // What an alias repeats is one problem, in one place.
   const [problems, warnings] = [[...new Set(found.problems)], [...new Set(found.warnings)]]
   if (problems.length > 0) context.finish(exitCodes.problems)

@@ -5,6 +5,7 @@ import { describeDifferences, type Difference } from '../differences.ts'
 import type { Warning } from '../receipt.ts'
 
 interface Options extends LocationOptions {
+  readonly overlay?: readonly string[]
   readonly owner?: string
   readonly json?: true
 }
@@ -17,13 +18,14 @@ interface DryRun {
 /** `sluice diff`: what `apply` would change. Exit code 2 when that is anything. */
 export const addDiff: AddCommand = (program, context) => {
   addLocationOptions(program.command('diff').description('tell what apply would change; exit code 2 when that is anything'), 'what to compare with the running configuration')
+    .option('--overlay <file...>', 'laid over it: a file, or a folder of them')
     .option('--owner <name>', 'only what this owner has')
     .action((options: Options) => diffConfig(context, options))
 }
 
 async function diffConfig(context: CommandContext, options: Options): Promise<void> {
   const { problemInFile, readConfig, tellWarnings } = await import('../config-source.ts')
-  const file = await readConfig(context, options.config)
+  const file = await readConfig(context, options)
   const location = await locateAdmin(context, options)
   const { body } = await callAdmin<DryRun>(location, '/v1/config', {
     method: 'PUT',

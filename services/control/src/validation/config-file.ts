@@ -3,29 +3,23 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { canonicalJson, digestOf } from '@sluice/proto/config'
 import { mergeTexts, type MergedConfig } from './merge-texts.ts'
+import type { ConfigFile } from './config-file-read.ts'
 import { type ConfigText, readConfigText } from './config-text.ts'
+import { overlaid } from './overlay.ts'
 import type { FileProblem, Path, Position } from './problem.ts'
-
-export interface ConfigFile {
-  /** As it was named. */
-  readonly path: string
-  /** What the files hold together; undefined when one of them could not be read. */
-  readonly input: unknown
-  /** SHA-256 of the canonical JSON of `input`: comments, spelling and order of keys do not count. */
-  readonly digest: string
-  /** Relative paths in the configuration start here. */
-  readonly baseDirectory: string
-  /** What kept the files from being read or taken together. */
-  readonly problems: readonly FileProblem[]
-  locate(path: Path, onKey?: boolean): Position
-}
 
 const maxFileBytes = 64 * 1024 * 1024
 const maxFiles = 1000
 const extension = /\.(ya?ml|json)$/
 
-/** Reads a config file, or the config files of a folder. Never rejects: what is wrong stands in `problems`. */
-export async function loadConfigFile(path: string): Promise<ConfigFile> {
+/** Reads a config file, or the config files of a folder, and lays others over it. Never rejects: what is wrong stands in `problems`. */
+export async function loadConfigFile(path: string, overlays: readonly string[] = []): Promise<ConfigFile> {
+  let file = await loadOne(path)
+  for (const overlay of overlays) file = overlaid(file, await loadOne(overlay))
+  return file
+}
+
+async function loadOne(path: string): Promise<ConfigFile> {
   const found = await stat(path).catch((error: unknown) => error as NodeJS.ErrnoException)
   if (found instanceof Error) return unreadable(path, reasonOf(found))
   return found.isDirectory() ? loadFolder(path) : loadFiles(path, [path], resolve(dirname(path)))

@@ -1,12 +1,13 @@
 /** Checking a configuration: what control does before each revision, and what `sluice check` does on its own. */
-import { type ConfigFile, loadConfigFile } from './config-file.ts'
+import { loadConfigFile } from './config-file.ts'
+import type { ConfigFile } from './config-file-read.ts'
 import { makeConfigSchema } from './json-schema.ts'
 import { policySchemas } from './policy-catalogue.ts'
 import { formatProblem, type Position, type Problem, type Warning } from './problem.ts'
 import { checkConfig, type Validation, type ValidationParts } from './validate.ts'
 
 export { loadConfigFile }
-export type { ConfigFile } from './config-file.ts'
+export type { ConfigFile } from './config-file-read.ts'
 export { formatProblem, pointerOf, sentenceOf } from './problem.ts'
 export type { FileProblem, Path, Position, Problem, Warning } from './problem.ts'
 export type { ConsumerInput, Validation, ValidationParts } from './validate.ts'
@@ -25,8 +26,8 @@ export function configJsonSchema(): Record<string, unknown> {
  * Reads and checks a config file or folder. Problems and warnings come as lines for people,
  * `file:line:column: what is wrong; what was expected; the nearest valid name`, in the order of the text.
  */
-export async function checkConfigFile(path: string, parts: Omit<ValidationParts, 'baseDirectory'>): Promise<CheckedFile> {
-  const file = await loadConfigFile(path)
+export async function checkConfigFile(path: string, parts: Omit<ValidationParts, 'baseDirectory'>, overlays: readonly string[] = []): Promise<CheckedFile> {
+  const file = await loadConfigFile(path, overlays)
   if (file.problems.length > 0) return { file, validation: undefined, problems: inOrder(file.problems.map((problem) => [problem, problem.position])), warnings: [] }
   const validation = await validateConfig(file.input, { ...parts, baseDirectory: file.baseDirectory })
   return { file, validation, problems: linesOf(file, validation.problems), warnings: linesOf(file, validation.warnings) }
