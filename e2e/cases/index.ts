@@ -15,6 +15,7 @@ import { durability } from './durability.ts'
 import { edgeAlone } from './edge-alone.ts'
 import { endpointLoss } from './endpoint-loss.ts'
 import { forwarding } from './forwarding.ts'
+import { guessing } from './guessing.ts'
 import { health } from './health.ts'
 import { hostMatching } from './host-matching.ts'
 import { identityChoice } from './identity-choice.ts'
@@ -35,6 +36,7 @@ import { secrets } from './secrets.ts'
 import { serviceRestarts } from './service-restarts.ts'
 import { signedTokens } from './signed-tokens.ts'
 import { teams } from './teams.ts'
+import { trafficSplit } from './traffic-split.ts'
 import { usage } from './usage.ts'
 import { websockets } from './websockets.ts'
 import { workerRestart } from './worker-restart.ts'
@@ -46,6 +48,7 @@ export const cases: readonly Case[] = [
   hostMatching,
   methodMatching,
   conditionMatching,
+  trafficSplit,
   pathNormalisation,
   forwarding,
   clientAbort,
@@ -56,6 +59,7 @@ export const cases: readonly Case[] = [
   apiKeys,
   passwords,
   identityChoice,
+  guessing,
   rateLimits,
   configChange,
   configWrites,

@@ -5,7 +5,6 @@
 export const notBuiltSettings: Readonly<Record<string, readonly string[]>> = {
   telemetry: ['traces'],
   'telemetry.accessLog': ['sinks'],
-  route: ['split', 'mirror'],
   'route.match': ['groups'],
   document: ['certificates', 'apis'],
 }

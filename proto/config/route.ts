@@ -53,15 +53,44 @@ export const rewrite = z
   })
   .refine((value) => (value.stripPrefix === undefined) !== (value.path === undefined), 'needs either "stripPrefix" or "path"')
 
-export const route = z.strictObject({
+export const route = z
+  .strictObject({
   name: resourceName.describe('Unique among routes; in logs, metrics and usage.'),
   match: routeMatch.describe('Which requests; all that is given must hold.'),
-  upstream: resourceName.optional().describe('Where they go; left out when a policy answers.'),
+  upstream: resourceName.optional().describe('Where they go; left out when a policy answers, or with `split`.'),
+  split: z
+    .array(z.strictObject({ upstream: resourceName.describe('Where this part goes.'), weight: z.number().min(0).max(1_000_000).describe('Its share beside the others; 0 takes none.') }))
+    .min(1)
+    .max(32)
+    .refine((ways) => ways.some(({ weight }) => weight > 0), 'a weight above 0 for one of them')
+    .optional()
+    .describe('Instead of `upstream`: several, each with its share.'),
+  splitOn: z
+    .string()
+    .regex(/^(sticky-cookie|client|path|(header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128})$/, '"sticky-cookie", "client", "path", "header:NAME" or "cookie:NAME"')
+    .optional()
+    .describe('With `split`: what has the same one goes the same way, `client` (its address), `path`, `header:NAME` or `cookie:NAME` (a request without it goes by the client\'s address), or `sticky-cookie`: a cookie of the gateway\'s own, `sluice_split_` and the route\'s name, keeps a client on its way [every request for itself].'),
+  mirror: z
+    .strictObject({
+      upstream: resourceName.describe('Where copies go; their answers are thrown away.'),
+      percent: z.number().gt(0).max(100).default(100).describe('Of the requests, by chance.'),
+      maxBodyBytes: z.int().min(0).max(16_777_216).default(65_536).describe('Requests with a longer body are not copied.'),
+    })
+    .optional()
+    .describe('Copies of requests for a shadow upstream. The client never waits for them: beyond 128 under way in a worker they are dropped and counted.'),
   rewrite: rewrite.optional().describe('What is sent upstream instead of the client\'s path.'),
   policies: policyList.default([]).describe('For this route alone; the most specific place of all.'),
   onClientAbort: z.enum(['cancel', 'continue']).default('cancel').describe('What happens upstream when the client leaves.'),
   ...resourceMarks,
 })
+  .refine((value) => value.upstream === undefined || value.split === undefined, { path: ['split'], error: 'no "upstream" beside it' })
+  .refine((value) => value.splitOn === undefined || value.split !== undefined, { path: ['splitOn'], error: '"split" beside it' })
+  .refine((value) => value.mirror === undefined || value.upstream !== undefined || value.split !== undefined, { path: ['mirror'], error: 'needs "upstream" or "split" beside it' })
+
+/** The upstreams that a route leads to, those of copies included. */
+export function upstreamsOfRoute({ upstream, split = [], mirror }: Pick<z.input<typeof route>, 'upstream' | 'split' | 'mirror'>): string[] {
+  return [...(upstream === undefined ? [] : [upstream]), ...split.map((way) => way.upstream), ...(mirror === undefined ? [] : [mirror.upstream])]
+}
 
 export type Route = z.output<typeof route>
 export type RouteMatch = z.output<typeof routeMatch>

@@ -4,7 +4,7 @@
  * in slices between which requests go on; nothing of it is in force before `adopt`, which does not fail.
  */
 import { CidrSet } from '@sluice/http'
-import { lineKey, type PolicyEntry, type Route, type Upstream } from '@sluice/proto/config'
+import { lineKey, type PolicyEntry, type Route, type Upstream, upstreamsOfRoute } from '@sluice/proto/config'
 import { standingPolicies } from '@sluice/policies'
 import type { PolicyParts } from '@sluice/policies/policy'
 import type { UpstreamRegistry } from './balancer/upstream-registry.ts'
@@ -15,7 +15,9 @@ import { seesRequestBody } from './policy-chain/policy-chain.ts'
 import { type Frame, isFrame, ReceivedConfig, SnapshotRefused } from './received-config.ts'
 import { compileRewrite } from './router/rewrite.ts'
 import { Router } from './router/router.ts'
+import { Split } from './router/split.ts'
 import { Slices } from './slices.ts'
+import type { Mirror } from './upstream/mirrors.ts'
 
 export interface CompileParts {
   readonly policies: LoadedPolicies
@@ -162,9 +164,7 @@ export class SnapshotCompiler {
     return [...this.#settings].filter(([name, route]) => {
       if (settings.has(name) || !this.#received.has(`routes/${name}`)) return false
       if (isFrameNew) return true
-      const { upstream } = route
-      if (upstream === undefined) return false
-      return states.get(upstream) !== this.#snapshot?.upstreams.get(upstream) || !isSame(upstreams[upstream]?.policies, this.#upstreams[upstream]?.policies)
+      return upstreamsOfRoute(route).some((upstream) => states.get(upstream) !== this.#snapshot?.upstreams.get(upstream) || !isSame(upstreams[upstream]?.policies, this.#upstreams[upstream]?.policies))
     })
   }
 
@@ -207,28 +207,44 @@ interface RouteContext {
 /** What stands on every route unless a level says otherwise or switches it off. */
 const alwaysOn: PolicyLevel = { level: 'default', entries: standingPolicies }
 
-function compileRoute(route: Route, { frame, upstreams, states, parts, groupLevels }: RouteContext): CompiledRoute {
+function compileRoute(route: Route, context: RouteContext): CompiledRoute {
   try {
-    const levels: PolicyLevel[] = [{ level: `route:${route.name}`, entries: route.policies }]
-    const settings = route.upstream === undefined ? undefined : upstreams[route.upstream]
-    if (route.upstream !== undefined && settings === undefined) throw new Error(`there is no upstream "${route.upstream}"`)
-    if (settings !== undefined) levels.push({ level: `upstream:${route.upstream}`, entries: settings.policies })
-    levels.push({ level: 'global', entries: frame.policies }, alwaysOn)
-    const chain = compileChain(levels, groupLevels, parts.policies, parts.policyParts)
-    return {
-      name: route.name,
-      template: route.match.path ?? route.match.pathPrefix ?? route.match.pathRegex ?? '*',
-      methods: route.match.methods,
-      match: route.match,
-      chain,
-      seesBody: seesRequestBody(chain.steps),
-      rewrite: compileRewrite(route.rewrite),
-      upstream: route.upstream === undefined ? undefined : states.get(route.upstream),
-      onClientAbort: route.onClientAbort,
-    }
+    if (route.split === undefined) return compileWay(route, route.upstream, context)
+    const ways = route.split.map(({ upstream, weight }) => ({ route: compileWay(route, upstream, context), weight }))
+    return { ...ways[0]!.route, split: new Split(route.name, ways, route.splitOn) }
   } catch (error) {
     throw new SnapshotRefused(`route "${route.name}": ${(error as Error).message}`, `/routes/${route.name}`, error)
   }
+}
+
+/** The route as it leads to one upstream, whose policies it runs; undefined: to none. */
+function compileWay(route: Route, upstream: string | undefined, { frame, upstreams, states, parts, groupLevels }: RouteContext): CompiledRoute {
+  const levels: PolicyLevel[] = [{ level: `route:${route.name}`, entries: route.policies }]
+  const settings = upstream === undefined ? undefined : upstreams[upstream]
+  if (upstream !== undefined && settings === undefined) throw new Error(`there is no upstream "${upstream}"`)
+  if (settings !== undefined) levels.push({ level: `upstream:${upstream}`, entries: settings.policies })
+  levels.push({ level: 'global', entries: frame.policies }, alwaysOn)
+  const chain = compileChain(levels, groupLevels, parts.policies, parts.policyParts)
+  return {
+    name: route.name,
+    template: route.match.path ?? route.match.pathPrefix ?? route.match.pathRegex ?? '*',
+    methods: route.match.methods,
+    match: route.match,
+    chain,
+    seesBody: seesRequestBody(chain.steps),
+    rewrite: compileRewrite(route.rewrite),
+    upstream: upstream === undefined ? undefined : states.get(upstream),
+    onClientAbort: route.onClientAbort,
+    split: undefined,
+    mirror: compileMirror(route, states),
+  }
+}
+
+function compileMirror({ name, mirror }: Route, states: RouteContext['states']): Mirror | undefined {
+  if (mirror === undefined) return undefined
+  const upstream = states.get(mirror.upstream)
+  if (upstream === undefined) throw new Error(`there is no upstream "${mirror.upstream}"`)
+  return { ...mirror, route: name, upstream }
 }
 
 function groupLevelsOf({ groups }: Frame): Map<string, PolicyLevel> {

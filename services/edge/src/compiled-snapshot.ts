@@ -2,9 +2,11 @@ import type { CidrSet } from '@sluice/http'
 import type { Listeners, Route, RouteMatch, Upstream } from '@sluice/proto/config'
 import type { RouteFacts } from '@sluice/policies/exchange'
 import type { PolicyChain } from './policy-chain/policy-chain.ts'
+import type { Split } from './router/split.ts'
 import type { Rewrite } from './router/rewrite.ts'
 import type { Router } from './router/router.ts'
 import type { UpstreamState } from './balancer/upstream-state.ts'
+import type { Mirror } from './upstream/mirrors.ts'
 
 /** A route as the hot path uses it: everything that can be worked out ahead has been. */
 export interface CompiledRoute extends RouteFacts {
@@ -15,6 +17,9 @@ export interface CompiledRoute extends RouteFacts {
   /** Undefined for a route whose policies answer. */
   readonly upstream: UpstreamState | undefined
   readonly onClientAbort: Route['onClientAbort']
+  /** Of a route that leads to several upstreams: the ways are routes of their own, and this is the first of them. */
+  readonly split: Split<CompiledRoute> | undefined
+  readonly mirror: Mirror | undefined
 }
 
 /** The whole configuration at one revision, compiled for one worker; never changed. */

@@ -31,6 +31,7 @@ import { newRequestId } from './telemetry/request-id.ts'
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
 import { Deadlines } from './upstream/deadlines.ts'
 import { HostResolver, resolveHost } from './upstream/host-resolver.ts'
+import { Mirrors } from './upstream/mirrors.ts'
 import { PoolSet } from './upstream/pool-set.ts'
 import { UpstreamTlsProblem } from './upstream/upstream-tls.ts'
 import { Tunnels } from './upgrade/tunnels.ts'
@@ -185,6 +186,7 @@ export class EdgeWorker {
       pools,
       tunnels: new Tunnels(() => systemClock.monotonic()),
       deadlines: this.deadlines,
+      mirrors: new Mirrors({ pools, deadlines: this.deadlines, clock: systemClock, metrics: this.metrics }),
       clock: systemClock,
       logger: this.parts.logger,
       requestId: newRequestId,

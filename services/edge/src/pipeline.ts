@@ -24,6 +24,7 @@ import { cleanUpstreamFields, writeResponseFields } from './responder/response-f
 import { findRoute } from './router/find-route.ts'
 import type { DeadlineQueue, Deadlines, Expiring } from './upstream/deadlines.ts'
 import { grpcTimeoutText, readGrpcTimeout } from './upstream/grpc-timeout.ts'
+import type { Mirror, MirroredBody, Mirrors } from './upstream/mirrors.ts'
 import type { PoolSet } from './upstream/pool-set.ts'
 import { hostForAttempt, writeRequestFields } from './upstream/request-fields.ts'
 import { ReplayBody } from './upstream/replay-body.ts'
@@ -39,6 +40,7 @@ export interface PipelineParts {
   readonly pools: PoolSet
   readonly tunnels: Tunnels
   readonly deadlines: Deadlines
+  readonly mirrors: Mirrors
   readonly clock: Clock
   readonly logger: Logger
   readonly requestId: () => string
@@ -82,6 +84,8 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
   private body: Readable | null = null
   /** Keeps the body's beginning for a second attempt; only of a request that may have one. */
   private replay: ReplayBody | undefined
+  /** Waits for the body, to be sent to a shadow upstream with it. */
+  private copy: MirroredBody | undefined
   /** From the response's Content-Length; -1 when it is not known. */
   private expectedBytes = -1
   /** Once the endpoint has agreed to another protocol. */
@@ -110,7 +114,7 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
       removeHopByHop(request.headers)
       const found = findRoute(snapshot.router, request, client.address)
       if (found.route === undefined) return this.refuseUnrouted(found.allowed)
-      this.runPolicies(found.route, found.parameters)
+      this.runPolicies(found.route.split?.choose(exchange) ?? found.route, found.parameters)
     } catch (error) {
       this.fail(error)
     }
@@ -151,17 +155,24 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
   private forward(): void {
     const { exchange } = this
     const { request, clientSide } = exchange
-    const { upstream, rewrite } = exchange.route
+    const { upstream, rewrite, mirror } = exchange.route
     if (upstream === undefined) return this.refuse('internal.invariant_broken')
     if (rewrite !== undefined) request.path = rewrite.pathFor(request.path, exchange.parameters)
     writeRequestFields(exchange)
     if (request.declaredBytes !== 0) this.body = clientSide.body(this.onBody)
     if (this.body !== null && idempotentMethods.has(request.method)) this.keepBody(this.body, upstream.settings.retries)
     exchange.stage = 'upstream'
+    if (mirror !== undefined && clientSide.upgrade === undefined) this.mirror(mirror)
     const now = exchange.policiesDoneAt
     upstream.budget.noteRequest(now)
     this.setDeadline(upstream.settings.timeouts.requestMs)
     this.attempt(now, 'upstream.none_healthy')
+  }
+
+  private mirror(mirror: Mirror): void {
+    const { exchange, body } = this
+    exchange.request.headers.set('traceparent', traceparentOf(exchange.trace!))
+    this.copy = this.pipeline.parts.mirrors.copy(mirror, exchange, body)
   }
 
   private keepBody(body: Readable, { attempts, replayBytes }: UpstreamSettings['retries']): void {
@@ -216,6 +227,7 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
   private readonly onBody = (bytesSoFar: number, piece: Uint8Array): boolean => {
     const { exchange } = this
     exchange.bytesIn = bytesSoFar
+    this.copy?.take(piece)
     if (!exchange.route.seesBody) return true
     const decision = runBodyHooks(exchange, bytesSoFar, piece)
     if (decision === undefined) return true
@@ -500,6 +512,7 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
     if (exchange.stage === 'finished') return
     exchange.stage = 'finished'
     this.pipeline.parts.deadlines.clear(this)
+    this.copy?.abandon()
     pipeline.open--
     try {
       runDoneHooks(exchange)

@@ -1,5 +1,5 @@
 /** What in a configuration has to be looked at again when one resource of it changes. */
-import { entitiesOf, type Entity, documentOf, readKey, referencesIn, routeMatch } from '@sluice/proto/config'
+import { entitiesOf, type Entity, documentOf, readKey, referencesIn, routeMatch, upstreamsOfRoute } from '@sluice/proto/config'
 import { placesOf } from '../validation/shadowed-routes.ts'
 import type { WrittenDocument } from './resources.ts'
 
@@ -53,8 +53,10 @@ export class DocumentIndex {
     if (kind !== 'routes') return
     const route = value as RouteInput
     for (const place of placesOf(route.match)) act(this.#routesByPlace, place, name)
-    if (route.upstream !== undefined) act(this.#routesByUpstream, route.upstream, name)
-    else if (act === add) this.#routesWithoutUpstream.add(name)
+    const upstreams = upstreamsOfRoute(route)
+    for (const upstream of upstreams) act(this.#routesByUpstream, upstream, name)
+    if (upstreams.length > 0) return
+    if (act === add) this.#routesWithoutUpstream.add(name)
     else this.#routesWithoutUpstream.delete(name)
   }
 }

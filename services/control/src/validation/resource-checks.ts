@@ -35,6 +35,8 @@ export function checkReferences(view: DocumentView, known: readonly string[] | u
   const upstreams = new Set(known ?? view.upstreams.map((upstream) => upstream.name))
   for (const { path, settings } of view.routes) {
     checkUpstream(textOf(settings, 'upstream'), [...path, 'upstream'], upstreams, problems)
+    checkUpstream(textOf(settings['mirror'], 'upstream'), [...path, 'mirror', 'upstream'], upstreams, problems)
+    for (const way of parts(settings, 'split', path)) checkUpstream(textOf(way.settings, 'upstream'), [...way.path, 'upstream'], upstreams, problems)
   }
 }
 

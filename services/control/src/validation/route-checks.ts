@@ -63,7 +63,6 @@ function parametersOf(template: string): string[] {
 
 /** A route without an upstream needs a policy that answers, its own or one for every route. */
 function checkAnswers({ path, settings }: Part, global: unknown, policies: PolicySchemas, problems: ProblemList): void {
-  // A split is not built yet and said so; the route is not called incomplete on top of it.
   if (settings['upstream'] !== undefined || settings['split'] !== undefined) return
   const own = switches(settings['policies'])
   const effective = new Map([...switches(global), ...own])
@@ -71,7 +70,7 @@ function checkAnswers({ path, settings }: Part, global: unknown, policies: Polic
   if (answers) return
   const answering = [...policies.values()].filter((schema) => schema.answers === true).map((schema) => schema.name)
   const name = textOf(settings, 'name')
-  problems.add({ path, message: `the route${name === undefined ? '' : ` "${name}"`} leads nowhere`, expected: `an "upstream", or a policy that answers: ${oneOf(answering)}`, code: 'config.invalid' })
+  problems.add({ path, message: `the route${name === undefined ? '' : ` "${name}"`} leads nowhere`, expected: `an "upstream", a "split", or a policy that answers: ${oneOf(answering)}`, code: 'config.invalid' })
 }
 
 function switches(list: unknown): Map<string, boolean> {
