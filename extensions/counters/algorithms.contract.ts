@@ -14,6 +14,10 @@ export function testAlgorithms(opened: Opened, harness: CountersHarness): void {
   for (const algorithm of windows) describe(algorithm, () => testWindow(algorithm, opened, harness))
   describe('fixed-window and time', () => testFixedWindow(opened, harness))
   describe('sliding-window and time', () => testSlidingWindow(opened, harness))
+  describe('windows of their own', () => {
+    testOrigin('fixed-window', opened, harness)
+    testOrigin('sliding-window', opened, harness)
+  })
   describe('sliding-window-log and time', () => testLog(opened, harness))
   describe('leaky-bucket', () => testLeakyBucket(opened, harness))
 }
@@ -109,6 +113,20 @@ function testFixedWindow(opened: Opened, { pass }: CountersHarness): void {
     assert.equal(await takeSome(counters, key, rule, 2), 2)
     await pass(first.resetMs)
     assert.equal((await counters.take(key, rule, 1)).admitted, true)
+  })
+}
+
+function testOrigin(algorithm: 'fixed-window' | 'sliding-window', opened: Opened, { toleranceMs }: CountersHarness): void {
+  test(`windows may begin at another instant than the epoch: ${algorithm}`, async () => {
+    const { counters } = opened()
+    const span = algorithm === 'fixed-window' ? 1 : 2
+    for (const partMs of [0, hourMs / 4, hourMs / 2]) {
+      const plain = await counters.take(randomUUID(), hourly(algorithm, 5), 1)
+      const moved = await counters.take(randomUUID(), { ...hourly(algorithm, 5), originMs: partMs }, 1)
+      const expected = (plain.resetMs - (span - 1) * hourMs + partMs) % hourMs
+      const difference = Math.abs(moved.resetMs - (span - 1) * hourMs - expected)
+      assert.ok(Math.min(difference, hourMs - difference) <= toleranceMs + 0.01, `${moved.resetMs} after ${partMs}`)
+    }
   })
 }
 

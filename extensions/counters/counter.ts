@@ -29,12 +29,14 @@ export interface LeakyBucketRule extends Rate {
 }
 
 /**
- * Windows are aligned to the Unix epoch. `fixed-window` counts each for itself; `sliding-window` weighs the one before
+ * Windows are aligned to the Unix epoch, or to `originMs`. `fixed-window` counts each for itself; `sliding-window` weighs the one before
  * by the part of it that a window ending now would still cover; `sliding-window-log` remembers each request, so its
  * limit is `maxLogged` at most and its costs are whole.
  */
 export interface WindowRule extends Rate {
   readonly algorithm: 'fixed-window' | 'sliding-window' | 'sliding-window-log'
+  /** An instant at which one of the windows begins [the Unix epoch]; means nothing to the log. */
+  readonly originMs?: number
 }
 
 /** The highest limit of a `sliding-window-log`: each request is an entry in memory. */

@@ -13,7 +13,7 @@ function isWholeRule(rule: LimitRule, cost: number): boolean {
     case 'token-bucket': return rule.burst > 0 && rule.burst < Infinity
     case 'leaky-bucket': return rule.burst > 0 && rule.burst < Infinity && rule.maxWaitMs >= 0 && rule.maxWaitMs < Infinity
     case 'sliding-window-log': return rule.limit <= maxLogged && Number.isInteger(cost)
-    case 'fixed-window': case 'sliding-window': return true
+    case 'fixed-window': case 'sliding-window': return Number.isFinite(rule.originMs ?? 0)
     default: return false
   }
 }

@@ -15,8 +15,8 @@ export abstract class Count<R extends LimitRule = LimitRule> {
   readonly key: string
   older: Count | undefined = undefined
   newer: Count | undefined = undefined
-  protected readonly windowMs: number
-  private readonly algorithm: R['algorithm']
+  readonly windowMs: number
+  readonly algorithm: R['algorithm']
 
   constructor(key: string, { algorithm, windowMs }: R) {
     this.key = key

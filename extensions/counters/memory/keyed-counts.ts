@@ -68,6 +68,17 @@ export class KeyedCounts {
     return !count.isWhole(clock)
   }
 
+  find(key: string): Count | undefined {
+    return this.#counts.get(key)
+  }
+
+  /** Takes in a count that was kept elsewhere, in place of what there is under its key. */
+  put(count: Count, clock: Clock): void {
+    const before = this.#counts.get(count.key)
+    if (before !== undefined) this.#forget(before)
+    this.#add(count, clock)
+  }
+
   clear(): void {
     this.#counts.clear()
     this.#recency.clear()
@@ -85,11 +96,15 @@ export class KeyedCounts {
     if (count.isWhole(clock)) return take
     const unsuited = this.#counts.get(key)
     if (unsuited !== undefined) this.#forget(unsuited)
-    this.#counts.set(key, count)
+    this.#add(count, clock)
+    return take
+  }
+
+  #add(count: Count, clock: Clock): void {
+    this.#counts.set(count.key, count)
     this.#recency.add(count)
     this.#noteEntries(count.entries)
     this.#makeRoom(clock)
-    return take
   }
 
   #makeRoom(clock: Clock): void {

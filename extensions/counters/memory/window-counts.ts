@@ -1,5 +1,5 @@
 /**
- * Windows aligned to the Unix epoch. The fixed window counts one; the sliding window estimates what a window that ends
+ * Windows aligned to the Unix epoch or the rule's own origin. The fixed window counts one; the sliding window estimates what a window that ends
  * now holds from two of them: all of the current one, and of the one before the part that is still covered, as if its
  * requests had come evenly.
  */
@@ -9,20 +9,32 @@ import { type Clock, Count } from './count.ts'
 // Of the limit: what sums of fractions may be off by.
 const rounding = 1e-12
 
-abstract class WindowCount extends Count<WindowRule> {
+/** What a count holds, for whoever keeps it beyond the process. */
+export interface WindowState {
+  readonly start: number
+  readonly current: number
+  readonly previous: number
+}
+
+export abstract class WindowCount extends Count<WindowRule> {
   protected start = -Infinity
   protected current = 0
   protected now = 0
 
-  protected advance({ windowMs }: WindowRule, clock: Clock): void {
+  protected advance({ windowMs, originMs = 0 }: WindowRule, clock: Clock): void {
     this.now = clock.now()
-    const start = Math.floor(this.now / windowMs) * windowMs
+    const start = Math.floor((this.now - originMs) / windowMs) * windowMs + originMs
     // A small step of the clock back over the boundary does not open the window before again; after a large one all starts afresh.
     const isAhead = this.start > start && this.start - this.now < windowMs
     if (this.start === start || isAhead) return
     this.roll(start === this.start + windowMs)
     this.start = start
   }
+
+  abstract readonly state: WindowState
+
+  /** Takes over what another process counted. */
+  abstract restore(state: WindowState): void
 
   /** A new window; `follows` when it is the next one. */
   protected abstract roll(follows: boolean): void
@@ -35,6 +47,16 @@ abstract class WindowCount extends Count<WindowRule> {
 
 export class FixedWindowCount extends WindowCount {
   private endsAt = -Infinity
+
+  get state(): WindowState {
+    return { start: this.start, current: this.current, previous: 0 }
+  }
+
+  restore({ start, current }: WindowState): void {
+    this.start = start
+    this.current = current
+    this.endsAt = start + this.windowMs
+  }
 
   isWhole(clock: Clock): boolean {
     return this.current === 0 || clock.now() >= this.endsAt
@@ -70,6 +92,17 @@ export class FixedWindowCount extends WindowCount {
 export class SlidingWindowCount extends WindowCount {
   private previous = 0
   private wholeAt = -Infinity
+
+  get state(): WindowState {
+    return { start: this.start, current: this.current, previous: this.previous }
+  }
+
+  restore({ start, current, previous }: WindowState): void {
+    this.start = start
+    this.current = current
+    this.previous = previous
+    this.wholeAt = start + (current > 0 ? 2 : 1) * this.windowMs
+  }
 
   isWhole(clock: Clock): boolean {
     return clock.now() >= this.wholeAt

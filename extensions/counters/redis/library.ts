@@ -7,10 +7,10 @@
  *
  * The library's name holds its version: edges of two versions use two libraries side by side, on the same keys.
  */
-export const libraryName = 'sluice_limits_2'
-export const takeFunction = 'sluice_limits_2_take'
-export const peekFunction = 'sluice_limits_2_peek'
-export const giveBackFunction = 'sluice_limits_2_give_back'
+export const libraryName = 'sluice_limits_3'
+export const takeFunction = 'sluice_limits_3_take'
+export const peekFunction = 'sluice_limits_3_peek'
+export const giveBackFunction = 'sluice_limits_3_give_back'
 
 const buckets = `
 local bucket_epoch = 1704067200 * 1000000
@@ -56,7 +56,7 @@ local slack = 1 + 1e-12
 
 local function open_window(key, rule, now)
   local start, current, previous = string.match(text_of(key), '^(%S+) (%S+) (%S+)$')
-  local count = { now = now, start = now - now % rule.window, current = 0, previous = 0 }
+  local count = { now = now, start = now - (now - rule.origin) % rule.window, current = 0, previous = 0 }
   start = tonumber(start or '')
   if start == nil then return count end
   -- The server's clock may step back: over the boundary of a window by a little, that window goes on.
@@ -217,11 +217,11 @@ local algorithms = {
 }
 
 local function read_rule(args)
-  local limit, window, burst, max_wait = tonumber(args[2]), tonumber(args[3]), tonumber(args[4]), tonumber(args[5])
+  local limit, window, burst, max_wait, origin = tonumber(args[2]), tonumber(args[3]), tonumber(args[4]), tonumber(args[5]), tonumber(args[7])
   local token = window / limit
   local queue = 0
   if args[1] == 'leaky-bucket' then queue = math.min(max_wait / token, math.max(limit, burst)) end
-  return { limit = limit, window = window, burst = burst, token = token, queue = queue }
+  return { limit = limit, window = window, burst = burst, token = token, queue = queue, origin = origin }
 end
 
 local function reply(algorithm, count, rule, retry, wait)

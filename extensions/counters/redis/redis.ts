@@ -158,11 +158,12 @@ function withBudget<T>(answer: Promise<T>, ms: number): Promise<T> {
   })
 }
 
-/** Algorithm, limit, window in µs, burst, longest wait in µs and cost, as the library reads them. */
+/** Algorithm, limit, window in µs, burst, longest wait in µs, cost and the windows' origin in µs, as the library reads them. */
 function ruleArguments(rule: LimitRule, cost: number): (string | number)[] {
   const burst = 'burst' in rule ? rule.burst : rule.limit
   const maxWaitMs = 'maxWaitMs' in rule ? rule.maxWaitMs : 0
-  return [rule.algorithm, rule.limit, rule.windowMs * 1000, burst, maxWaitMs * 1000, cost]
+  const originMs = 'originMs' in rule ? (rule.originMs ?? 0) : 0
+  return [rule.algorithm, rule.limit, rule.windowMs * 1000, burst, maxWaitMs * 1000, cost, originMs * 1000]
 }
 
 function takeOf(reply: unknown): Take {
