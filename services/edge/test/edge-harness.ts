@@ -24,7 +24,7 @@ export interface EdgeUnderTest {
   readonly reports: EdgeReport[]
   readonly batches: UsageBatch[]
   /** Publishes a document and resolves once the edge reports it in force (or refused). */
-  apply(document: Partial<RevisionDocumentInput>, options?: { forcedRevision: number }): Promise<EdgeReport>
+  apply(document: Partial<RevisionDocumentInput>, options?: { forcedRevision?: number; timeoutMs?: number }): Promise<EdgeReport>
   readonly log: string[]
 }
 
@@ -61,13 +61,13 @@ export async function startEdge(t: Cleanup, document: Partial<RevisionDocumentIn
     await bus.drain(100)
     if (options.directory === undefined) await rm(directory, { recursive: true, force: true })
   })
-  const apply = async (next: Partial<RevisionDocumentInput>, { forcedRevision } = { forcedRevision: 0 }): Promise<EdgeReport> => {
+  const apply = async (next: Partial<RevisionDocumentInput>, { forcedRevision = 0, timeoutMs = 20_000 }: { forcedRevision?: number; timeoutMs?: number } = {}): Promise<EdgeReport> => {
     const before = head
     const config = SegmentedConfig.of(entitiesOf({ version: 1, listeners: { http: { address: `127.0.0.1:${port}` } }, ...next }))
     head = { revision: (before?.revision ?? 0) + 1, config, forcedRevision }
     const { revision } = head
     serving.announce(bus, head, before)
-    return waitUntil(() => reports.findLast((report) => report.revision === revision || report.refusal?.revision === revision), { timeoutMs: 20_000, what: `a report on revision ${revision}` })
+    return waitUntil(() => reports.findLast((report) => report.revision === revision || report.refusal?.revision === revision), { timeoutMs, what: `a report on revision ${revision}` })
   }
   await edge.start()
   if (document !== undefined) {
