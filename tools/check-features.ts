@@ -58,7 +58,7 @@ function checkTest(root: string, test: string): string[] {
   const [path = '', name] = test.split(/ › (.*)/s)
   if (name === undefined) return [`names "${test}", which is not of the form: path › test name`]
   // The cases of e2e/ are run by its test files, in both modes.
-  if (!/\.(test|contract)\.ts$|^e2e\/cases\/[^/]+\.ts$/.test(path)) return [`names ${path}, which is no test file`]
+  if (!/\.(test|contract|long)\.ts$|^e2e\/cases\/[^/]+\.ts$/.test(path)) return [`names ${path}, which is no test file`]
   if (!existsSync(join(root, path))) return [`names ${path}, which does not exist`]
   // A quote in a name is written with a backslash in the source.
   const text = readFileSync(join(root, path), 'utf8').replaceAll(/\\(['"`])/g, '$1')

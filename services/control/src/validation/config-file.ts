@@ -6,7 +6,7 @@ import { mergeTexts, type MergedConfig } from './merge-texts.ts'
 import type { ConfigFile } from './config-file-read.ts'
 import { type ConfigText, readConfigText } from './config-text.ts'
 import { overlaid } from './overlay.ts'
-import type { FileProblem, Path, Position } from './problem.ts'
+import type { FileProblem, Position } from './problem.ts'
 
 const maxFileBytes = 64 * 1024 * 1024
 const maxFiles = 1000
