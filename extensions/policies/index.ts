@@ -21,6 +21,7 @@ import { schema as oauth2Introspection } from './oauth2-introspection/schema.ts'
 import { schema as keySet } from './key-set/schema.ts'
 import { schema as mtlsAuth } from './mtls-auth/schema.ts'
 import type { CatalogueEntry, PolicyModule, PolicySchema } from './policy.ts'
+import { schema as quota } from './quota/schema.ts'
 import { schema as rateLimit } from './rate-limit/schema.ts'
 import { schema as redirect } from './redirect/schema.ts'
 import { schema as requestId } from './request-id/schema.ts'
@@ -36,7 +37,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry({ ...requestLimits, load: () => import('./request-limits/request-limits.ts') }),
   entry({ ...ipRestriction, load: () => import('./ip-restriction/ip-restriction.ts') }),
   entry({ ...cors, load: () => import('./cors/cors.ts') }),
-  // A rate-limit or concurrency-limit whose key is only ip, route or header runs here.
+  // A rate-limit, quota or concurrency-limit whose key is only ip, route or header runs here.
   entry({ ...jwt, load: () => import('./jwt/jwt.ts') }),
   entry({ ...oauth2Introspection, load: () => import('./oauth2-introspection/oauth2-introspection.ts') }),
   entry({ ...keyAuth, load: () => import('./key-auth/key-auth.ts') }),
@@ -47,6 +48,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry({ ...any, load: () => import('./any/any.ts') }),
   entry({ ...acl, load: () => import('./acl/acl.ts') }),
   entry({ ...rateLimit, load: () => import('./rate-limit/rate-limit.ts') }),
+  entry({ ...quota, load: () => import('./quota/quota.ts') }),
   entry({ ...concurrencyLimit, load: () => import('./concurrency-limit/concurrency-limit.ts') }),
   entry({ ...identityToken, load: () => import('./identity-token/identity-token.ts') }),
   entry({ ...requestTransform, load: () => import('./request-transform/request-transform.ts') }),

@@ -244,6 +244,8 @@ export interface LimiterRules {
   readonly windowSeconds: number
   /** The size of a bucket; `limit` for the other algorithms. */
   readonly burst: number
+  /** An instant at which one of the windows begins [the Unix epoch]. */
+  readonly originMs?: number
   /** For `leaky-bucket` only. */
   readonly maxWaitMs: number
   readonly mode: 'auto' | 'exact' | 'local'

@@ -5,12 +5,11 @@
 export const notBuiltSettings: Readonly<Record<string, readonly string[]>> = {
   telemetry: ['traces'],
   'telemetry.accessLog': ['sinks'],
-  'route.match': ['groups'],
   document: ['certificates', 'apis'],
 }
 
 export const notBuiltPolicies: readonly string[] = [
-  'oidc-login', 'quota',
+  'oidc-login',
   'injection-detection', 'bot-detection', 'challenge', 'cache', 'body-convert', 'validate', 'aggregate', 'compress',
   'version', 'deprecate', 'error-format', 'log-body', 'ai-tokens',
 ]

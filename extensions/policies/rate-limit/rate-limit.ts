@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
-import type { Exchange, LimitStatement } from '../exchange.ts'
+import type { Exchange } from '../exchange.ts'
 import { HeldExchanges } from '../held-exchanges.ts'
 import { retryAfter } from '../limit-fields.ts'
+import { limitStatement, shadowStatement } from '../limit-statement.ts'
 import { type HookResult, type LimiterRules, type LimitVerdict, type Policy, type PolicyParts, refuse } from '../policy.ts'
 import { compileKey } from '../limit-key.ts'
 import { keyParts } from '../limit-key-setting.ts'
@@ -48,23 +49,17 @@ class RateLimit implements Policy {
 
   private decide(verdict: LimitVerdict, limit: Limit, key: string, exchange: Exchange): HookResult | Promise<HookResult> {
     if (this.isShadow) {
-      exchange.limits.push({ ...this.statement(verdict, limit.rules), outcome: verdict.admitted ? 'would_admit' : 'would_refuse', isHidden: true })
+      exchange.limits.push(shadowStatement(this.name, limit.rules, verdict))
       return undefined
     }
     if (verdict.decidedBy === 'closed') return countersAway
-    exchange.limits.push(this.statement(verdict, limit.rules))
+    exchange.limits.push(limitStatement(this.name, limit.rules, verdict))
     if (!verdict.admitted) return spent(verdict.retryAfterMs)
     return verdict.waitMs === 0 ? undefined : this.wait(verdict, limit, key, exchange)
   }
 
   protected wait(_verdict: LimitVerdict, _limit: Limit, _key: string, _exchange: Exchange): HookResult | Promise<HookResult> {
     return undefined
-  }
-
-  private statement(verdict: LimitVerdict, { limit, windowSeconds, burst }: LimiterRules): LimitStatement {
-    const { admitted, waitMs, decidedBy, remaining, resetMs } = verdict
-    const outcome = !admitted ? 'refused' : decidedBy === 'open' || decidedBy === 'local' ? decidedBy : waitMs > 0 ? 'delayed' : 'admitted'
-    return { name: this.name, limit, windowSeconds, burst, remaining, resetSeconds: Math.ceil(resetMs / 1000), outcome }
   }
 }
 

@@ -14,7 +14,7 @@ import { createDiscovery } from '@sluice/discovery'
 import { createEdge, type Edge } from '@sluice/edge'
 import { defaultScope } from '@sluice/proto/subjects'
 import { createRatelimit } from '@sluice/ratelimit'
-import { mergeMetrics, MetricsRegistry, parseAddress, readSettings, startHealthServer, systemClock, urlOf, type Health, type Logger, type MetricSnapshot, type Service } from '@sluice/service-kit'
+import { mergeMetrics, MetricsRegistry, oncePerMinute, parseAddress, readSettings, startHealthServer, systemClock, urlOf, type Health, type Logger, type MetricSnapshot, type Service } from '@sluice/service-kit'
 import { chooseAddresses, type NamedAddress } from './addresses.ts'
 import { baseDirectoryFor } from './data-directory.ts'
 import { lockDataDirectory } from './data-lock.ts'
@@ -168,10 +168,11 @@ class Gateway implements AllInOne {
     await this.run('analytics', createAnalytics({ ...this.common('analytics', bus), store }))
   }
 
-  /** The counters are this process's: the edge's workers count on them through their parent. */
+  /** The counters are this process's: the edge's workers count on them through their parent. Quotas survive a restart. */
   private async openCounters(): Promise<Counters> {
-    const { createMemoryCounters } = await countersNamed('memory').load()
-    const counters = createMemoryCounters()
+    const { createEmbeddedCounters } = await countersNamed('embedded').load()
+    const warn = oncePerMinute((problem, times) => this.logger.error({ problem, times }, 'the file of the quotas is damaged or cannot be written'))
+    const counters = createEmbeddedCounters({ file: join(this.parts.dataDirectory, 'quotas.sqlite') }, { onError: (error) => warn((error as Error).message) })
     this.teardown.add('counters', () => counters.close())
     return counters
   }

@@ -2,11 +2,11 @@ import type { LimitRule } from '@sluice/counters/counter'
 import type { LimiterRules } from '@sluice/policies/policy'
 
 /** The rule that counters go by. */
-export function limitRule({ algorithm, limit, windowSeconds, burst, maxWaitMs }: LimiterRules): LimitRule {
+export function limitRule({ algorithm, limit, windowSeconds, burst, maxWaitMs, originMs = 0 }: LimiterRules): LimitRule {
   const rate = { limit, windowMs: windowSeconds * 1000 }
   if (algorithm === 'token-bucket') return { algorithm, ...rate, burst }
   if (algorithm === 'leaky-bucket') return { algorithm, ...rate, burst, maxWaitMs }
-  return { algorithm, ...rate }
+  return { algorithm, ...rate, originMs }
 }
 
 /**

@@ -53,7 +53,7 @@ export class RequestMetrics {
     requests.value++
     cells.durations.observe(exchange.totalMs / 1000)
     this.#gatewayTotal.observe(exchange.gatewayMs / 1000)
-    if (exchange.reason === 'policy.limit_exceeded') cells.limitRefused.value++
+    if (exchange.reason === 'policy.limit_exceeded' || exchange.reason === 'policy.quota_spent') cells.limitRefused.value++
     if (exchange.limit === 'would_refuse') cells.limitWouldRefuse.value++
     if (exchange.upstreamMs !== undefined) this.#upstreamCell(exchange.upstream ?? '').observe(exchange.upstreamMs / 1000)
     if (exchange.phases !== undefined) this.#recordPhases(exchange.phases)
