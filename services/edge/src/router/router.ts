@@ -19,6 +19,8 @@ export class Router<R extends RoutableRoute> {
   private readonly exactHosts = new Map<string, HostTable<R>>()
   private readonly wildcardHosts = new Map<string, HostTable<R>>()
   private readonly anyHost = new HostTable<R>()
+  /** Hosts in use that name a port; without one, hosts are looked up by their name alone. */
+  private hostsWithPort = 0
 
   constructor(routes: Iterable<R> = []) {
     for (const route of routes) this.add(route)
@@ -26,7 +28,10 @@ export class Router<R extends RoutableRoute> {
 
   /** From the next look-up on; what it costs does not depend on how many routes there are. */
   add(route: R): void {
-    for (const host of hostsOf(route)) this.tableOf(host).add(route)
+    for (const host of hostsOf(route)) {
+      this.tableOf(host).add(route)
+      if (namesPort(host)) this.hostsWithPort++
+    }
   }
 
   /** Takes away a route that was added: this object, not one of its name. */
@@ -34,12 +39,13 @@ export class Router<R extends RoutableRoute> {
     for (const host of hostsOf(route)) {
       const table = this.tableOf(host)
       table.remove(route)
+      if (namesPort(host)) this.hostsWithPort--
       if (table.isEmpty && host !== '') tablesFor(host, this.exactHosts, this.wildcardHosts).delete(keyOf(host))
     }
   }
 
   find(question: HostedQuestion): Search<R> {
-    const search: Search<R> = { route: undefined, parameters: {}, allowed: undefined }
+    const search: Search<R> = { route: undefined, parameters: {}, alternatives: undefined, allowed: undefined }
     if (this.exactHosts.size > 0 && this.findExact(question, search)) return search
     if (this.wildcardHosts.size > 0 && this.findWildcard(question, search)) return search
     this.anyHost.find(question.path, question, search)
@@ -47,7 +53,7 @@ export class Router<R extends RoutableRoute> {
   }
 
   private findExact(question: HostedQuestion, search: Search<R>): boolean {
-    const withPort = this.exactHosts.get(`${question.host}:${question.port}`)
+    const withPort = this.hostsWithPort === 0 ? undefined : this.exactHosts.get(`${question.host}:${question.port}`)
     if (withPort !== undefined && withPort.find(question.path, question, search)) return true
     const table = this.exactHosts.get(question.host)
     return table !== undefined && table.find(question.path, question, search)
@@ -57,7 +63,7 @@ export class Router<R extends RoutableRoute> {
     const { host } = question
     for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
       const suffix = host.slice(dot + 1)
-      const withPort = this.wildcardHosts.get(`${suffix}:${question.port}`)
+      const withPort = this.hostsWithPort === 0 ? undefined : this.wildcardHosts.get(`${suffix}:${question.port}`)
       if (withPort !== undefined && withPort.find(question.path, question, search)) return true
       const table = this.wildcardHosts.get(suffix)
       if (table !== undefined && table.find(question.path, question, search)) return true
@@ -73,6 +79,11 @@ export class Router<R extends RoutableRoute> {
 /** Each once, in lower case; `''` for any. */
 function hostsOf({ match: { hosts } }: RoutableRoute): Iterable<string> {
   return hosts === undefined ? [''] : new Set(hosts.map((host) => host.toLowerCase()))
+}
+
+/** `[::1]` has colons and no port. */
+function namesPort(host: string): boolean {
+  return /:\d+$/.test(host) && !host.endsWith(']')
 }
 
 function tablesFor<T>(host: string, exact: T, wildcard: T): T {
