@@ -47,7 +47,7 @@ function someRoute(pick: (below: number) => number): Record<string, unknown> {
   const place = paths[pick(20) < 18 ? pick(3) : 3 + pick(2)]!
   const hosts = [undefined, ['a.example'], ['a.example', '*.b.example'], 'a.example']
   const match = { ...place, ...[{}, { methods: ['GET'] }, { headers: { 'x-a': '1' } }][pick(3)], ...(pick(20) === 0 ? { hosts: hosts[3] } : pick(2) === 0 ? {} : { hosts: hosts[1 + pick(2)] }) }
-  const leads = [{ upstream: `u${pick(4)}` }, { upstream: `u${pick(3)}` }, {}, { policies: [{ 'fixed-response': { status: 204 } }] }, { upstream: 'u0', policies: [{ cors: { origins: ['env:ORIGIN'] } }] }, { upstream: 'u1', policies: [{ cors: { origins: ['env:MISSING'] } }] }]
+  const leads = [{ upstream: `u${pick(4)}` }, { upstream: `u${pick(3)}` }, {}, { policies: [{ 'fixed-response': { status: 204 } }] }, { upstream: 'u0', policies: [{ cors: { origins: ['env:ORIGIN'] } }] }, { upstream: 'u1', policies: [{ cors: { origins: ['env:MISSING'] } }] }, { split: [{ upstream: `u${pick(4)}`, weight: 1 }, { upstream: 'u0', weight: 1 }] }, { upstream: 'u0', mirror: { upstream: `u${pick(4)}` } }, { split: 'u0' }, { upstream: 'u0', mirror: null }, { upstream: ['u0'] }]
   return { match, ...leads[pick(leads.length)] }
 }
 

@@ -3,7 +3,7 @@
  * refers to them, and the routes they share a host and path with. The check of the whole is run on that part alone, so
  * a change costs by what it changes, however many routes there are.
  */
-import { upstreamsOfRoute } from '@sluice/proto/config'
+import { route as routeSchema, upstreamsOfRoute } from '@sluice/proto/config'
 import type { Path } from '../validation/problem.ts'
 import type { DocumentIndex } from './document-index.ts'
 import type { WrittenDocument } from './resources.ts'
@@ -36,10 +36,15 @@ export function partToCheck(whole: WrittenDocument, touched: ReadonlySet<string>
     if (!names.has(route.name)) continue
     routes.push(route)
     places.push(place)
-    for (const name of upstreamsOfRoute(route)) upstreams.add(name)
+    // One that is not well-formed is refused anyhow, and may hold anything in the place of a name.
+    if (!touchedRoutes.has(route.name) || isRoute(route)) for (const name of upstreamsOfRoute(route)) upstreams.add(name)
   }
   const used = [...upstreams].filter((name) => Object.hasOwn(known, name)).map((name) => [name, known[name]!] as const)
   return { document: { ...whole, routes, upstreams: Object.fromEntries(used) }, toWhole: (path) => withRoutePlaces(path, places) }
+}
+
+function isRoute(route: unknown): boolean {
+  return routeSchema.safeParse(route).success
 }
 
 function withRoutePlaces(path: Path, places: readonly number[]): Path {
