@@ -23,12 +23,15 @@ export interface BenchPlace {
 }
 
 /** Pinned to one core, in a process group of its own; what it says on stderr goes to a file in `directory`. */
-function pinned(core: number, command: string, args: readonly string[], directory: string): ChildProcess {
+export function pinned(core: number, command: string, args: readonly string[], directory: string): ChildProcess {
   const log = openSync(join(directory, 'stderr.log'), 'a')
   return spawn('taskset', ['-c', String(core), command, ...args], { cwd: directory, stdio: ['ignore', 'ignore', log], detached: true })
 }
 
-/** 256 bytes of JSON, from nginx itself: the cheapest upstream there is. */
+/** Sizes of bodies that the upstream has. */
+export const sizes = [0, 1024, 65_536, 1_048_576]
+
+/** 256 bytes of JSON, or as many as `/bytes/N` asks for, from nginx itself: the cheapest upstream there is. */
 export function nginxUpstream(place: BenchPlace, core: number): ChildProcess {
   const body = JSON.stringify({ id: 17, text: 'x'.repeat(256 - 21) })
   const config = `
@@ -36,7 +39,9 @@ export function nginxUpstream(place: BenchPlace, core: number): ChildProcess {
     events { worker_connections 4096; }
     http { access_log off; keepalive_requests 1000000000; client_body_temp_path ${place.directory}/u1; proxy_temp_path ${place.directory}/u2;
       fastcgi_temp_path ${place.directory}/u3; uwsgi_temp_path ${place.directory}/u4; scgi_temp_path ${place.directory}/u5;
-      server { listen 127.0.0.1:${place.upstreamPort}; default_type application/json; location / { return 200 '${body}'; } } }`
+      server { listen 127.0.0.1:${place.upstreamPort}; default_type application/json; location / { return 200 '${body}'; }
+        ${sizes.map((size) => `location = /bytes/${size} { alias ${place.directory}/body-${size}; }`).join(' ')} } }`
+  for (const size of sizes) writeFileSync(join(place.directory, `body-${size}`), 'x'.repeat(size))
   const file = join(place.directory, 'upstream.conf')
   writeFileSync(file, config)
   return pinned(core, 'nginx', ['-c', file, '-e', '/dev/null'], place.directory)
@@ -63,7 +68,7 @@ export function plainNode(place: BenchPlace): Contender {
 }
 
 /** The gateway in embedded mode with one worker, all its processes on the one core. */
-export function gateway(place: BenchPlace, name: string, config: object, script?: string): Contender {
+export function gateway(place: BenchPlace, name: string, config: object, script?: string, path = '/bench'): Contender {
   const directory = join(place.directory, name.replace(/[^a-z0-9]+/gi, '-'))
   mkdirSync(directory, { recursive: true })
   const file = join(directory, 'gateway.json')
@@ -71,7 +76,7 @@ export function gateway(place: BenchPlace, name: string, config: object, script?
   const args = ['run', '-c', file, '--workers', '1', '--data-dir', join(directory, 'data')]
   return {
     name,
-    url: `http://127.0.0.1:${place.port}/bench`,
+    url: `http://127.0.0.1:${place.port}${path}`,
     ...(script === undefined ? {} : { script }),
     start: () => pinned(place.gatewayCore, join(root, 'node_modules/.bin/sluice'), args, directory),
   }

@@ -7,38 +7,57 @@ import { gateway, type BenchPlace, type Contender } from './contenders.ts'
 
 const consumers = 16
 
-function base(place: BenchPlace, policies: object[], telemetry: object): object {
+/** The gateway's configuration for the bench; `routes` beside the one that is asked for have paths of their own. */
+export function workload(place: BenchPlace, { policies = [], telemetry = {}, routes = 1 }: { policies?: readonly object[]; telemetry?: object; routes?: number }): object {
+  const others = Array.from({ length: routes - 1 }, (_, index) => ({ name: `other-${index}`, match: { path: `/other/${index}/{id}` }, upstream: 'up' }))
   return {
     version: 1,
     listeners: { http: { address: `127.0.0.1:${place.port}` } },
     admin: { address: `127.0.0.1:${place.port + 1}` },
     telemetry: { metrics: { address: `127.0.0.1:${place.port + 2}` }, ...telemetry },
     upstreams: { up: { endpoints: [{ url: `http://127.0.0.1:${place.upstreamPort}` }] } },
-    routes: [{ name: 'bench', match: { path: '/bench' }, upstream: 'up', policies }],
+    routes: [{ name: 'bench', match: { path: '/bench' }, upstream: 'up', policies }, { name: 'bytes', match: { pathPrefix: '/bytes' }, upstream: 'up' }, ...others],
   }
 }
 
 export function plainWorkload(place: BenchPlace): Contender {
-  return gateway(place, 'sluice, W1 (plain)', base(place, [], {}))
+  return gateway(place, 'sluice, W1 (plain)', workload(place, {}))
+}
+
+/** What W2 needs: the tokens of 16 consumers, a script for wrk that sends them in turn, and the key to check them with. */
+export interface Tokens {
+  readonly script: string
+  readonly keySetFile: string
+  readonly keyFile: string
+}
+
+export const issuer = 'https://bench.test'
+export const audience = 'bench'
+/** So high that nobody meets it: what counting costs is measured, not what refusing does. */
+export const limitPerMinute = 1_000_000_000
+
+export async function makeTokens(directory: string): Promise<Tokens> {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const jwk = { ...(await exportJWK(publicKey)), kid: 'bench', alg: 'RS256', use: 'sig' }
+  const files = { keySetFile: join(directory, 'jwks.json'), keyFile: join(directory, 'key.pem'), script: join(directory, 'tokens.lua') }
+  writeFileSync(files.keySetFile, JSON.stringify({ keys: [jwk] }))
+  writeFileSync(files.keyFile, publicKey.export({ type: 'spki', format: 'pem' }))
+  const tokens = await Promise.all(
+    Array.from({ length: consumers }, (_, index) =>
+      new SignJWT({ scope: 'read' }).setProtectedHeader({ alg: 'RS256', kid: 'bench' }).setSubject(`consumer-${index}`).setIssuer(issuer).setAudience(audience).setIssuedAt().setExpirationTime('2h').sign(privateKey)),
+  )
+  writeFileSync(files.script, luaScript(tokens))
+  return files
 }
 
 /** RS256 tokens of 16 consumers in turn, a limit for each consumer, an access log line to a file, metrics. */
 export async function policyWorkload(place: BenchPlace): Promise<Contender> {
-  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  const jwk = { ...(await exportJWK(publicKey)), kid: 'bench', alg: 'RS256', use: 'sig' }
-  const keySet = join(place.directory, 'jwks.json')
-  writeFileSync(keySet, JSON.stringify({ keys: [jwk] }))
-  const tokens = await Promise.all(
-    Array.from({ length: consumers }, (_, index) =>
-      new SignJWT({ scope: 'read' }).setProtectedHeader({ alg: 'RS256', kid: 'bench' }).setSubject(`consumer-${index}`).setIssuer('https://bench.test').setAudience('bench').setIssuedAt().setExpirationTime('2h').sign(privateKey)),
-  )
-  const script = join(place.directory, 'tokens.lua')
-  writeFileSync(script, luaScript(tokens))
+  const { keySetFile, script } = await makeTokens(place.directory)
   const policies = [
-    { jwt: { issuer: 'https://bench.test', audiences: ['bench'], jwksFile: keySet, algorithms: ['RS256'] } },
-    { 'rate-limit': { limit: 1_000_000_000, windowSeconds: 60, key: 'consumer' } },
+    { jwt: { issuer, audiences: [audience], jwksFile: keySetFile, algorithms: ['RS256'] } },
+    { 'rate-limit': { limit: limitPerMinute, windowSeconds: 60, key: 'consumer' } },
   ]
-  return gateway(place, 'sluice, W2 (token, limit, log)', base(place, policies, { accessLog: { file: join(place.directory, 'access.log') } }), script)
+  return gateway(place, 'sluice, W2 (token, limit, log)', workload(place, { policies, telemetry: { accessLog: { file: join(place.directory, 'access.log') } } }), script)
 }
 
 function luaScript(tokens: readonly string[]): string {

@@ -1,0 +1,79 @@
+/** One contender under load: its CPU time for each request, once it is warm. */
+import { availableParallelism, cpus } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Contender } from './contenders.ts'
+import { usageOfTree } from './process-tree.ts'
+import { runWrk, type LoadResult } from './wrk.ts'
+
+export interface Row extends LoadResult {
+  readonly name: string
+  readonly perCpuSecond: number
+  readonly perSecond: number
+  readonly rssMb: number
+}
+
+export interface Round {
+  readonly seconds: number
+  readonly connections: number
+  /** The core that wrk runs on. */
+  readonly core: number
+}
+
+/** JITs read far too low when cold. */
+const warmUpCpuSeconds = 1.5
+
+/** Starts it, warms it up, measures one round, and ends it with all its processes. */
+export async function measure(contender: Contender, round: Round): Promise<Row> {
+  process.stderr.write(`${contender.name} …\n`)
+  const child = contender.start()
+  const pid = child.pid!
+  const load = { url: contender.url, connections: round.connections, core: round.core, ...(contender.script === undefined ? {} : { script: contender.script }) }
+  try {
+    await untilAnswers(contender.url)
+    const cold = usageOfTree(pid).cpuSeconds
+    while (usageOfTree(pid).cpuSeconds - cold < warmUpCpuSeconds) await runWrk({ ...load, seconds: 2 })
+    const before = usageOfTree(pid)
+    const result = await runWrk({ ...load, seconds: round.seconds })
+    const after = usageOfTree(pid)
+    const perCpuSecond = result.requests / (after.cpuSeconds - before.cpuSeconds)
+    return { ...result, name: contender.name, perCpuSecond, perSecond: result.requests / round.seconds, rssMb: after.rssMb }
+  } finally {
+    kill(pid)
+    await sleep(300)
+  }
+}
+
+export async function untilAnswers(url: string): Promise<void> {
+  const deadline = performance.now() + 30_000
+  for (;;) {
+    const answered = await fetch(url).then((response) => response.arrayBuffer(), () => undefined)
+    if (answered !== undefined) return
+    if (performance.now() > deadline) throw new Error(`${url} did not answer within 30 s`)
+    await sleep(50)
+  }
+}
+
+/** Ends a contender with its whole process group. */
+export function kill(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It had ended by itself.
+  }
+}
+
+/** Prints rows as a table of Markdown; `yardstick`: what a ratio of 1 is, in requests per CPU-second. */
+export function printRows(rows: readonly Row[], yardstick: number): void {
+  console.log('| | req per CPU-second | ratio to nginx | req/s | p50 ms | p99 ms | errors | RSS MB |')
+  console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |')
+  for (const row of rows) {
+    const cells = [Math.round(row.perCpuSecond), (row.perCpuSecond / yardstick).toFixed(2), Math.round(row.perSecond), row.p50Ms.toFixed(2), row.p99Ms.toFixed(2), row.errors, Math.round(row.rssMb)]
+    console.log(`| ${row.name} | ${cells.join(' | ')} |`)
+  }
+}
+
+/** What was measured on, for the line above a table. */
+export function machine({ seconds, connections }: Round): string {
+  return `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores; Node ${process.version}; wrk, ${connections} connections, ${seconds} s a round`
+}

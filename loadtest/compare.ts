@@ -1,0 +1,56 @@
+/**
+ * `npm run bench:compare`: this gateway beside others, plain (W1) and with a token, a limit and a log line on each request
+ * (W2); each on one pinned core, nginx just before and after each of them as the yardstick. `--seconds N` [6] a round,
+ * `--sweeps`: also what the gateway's cost grows with (routes, bodies, policies, connections).
+ */
+import { parseArgs } from 'node:util'
+import { gatewayCore, inPlace, loadCore } from './bench/bench-place.ts'
+import { nginxProxy, plainNode, type BenchPlace, type Contender } from './bench/contenders.ts'
+import { machine, measure, printRows, type Round, type Row } from './bench/measure.ts'
+import { caddy, envoy, haproxy, traefik } from './bench/peers.ts'
+import { sweeps } from './bench/sweeps.ts'
+import { makeTokens, plainWorkload, policyWorkload } from './bench/workloads.ts'
+
+const { values } = parseArgs({ options: { seconds: { type: 'string', default: '6' }, connections: { type: 'string', default: '64' }, sweeps: { type: 'boolean', default: false } } })
+const round: Round = { seconds: Number(values.seconds), connections: Number(values.connections), core: loadCore }
+
+await inPlace(gatewayCore, async (place) => {
+  console.log(`\n${machine(round)}, 256-byte JSON\n`)
+  if (values.sweeps) await runSweeps(place)
+  else await runContenders(place)
+})
+
+/** Each between two rounds of nginx, whose mean is its yardstick: what else the machine does changes by the minute. */
+async function runContenders(place: BenchPlace): Promise<void> {
+  const rows: { row: Row; ratio: number }[] = []
+  let before = await measure(nginxProxy(place), round)
+  for (const contender of await contenders(place)) {
+    const row = await measure(contender, round)
+    const after = await measure(nginxProxy(place), round)
+    rows.push({ row, ratio: row.perCpuSecond / ((before.perCpuSecond + after.perCpuSecond) / 2) })
+    before = after
+  }
+  console.log('| | ratio to nginx | req per CPU-second | p50 ms | p99 ms | errors | RSS MB |')
+  console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: |')
+  for (const { row, ratio } of rows) {
+    console.log(`| ${row.name} | ${ratio.toFixed(2)} | ${Math.round(row.perCpuSecond)} | ${row.p50Ms.toFixed(2)} | ${row.p99Ms.toFixed(2)} | ${row.errors} | ${Math.round(row.rssMb)} |`)
+  }
+}
+
+async function contenders(place: BenchPlace): Promise<Contender[]> {
+  const tokens = await makeTokens(place.directory)
+  return [
+    plainWorkload(place), haproxy(place), await envoy(place), await caddy(place), await traefik(place), plainNode(place),
+    await policyWorkload(place), haproxy(place, tokens), await envoy(place, tokens),
+  ]
+}
+
+async function runSweeps(place: BenchPlace): Promise<void> {
+  for (const { name, steps } of sweeps(place)) {
+    const yardstick = await measure(nginxProxy(place), round)
+    const rows: Row[] = []
+    for (const { contender, connections } of steps) rows.push(await measure(contender, { ...round, ...(connections !== undefined && { connections }) }))
+    console.log(`\n${name}\n`)
+    printRows(rows, yardstick.perCpuSecond)
+  }
+}
