@@ -4,9 +4,9 @@ import { readFile } from 'node:fs/promises'
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders, type IncomingHttpStatusHeader, type OutgoingHttpHeaders } from 'node:http2'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
-import { connect as connectTls } from 'node:tls'
 import { afterPromise, answer, echo, freePort, makeCertificate, neverAnswer, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
+import { endHeaders, FrameClient, frameOf, goaway, goawayFrame, requestFrame } from './http2-frames.ts'
 import { secureListener } from './secure-listener.ts'
 
 const made = makeCertificate({ names: ['one.example.com', '127.0.0.1'] })
@@ -436,55 +436,5 @@ describe('an edge speaks HTTP/2 with its clients', { concurrency: false }, () =>
     await stopped
   })
 
-  /** A client that writes frames itself, for what `node:http2` does not let a client do. */
-  async function openRaw() {
-    const socket = connectTls({ host: '127.0.0.1', port: Number(new URL(url).port), ca: made.cert, ALPNProtocols: ['h2'] })
-    after(() => void socket.destroy())
-    await once(socket, 'secureConnect')
-    const frames: Frame[] = []
-    let input = Buffer.alloc(0)
-    socket.on('error', () => undefined)
-    socket.on('data', (chunk: Buffer) => {
-      input = Buffer.concat([input, chunk])
-      for (let size = frameSize(input); size <= input.length; size = frameSize(input)) {
-        frames.push({ type: input[3]!, stream: input.readUInt32BE(5), payload: input.subarray(9, size) })
-        input = input.subarray(size)
-      }
-    })
-    const ended = new Promise((resolve) => socket.once('close', resolve))
-    const frame = (wanted: (frame: Frame) => boolean) => waitUntil(() => frames.find(wanted))
-    socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frameOf(4, 0, 0)]))
-    return { frames, send: (...parts: Buffer[]) => void socket.write(Buffer.concat(parts)), frame, ended, answerTo: (stream: number) => frame((one) => one.type === 0 && one.stream === stream && one.payload.toString() === 'fine') }
-  }
+  const openRaw = () => FrameClient.open(whole, Number(new URL(url).port), made.cert)
 })
-
-interface Frame {
-  readonly type: number
-  readonly stream: number
-  readonly payload: Buffer
-}
-
-const goaway = 7
-const goawayFrame = frameOf(goaway, 0, 0, Buffer.alloc(8))
-
-function frameSize(input: Buffer): number {
-  return input.length < 9 ? Infinity : 9 + input.readUIntBE(0, 3)
-}
-
-function frameOf(type: number, flags: number, stream: number, payload = Buffer.alloc(0)): Buffer {
-  const head = Buffer.alloc(9)
-  head.writeUIntBE(payload.length, 0, 3)
-  head[3] = type
-  head[4] = flags
-  head.writeUInt32BE(stream, 5)
-  return Buffer.concat([head, payload])
-}
-
-const endHeaders = 4
-const endStreamAndHeaders = 5
-
-/** HEADERS: GET, https, `/`, and one.example.com as a literal (RFC 7541). */
-function requestFrame(stream: number, flags = endStreamAndHeaders): Buffer {
-  const name = Buffer.from('one.example.com')
-  return frameOf(1, flags, stream, Buffer.concat([Buffer.from([0x82, 0x87, 0x84, 0x01, name.length]), name]))
-}
