@@ -4,7 +4,8 @@
  */
 import type { Socket } from 'node:net'
 import { ipv6Prefix, normaliseAddress, unixPeer } from '@sluice/http'
-import type { OpenLimit } from '@sluice/policies/policy'
+import type { OpenVerdict } from '@sluice/policies/policy'
+import { AddressSlots, type AddressLimit } from './address-slots.ts'
 import type { DoorRules } from './door-rules.ts'
 import { readProxyHeader } from './proxy-header.ts'
 
@@ -35,12 +36,19 @@ export class Admission {
   private readonly parts: AdmissionParts
   /** Connections that are not in yet, or are on their way out. */
   private readonly between = new Map<Socket, Waiting>()
+  private readonly slots = new AddressSlots()
   private farewells = 0
   /** Those that are in, or may come in. */
   private open = 0
 
   constructor(parts: AdmissionParts) {
     this.parts = parts
+    this.configure(parts.rules())
+  }
+
+  /** The rules have changed. */
+  configure({ addresses }: DoorRules): void {
+    this.slots.configure(addresses)
   }
 
   accept(socket: Socket): void {
@@ -58,6 +66,7 @@ export class Admission {
 
   /** Ends those whose time is over. */
   sweep(now: number): void {
+    this.slots.giveBack(now)
     for (const [socket, waiting] of this.between) {
       if (now < waiting.until) continue
       if (waiting.for === 'header') this.refuse(socket, 'proxy_header')
@@ -96,21 +105,29 @@ export class Admission {
 
   private enter(socket: Socket, address: string, { addresses, trustedProxies }: DoorRules): void {
     if (addresses === undefined || address === unixPeer || trustedProxies.contains(address)) return this.parts.onAdmitted(socket, address)
-    this.wait(socket, 'verdict', Infinity)
-    void this.enterCounted(socket, address, addresses)
+    const key = ipv6Prefix(address, 64)
+    const verdict = this.slots.enter(key)
+    if (verdict instanceof Promise) {
+      this.wait(socket, 'verdict', Infinity)
+      void this.enterLate(socket, address, key, verdict, addresses)
+    } else this.decide(socket, address, key, verdict, addresses)
   }
 
   /** The parent counts, and answers within a second; when it does not, nobody is kept out. */
-  private async enterCounted(socket: Socket, address: string, addresses: OpenLimit): Promise<void> {
-    const key = ipv6Prefix(address, 64)
-    const { admitted, counted } = await addresses.enter(key)
+  private async enterLate(socket: Socket, address: string, key: string, late: Promise<OpenVerdict>, addresses: AddressLimit): Promise<void> {
+    const verdict = await late
     this.between.delete(socket)
+    this.decide(socket, address, key, verdict, addresses)
+  }
+
+  private decide(socket: Socket, address: string, key: string, verdict: OpenVerdict | undefined, addresses: AddressLimit): void {
+    const isCounted = verdict?.counted === true
     if (socket.destroyed) {
-      if (counted) addresses.leave(key)
+      if (isCounted) this.slots.leave(key, addresses)
       return
     }
-    if (!admitted) return this.refuse(socket, 'address_limit')
-    if (counted) socket.once('close', () => addresses.leave(key))
+    if (verdict?.admitted === false) return this.refuse(socket, 'address_limit')
+    if (isCounted) socket.once('close', () => this.slots.leave(key, addresses))
     this.parts.onAdmitted(socket, address)
   }
 

@@ -2,6 +2,7 @@
 import type { CidrSet } from '@sluice/http'
 import type { OpenLimit } from '@sluice/policies/policy'
 import type { HttpListener, HttpsListener } from '@sluice/proto/config'
+import type { AddressLimit } from './address-slots.ts'
 import { engineLimits, type EngineLimits } from './engine-limits.ts'
 
 /** How long a connection goes on taking requests. */
@@ -19,7 +20,7 @@ export interface DoorRules {
   /** Whether HTTP/2 is spoken without TLS. */
   readonly h2c: boolean
   /** Counts the connections of an address over all workers; undefined: no limit. */
-  readonly addresses: OpenLimit | undefined
+  readonly addresses: AddressLimit | undefined
   /** This worker's part of the connections of all addresses. */
   readonly maxConnections: number
   /** Believed about their clients, and not counted. */
@@ -41,7 +42,7 @@ export function doorRules(settings: HttpListener | HttpsListener, { trustedProxi
     healthPath,
     proxyProtocol,
     h2c: 'h2c' in settings && settings.h2c,
-    addresses: perAddress === 0 ? undefined : addressLimit(perAddress),
+    addresses: perAddress === 0 ? undefined : { limit: addressLimit(perAddress), spare: Math.floor(perAddress / (4 * Math.max(1, workers))) },
     maxConnections: Math.ceil(maxConnections / Math.max(1, workers)),
     trustedProxies,
     lifetime: { maxMs: (maxConnectionSeconds ?? Infinity) * 1000, maxRequests: maxRequestsPerConnection ?? 0 },

@@ -52,6 +52,7 @@ export class EngineListener implements Listener {
 
   configure(rules: DoorRules): void {
     this.rules = rules
+    this.admission.configure(rules)
   }
 
   listen(): Promise<number> {
