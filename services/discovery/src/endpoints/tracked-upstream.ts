@@ -191,14 +191,15 @@ export class TrackedUpstream {
   }
 
   #probedAs({ url, healthUrl }: SourceEndpoint): Tracked['probed'] {
-    const { hostHeader, health, tls } = this.#settings
+    const { hostHeader, health, tls, protocol } = this.#settings
     const settings = health.active ?? (healthUrl === '' ? undefined : defaultActive)
     if (settings === undefined) return undefined
     const host = hostHeader === 'client' || hostHeader === 'endpoint' ? undefined : hostHeader
     // An instance says where it is, the upstream's settings how it is spoken to.
     const spoken = tls === undefined ? url : url.replace(/^http:/, 'https:')
     const address = healthUrl === '' ? spoken.replace(/\/+$/, '') + settings.path : healthUrl
-    return { target: { url: address, host, timeoutMs: settings.timeoutMs, tls }, settings }
+    // An address of its own is a page like any other.
+    return { target: { url: address, host, timeoutMs: settings.timeoutMs, tls, protocol: healthUrl === '' ? protocol : 'http1' }, settings }
   }
 
   #noteVerdict(endpoint: Tracked): void {

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { createSecureServer, createServer as createHttp2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
@@ -19,6 +21,34 @@ suite('a health probe', () => {
     assert.equal(await ask(`${upstream.url}/health`), undefined)
     assert.deepEqual(upstream.requests.map(({ method, url }) => `${method} ${url}`), ['GET /health?deep=1', 'GET /health'])
   })
+
+  for (const secure of [false, true]) {
+    test(`an endpoint that speaks nothing but HTTP/2 is probed in it, ${secure ? 'over TLS' : 'without TLS'}`, async (t) => {
+      const made = makeCertificate({ names: ['127.0.0.1'] })
+      const server = secure ? createSecureServer({ ...made }) : createHttp2Server()
+      const asked: string[] = []
+      let open = 0
+      server.on('session', (session) => {
+        open++
+        session.on('error', () => {}).on('close', () => open--)
+      })
+      server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+        asked.push(`${headers[':method']} ${headers[':path']}`)
+        stream.on('error', () => {})
+        stream.respond({ ':status': asked.length === 1 ? 200 : 503 })
+        stream.end('x'.repeat(100_000))
+      })
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      t.after(() => void server.close())
+      const url = `${secure ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}/health`
+      const askHttp2 = () => probe({ url, host: undefined, timeoutMs: 2000, tls: { caFile: made.cert }, protocol: 'http2' }, never)
+      assert.equal(await askHttp2(), undefined)
+      assert.equal(await askHttp2(), 'the probe was answered 503')
+      assert.deepEqual(asked, ['GET /health', 'GET /health'])
+      await waitUntil(() => open === 0)
+      assert.match((await probe({ url, host: undefined, timeoutMs: 2000, tls: { caFile: made.cert } }, never))!, /^the probe failed: /)
+    })
+  }
 
   test('an endpoint on a Unix socket is probed there', async (t) => {
     const directory = await mkdtemp(join(tmpdir(), 'sluice-probe-'))

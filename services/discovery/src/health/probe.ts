@@ -1,4 +1,4 @@
-import type { UpstreamTls } from '@sluice/proto/config'
+import type { Upstream, UpstreamTls } from '@sluice/proto/config'
 import { isIP } from 'node:net'
 import { connect as connectSecurely, createSecureContext, type SecureContext } from 'node:tls'
 import { Client, type buildConnector } from 'undici'
@@ -12,6 +12,8 @@ export interface ProbeTarget {
   readonly timeoutMs: number
   /** For a URL that begins with `https://`; undefined: what Node trusts. */
   readonly tls?: UpstreamTls | undefined
+  /** What it is asked in [http1]; HTTP/2 as edges speak it: over TLS by ALPN, without it at once. */
+  readonly protocol?: Upstream['protocol']
 }
 
 /**
@@ -19,11 +21,14 @@ export interface ProbeTarget {
  * Resolves with undefined for a status of 200 to 399, else with why not, for people. A redirect is not followed and no
  * body is read. Never rejects.
  */
-export async function probe({ url, host, timeoutMs, tls = {} }: ProbeTarget, signal: AbortSignal): Promise<string | undefined> {
+export async function probe({ url, host, timeoutMs, tls = {}, protocol = 'http1' }: ProbeTarget, signal: AbortSignal): Promise<string | undefined> {
   const { origin, path, socketPath } = placeOf(url)
   const timeout = AbortSignal.timeout(timeoutMs)
   const either = AbortSignal.any([signal, timeout])
-  const client = new Client(origin, { connect: origin.startsWith('https:') ? secureConnector(tls, either) : { timeout: timeoutMs, ...(socketPath === undefined ? {} : { socketPath }) }, pipelining: 0 })
+  const isHttp2 = protocol === 'http2'
+  const plain = { timeout: timeoutMs, ...(socketPath === undefined ? {} : { socketPath }) }
+  const connect = origin.startsWith('https:') ? secureConnector(tls, isHttp2 ? 'h2' : 'http/1.1', either) : plain
+  const client = new Client(origin, { connect, allowH2: isHttp2, h2Options: { useH2c: isHttp2 }, pipelining: isHttp2 ? 1 : 0 })
   try {
     const headers = { 'user-agent': `sluice-health/${version}`, accept: '*/*', ...(host === undefined ? {} : { host }) }
     const { statusCode, body } = await client.request({ method: 'GET', path, headers, signal: either })
@@ -44,11 +49,11 @@ function placeOf(url: string): { readonly origin: string; readonly path: string;
 }
 
 /** Encrypted as the edges do it: the name asked for is the setting's, else the endpoint's, whatever the field Host holds. */
-function secureConnector(tls: UpstreamTls, signal: AbortSignal): buildConnector.connector {
+function secureConnector(tls: UpstreamTls, protocol: string, signal: AbortSignal): buildConnector.connector {
   return ({ hostname, port }, callback) => {
     const host = hostname.replace(/^\[|\]$/g, '')
     const servername = tls.serverName ?? (isIP(host) === 0 ? host : '')
-    const socket = connectSecurely({ host, port: port === '' ? 443 : Number(port), servername, secureContext: contextOf(tls), ALPNProtocols: ['http/1.1'] })
+    const socket = connectSecurely({ host, port: port === '' ? 443 : Number(port), servername, secureContext: contextOf(tls), ALPNProtocols: [protocol] })
     socket.once('secureConnect', () => callback(null, socket)).once('error', (error) => callback(error, null))
     signal.addEventListener('abort', () => socket.destroy(), { once: true })
   }
