@@ -1,4 +1,4 @@
-// RT4 without consumer groups, RT5
+// RT4 (consumer groups: `group-matching.ts`), RT5
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

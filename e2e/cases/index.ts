@@ -13,13 +13,16 @@ import { configWrites } from './config-writes.ts'
 import { discoverySources } from './discovery-sources.ts'
 import { durability } from './durability.ts'
 import { edgeAlone } from './edge-alone.ts'
+import { edgeAnswers } from './edge-answers.ts'
 import { endpointLoss } from './endpoint-loss.ts'
 import { forwarding } from './forwarding.ts'
 import { guessing } from './guessing.ts'
+import { groupMatching } from './group-matching.ts'
 import { health } from './health.ts'
 import { hostMatching } from './host-matching.ts'
 import { identityChoice } from './identity-choice.ts'
 import { keySets } from './key-sets.ts'
+import { limitKeys } from './limit-keys.ts'
 import { methodMatching } from './method-matching.ts'
 import { metrics } from './metrics.ts'
 import { natsOutage } from './nats-outage.ts'
@@ -27,6 +30,7 @@ import { opaqueTokens } from './opaque-tokens.ts'
 import { passwords } from './passwords.ts'
 import { pathMatching } from './path-matching.ts'
 import { pathNormalisation } from './path-normalisation.ts'
+import { quotas } from './quotas.ts'
 import { rateLimits } from './rate-limits.ts'
 import { receipts } from './receipts.ts'
 import { redisOutage } from './redis-outage.ts'
@@ -59,8 +63,12 @@ export const cases: readonly Case[] = [
   apiKeys,
   passwords,
   identityChoice,
+  groupMatching,
   guessing,
   rateLimits,
+  quotas,
+  limitKeys,
+  edgeAnswers,
   configChange,
   configWrites,
   commandLine,

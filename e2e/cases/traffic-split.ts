@@ -82,7 +82,7 @@ export const trafficSplit: Case = {
     await t.test('an upstream that a split or a mirror needs cannot be taken away', async () => {
       for (const name of ['canary', 'shadow']) {
         const { status, body } = await system.admin('DELETE', `/v1/upstreams/${name}`)
-        assert.equal(status, 400, body)
+        assert.equal(status, 409, body)
       }
     })
   },

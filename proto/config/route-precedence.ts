@@ -21,6 +21,11 @@ export function pathKeyOf(match: PathMatch): string {
   return `${pathClassOf(match)} ${pattern}`
 }
 
+/** Routes with the same text are alike in everything that a match says, but for `groups`. */
+export function siblingKeyOf({ groups: _, ...match }: RouteMatch): string {
+  return JSON.stringify(Object.entries(match).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
 type Conditions = Pick<RouteMatch, 'methods' | 'headers' | 'query' | 'addresses'>
 
 /** How many things besides host and path the route asks for; lists of alternatives count once. */
@@ -29,7 +34,13 @@ export function conditionCount(match: Conditions): number {
   return lists + Object.keys(match.headers ?? {}).length + Object.keys(match.query ?? {}).length
 }
 
-/** Orders routes of the same host and path: more conditions first, then by name. */
-export function compareOnOnePath(a: { name: string; match: Conditions }, b: { name: string; match: Conditions }): number {
-  return conditionCount(b.match) - conditionCount(a.match) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
+type Ordered = Readonly<{ name: string; match: Conditions & Pick<RouteMatch, 'groups'> }>
+
+/**
+ * Orders routes of the same host and path: more conditions first; of as many, those that go by groups, which are looked at last
+ * of all; then by name.
+ */
+export function compareOnOnePath(a: Ordered, b: Ordered): number {
+  const groups = (b.match.groups === undefined ? 0 : 1) - (a.match.groups === undefined ? 0 : 1)
+  return conditionCount(b.match) - conditionCount(a.match) || groups || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
 }

@@ -40,6 +40,7 @@ export const routeMatch = z
     headers: z.record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'a header field name'), condition).optional().describe('All must hold: a value, `*` for present, `~regex`.'),
     query: z.record(z.string().min(1), condition).optional().describe('As `headers`, for query parameters.'),
     addresses: z.array(z.union([z.cidrv4(), z.cidrv6()], 'an address range such as "10.0.0.0/8"')).min(1).optional().describe('The client\'s address is in one of these ranges.'),
+    groups: z.array(resourceName).min(1).max(100).optional().describe('The consumer is in one of these groups. Routes that are alike in everything else are chosen from once it is known who is calling; one without groups takes everybody else. They have to say alike who is calling, and what comes before that.'),
   })
   .refine(
     (value) => [value.path, value.pathPrefix, value.pathRegex].filter((one) => one !== undefined).length <= 1,

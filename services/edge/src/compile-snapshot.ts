@@ -225,6 +225,7 @@ function compileWay(route: Route, upstream: string | undefined, { frame, upstrea
   if (settings !== undefined) levels.push({ level: `upstream:${upstream}`, entries: settings.policies })
   levels.push({ level: 'global', entries: frame.policies }, alwaysOn)
   const chain = compileChain(levels, groupLevels, parts.policies, parts.policyParts)
+  if (route.match.groups !== undefined && chain.lastIdentity < 0) throw new Error('"groups" needs a policy that says who is calling')
   return {
     name: route.name,
     template: route.match.path ?? route.match.pathPrefix ?? route.match.pathRegex ?? '*',

@@ -8,7 +8,7 @@ import type { ErrorCode } from '@sluice/errors'
 import type { EndpointState } from '@sluice/balancers/balancer'
 import type { CompiledRoute, CompiledSnapshot } from './compiled-snapshot.ts'
 import type { ClientSide } from './listener/client-side.ts'
-import type { ChainState, Step } from './policy-chain/policy-chain.ts'
+import type { ChainState, PolicyChain, Step } from './policy-chain/policy-chain.ts'
 import type { TraceContext } from './telemetry/trace-context.ts'
 import type { Attempt } from './upstream/upstream-client.ts'
 
@@ -54,6 +54,7 @@ export class EdgeExchange implements ChainState {
   response: ResponseFacts | undefined
   identity: Identity | undefined
   steps: readonly Step[] = noSteps
+  alternatives: readonly CompiledRoute[] | undefined = undefined
   stepsReached = 0
   stepsBegun = 0
   /** Why the gateway itself ended the walk. */
@@ -89,6 +90,11 @@ export class EdgeExchange implements ChainState {
 
   get clientCertificate(): ClientCertificate | undefined {
     return this.clientSide.clientCertificate
+  }
+
+  choose(route: CompiledRoute): PolicyChain {
+    this.matched = route.split?.choose(this) ?? route
+    return this.matched.chain
   }
 
   get isOver(): boolean {

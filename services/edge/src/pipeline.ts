@@ -114,7 +114,9 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
       removeHopByHop(request.headers)
       const found = findRoute(snapshot.router, request, client.address)
       if (found.route === undefined) return this.refuseUnrouted(found.allowed)
-      this.runPolicies(found.route.split?.choose(exchange) ?? found.route, found.parameters)
+      exchange.alternatives = found.alternatives
+      const way = found.alternatives === undefined ? found.route.split?.choose(exchange) : undefined
+      this.runPolicies(way ?? found.route, found.parameters)
     } catch (error) {
       this.fail(error)
     }

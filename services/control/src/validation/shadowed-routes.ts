@@ -58,6 +58,8 @@ function routesByPlace(routes: readonly Route[]): [host: string, Placed[]][] {
 /** What `second` loses to `first`, which is tried before it: all its requests, some by name only, or none. */
 function overlap(first: RouteMatch, second: RouteMatch): 'all' | 'some' | undefined {
   if (demandsLess(first, second)) return 'all'
+  // One that goes by groups leaves the rest to the one that does not: they are meant to stand together.
+  if ((first.groups === undefined) !== (second.groups === undefined)) return undefined
   if (conditionCount(first) !== conditionCount(second) || excludeEachOther(first, second)) return undefined
   return 'some'
 }
@@ -66,6 +68,7 @@ function demandsLess(first: RouteMatch, second: RouteMatch): boolean {
   return (
     covers(admitted(first.methods), admitted(second.methods)) &&
     covers(first.addresses, second.addresses) &&
+    covers(first.groups, second.groups) &&
     holdsAll(first.headers, second.headers, true) &&
     holdsAll(first.query, second.query, false)
   )

@@ -10,6 +10,7 @@ import { checkPolicies, type PolicySchemas } from './policy-checks.ts'
 import { type Path, pointerOf, type Problem, ProblemList, type Warning } from './problem.ts'
 import { readReferences, type ReferenceParts, type ReferenceValues } from './reference-values.ts'
 import { checkAddresses, checkAlternatives, checkNamesOnce, checkReferences, undefinedGroups } from './resource-checks.ts'
+import { checkGroupRoutes } from './group-routes.ts'
 import { checkRoutes, doubtfulSettings } from './route-checks.ts'
 import { addShapeProblems, shapeErrorMap } from './shape.ts'
 import { shadowedRoutes } from './shadowed-routes.ts'
@@ -95,6 +96,7 @@ function addProblems({ input, resolved, policies, unread, problems, upstreams }:
   checkSources(view, viewDocument(input), { unread, notBuilt: notBuiltAt, problems })
   checkNamesOnce(view, problems)
   checkReferences(view, upstreams, problems)
+  checkGroupRoutes(view, resolved, policies, problems)
   checkRoutes(view, resolved, policies, problems)
   checkAddresses(resolved, problems)
   checkCertificates({ input, resolved, unread }, problems)

@@ -22,13 +22,23 @@ export interface PolicyChain {
   forGroups(groups: readonly string[]): readonly Step[]
 }
 
+/** A route that is chosen from among those that are alike but for their groups. */
+export interface Alternative {
+  readonly match: { readonly groups?: readonly string[] | undefined }
+  readonly chain: PolicyChain
+}
+
 /** What the loops keep on the exchange. */
 export interface ChainState extends Exchange {
   /** The steps that apply to this exchange; the response hooks run over those that were reached, backwards. */
   steps: readonly Step[]
+  /** The route is one of these; undefined for nearly all, whose route is known. */
+  alternatives: readonly Alternative[] | undefined
   stepsReached: number
   /** The steps whose request hooks were called, whatever becomes of the response; the done hooks run over those. */
   stepsBegun: number
+  /** The route is this one of the alternatives; answers its policies. */
+  choose(alternative: Alternative): PolicyChain
 }
 
 export type ChainResult = Decision | undefined
@@ -63,9 +73,28 @@ async function continueAfter(pending: Promise<ChainResult>, exchange: ChainState
  */
 function applyGroups(exchange: ChainState, chain: PolicyChain): ChainResult {
   const { identity } = exchange
+  if (exchange.alternatives !== undefined) return chooseRoute(exchange, chain)
   if (identity === undefined) return undefined
   if (!identity.resolved && chain.groupsMatter) return refuse('dependency.auth_unreachable')
   exchange.steps = chain.forGroups(identity.groups)
+  return undefined
+}
+
+/**
+ * The route for the consumer's groups. What has run is the first one's; that it says the same as the other one's is checked when
+ * the configuration is, and looked at once more here: whoever is let in has passed as many policies that identify.
+ */
+function chooseRoute(exchange: ChainState, chain: PolicyChain): ChainResult {
+  const { identity, alternatives } = exchange
+  if (identity?.resolved === false) return refuse('dependency.auth_unreachable')
+  const groups = identity?.groups ?? []
+  const chosen = alternatives!.find(({ match }) => match.groups === undefined || match.groups.some((group) => groups.includes(group)))
+  if (chosen === undefined) return refuse('client.no_route')
+  const reached = chain.lastIdentity + 1
+  const own = exchange.choose(chosen)
+  if (own.lastIdentity + 1 !== reached) return refuse('internal.invariant_broken')
+  const steps = identity === undefined ? own.steps : own.forGroups(groups)
+  exchange.steps = [...exchange.steps.slice(0, reached), ...steps.slice(reached)]
   return undefined
 }
 

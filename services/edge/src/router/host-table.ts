@@ -1,4 +1,4 @@
-import { compareOnOnePath, pathClassOf, type RouteMatch } from '@sluice/proto/config'
+import { compareOnOnePath, pathClassOf, type RouteMatch, siblingKeyOf } from '@sluice/proto/config'
 import { RE2JS } from 're2js'
 import { compileConditions, methodsAdmit, type RouteQuestion } from './conditions.ts'
 import { createPathNode, nodeFor, parameterNames, removeFrom, walkExact, walkTail, type PathNode } from './path-tree.ts'
@@ -21,6 +21,8 @@ interface Candidate<R> {
 export interface Search<R> {
   route: R | undefined
   parameters: Readonly<Record<string, string>>
+  /** When `route` goes by groups: it, and those that are alike but for that, to be chosen from once it is known who is calling. */
+  alternatives: R[] | undefined
   /** Methods of routes that would match but for the method; for 405. */
   allowed: Set<string> | undefined
 }
@@ -174,11 +176,27 @@ function pick<R>(list: readonly Candidate<R>[], values: readonly string[], quest
       for (const method of candidate.methods!) search.allowed.add(method)
       continue
     }
+    if (search.alternatives !== undefined) {
+      if (addSibling(candidate, search)) continue
+      return true
+    }
+    if (candidate.match.groups !== undefined) search.alternatives = [candidate.route]
     search.route = candidate.route
     search.parameters = values.length === 0 ? noParameters : namedValues(candidate.parameters, values)
-    return true
+    if (search.alternatives === undefined) return true
   }
-  return false
+  return search.alternatives !== undefined
+}
+
+/**
+ * Adds one that is alike but for its groups; answers whether there may be more: behind the one for everybody there are
+ * none that count, and others match too, but come after all of these.
+ */
+function addSibling<R>({ route, match }: Candidate<R>, { alternatives }: Search<R>): boolean {
+  const first = (alternatives![0] as RoutableRoute).match
+  if (siblingKeyOf(first) !== siblingKeyOf(match)) return true
+  alternatives!.push(route)
+  return match.groups !== undefined
 }
 
 function namedValues(names: readonly string[], values: readonly string[]): Record<string, string> {

@@ -154,6 +154,31 @@ describe('conditions', () => {
   })
 })
 
+describe('groups', () => {
+  const alternatives = (routes: Record<string, MatchInput>, path: string, question = {}) => find(routerOf(routes), path, question).alternatives?.map(({ name }) => name)
+
+  it('routes that are alike but for their groups are told together, the one for everybody last', () => {
+    const routes = { rest: { path: '/a/{id}' }, silver: { path: '/a/{id}', groups: ['silver'] }, gold: { path: '/a/{id}', groups: ['gold'] } } satisfies Record<string, MatchInput>
+    assert.deepEqual(alternatives(routes, '/a/7'), ['gold', 'silver', 'rest'])
+    assert.deepEqual(find(routerOf(routes), '/a/7').parameters, { id: '7' })
+  })
+
+  it('one that differs in something else is none of them, and more conditions come first', () => {
+    const routes = { rest: { path: '/a' }, gold: { path: '/a', groups: ['gold'] }, beta: { path: '/a', query: { beta: '*' } }, prefix: { pathPrefix: '/' } } satisfies Record<string, MatchInput>
+    assert.deepEqual(alternatives(routes, '/a'), ['gold', 'rest'])
+    assert.equal(alternatives(routes, '/a', { query: 'beta=1' }), undefined)
+    expectRoute(routes, '/a', 'beta', { query: 'beta=1' })
+  })
+
+  it('without one for everybody there are only those with groups', () => {
+    assert.deepEqual(alternatives({ gold: { path: '/a', groups: ['gold'] }, other: { pathPrefix: '/a' } }, '/a'), ['gold'])
+  })
+
+  it('a route without groups is told alone', () => {
+    assert.equal(alternatives({ plain: { path: '/a' } }, '/a'), undefined)
+  })
+})
+
 describe('methods', () => {
   const routes = { read: { path: '/a', methods: ['GET'] }, write: { path: '/a', methods: ['POST', 'PUT'] } } satisfies Record<string, MatchInput>
 
