@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { balancerName, circuitBreaker, hashOn, stickyCookie } from './balancing.ts'
 import { policyList } from './policy-entry.ts'
-import { durationMs, positiveInteger, resourceMarks, resourceName } from './strings.ts'
+import { durationMs, positiveInteger, resourceMarks } from './strings.ts'
 
 const endpointUrl = z.string().refine(isEndpointUrl, 'a URL such as "http://127.0.0.1:9001" or "https://users.internal/base", without query or user, or "unix:/run/users.sock"')
 
