@@ -2,10 +2,9 @@
 import assert from 'node:assert/strict'
 import { fetchOnce, waitUntil, type FetchedResponse } from '@sluice/testkit'
 import { ask, refusalOf } from '../actors/ask.ts'
+import { admittedOf, burst, counting, from } from '../actors/limited-requests.ts'
 import { makeConsumer, makeKeyOf, withKey } from '../actors/consumers.ts'
-import { readMetrics, sum } from '../actors/metrics.ts'
 import { makeKey, mint } from '../actors/signing-keys.ts'
-import type { System } from '../modes/system.ts'
 import type { Case } from './case.ts'
 import { bearer } from './signed-tokens.ts'
 
@@ -18,46 +17,7 @@ const limited = (name: string, settings: object, ...identity: object[]) => ({
   policies: [...identity, { 'rate-limit': { windowSeconds, ...settings } }, { 'fixed-response': { body: 'admitted' } }],
 })
 
-const atOnce = 8
-
-/** `count` requests, spread over the edges, several at once. */
-async function burst(system: System, path: string, count: number, headers: Record<string, string> = {}): Promise<FetchedResponse[]> {
-  const { edges } = system
-  const answers: FetchedResponse[] = []
-  let next = 0
-  const client = async () => {
-    for (let index = next++; index < count; index = next++) answers.push(await fetchOnce(edges[index % edges.length]!.url + path, { headers }))
-  }
-  await Promise.all(Array.from({ length: atOnce }, client))
-  return answers
-}
-
-/** Decisions that were made without the shared count: an answer of Redis that takes 20 ms is not waited for. */
-async function degraded(system: System): Promise<number> {
-  const samples = await Promise.all(system.edges.map((edge) => readMetrics(edge.metricsUrl)))
-  return sum(samples.flat(), 'sluice_limit_degraded_total')
-}
-
-/**
- * Runs `count` and, when it fails though the shared count was not used throughout, again with a number to make other keys
- * from: a machine that is too busy for an answer of Redis within 20 ms says nothing about how exact the count is. A failure
- * without that stands.
- */
-async function counting(system: System, count: (attempt: number) => Promise<void>): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    const before = await degraded(system)
-    try {
-      return await count(attempt)
-    } catch (error) {
-      if (attempt === 5 || (await degraded(system)) === before) throw error
-    }
-  }
-}
-
-const from = (address: string) => ({ 'x-forwarded-for': address })
-
 const remainingOf = (answers: readonly FetchedResponse[]) => answers.map(({ headers }) => Number(headers['x-ratelimit-remaining'])).sort((a, b) => a - b)
-const admittedOf = (answers: readonly FetchedResponse[]) => answers.filter(({ status }) => status === 200)
 
 export const rateLimits: Case = {
   name: 'a limit holds over all workers and edges',

@@ -1,10 +1,8 @@
 /** Every place to count in. A process loads only the one that its settings name. */
-import { schema as embedded } from './embedded/schema.ts'
 import { schema as memory } from './memory/schema.ts'
 import { schema as redis } from './redis/schema.ts'
 
 export const counters = [
-  { ...embedded, load: () => import('./embedded/embedded.ts') },
   { ...memory, load: () => import('./memory/memory.ts') },
   { ...redis, load: () => import('./redis/redis.ts') },
 ] as const

@@ -1,35 +1,28 @@
-/** Counters in this process. Logs are kept apart from the other counts: one of them may weigh as much as thousands. */
-import type { Counters, LimitRule, Take } from '../counter.ts'
+/** Counters in this process, with long windows in a file if wished. Logs are kept apart from the other counts: one of them may weigh as much as thousands. */
+import type { LimitRule, Take } from '../counter.ts'
 import { checkRule } from '../rule-check.ts'
 import { readSettings } from '../settings.ts'
 import { BucketCount } from './bucket-count.ts'
 import type { Clock, Count } from './count.ts'
+import { openCountFile } from './count-file.ts'
+import { KeptCounters } from './kept-counters.ts'
 import { KeyedCounts } from './keyed-counts.ts'
 import { LogCount } from './log-count.ts'
+import type { MemoryCounters, MemoryCountersParts } from './memory-counters.ts'
 import { type MemoryCountersSettings, schema } from './schema.ts'
 import { FixedWindowCount, SlidingWindowCount } from './window-counts.ts'
 
-/** Counters that answer synchronously. */
-export interface MemoryCounters extends Counters {
-  take(key: string, rule: LimitRule, cost: number): Take
-  peek(key: string, rule: LimitRule): Take
-  giveBack(key: string, rule: LimitRule, cost: number): void
-  reset(key: string): boolean
-  /** Keys kept, whole counts that are not swept yet included. */
-  readonly size: number
-  /** Requests that logs remember one by one. */
-  readonly logged: number
-}
-
-export interface MemoryCountersParts {
-  readonly clock?: Clock
-}
-
 const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
 
-/** Counts in this process; nothing is shared with another. */
+/**
+ * Counts in this process; nothing is shared with another. Throws `config.invalid`, and `dependency.store_unreachable` when
+ * there is a file that cannot be opened.
+ */
 export function createMemoryCounters(settings: MemoryCountersSettings = {}, parts: MemoryCountersParts = {}): MemoryCounters {
-  return new ProcessCounters(readSettings(schema, settings), parts.clock ?? systemClock)
+  const read = readSettings(schema, settings)
+  const { clock = systemClock, onError = () => undefined } = parts
+  const inMemory = new ProcessCounters(read, clock)
+  return read.file === undefined ? inMemory : new KeptCounters(inMemory, openCountFile(read.file, onError), { maxKeys: read.maxKeys, clock, onError })
 }
 
 class ProcessCounters implements MemoryCounters {

@@ -170,9 +170,9 @@ class Gateway implements AllInOne {
 
   /** The counters are this process's: the edge's workers count on them through their parent. Quotas survive a restart. */
   private async openCounters(): Promise<Counters> {
-    const { createEmbeddedCounters } = await countersNamed('embedded').load()
+    const { createMemoryCounters } = await countersNamed('memory').load()
     const warn = oncePerMinute((problem, times) => this.logger.error({ problem, times }, 'the file of the quotas is damaged or cannot be written'))
-    const counters = createEmbeddedCounters({ file: join(this.parts.dataDirectory, 'quotas.sqlite') }, { onError: (error) => warn((error as Error).message) })
+    const counters = createMemoryCounters({ file: join(this.parts.dataDirectory, 'quotas.sqlite') }, { onError: (error) => warn((error as Error).message) })
     this.teardown.add('counters', () => counters.close())
     return counters
   }

@@ -1,39 +1,28 @@
 /**
  * Counters in this process, whose long windows outlive it: what is counted over a day or longer is written to a file
  * within half a second, and read from there when its key is asked for and not in memory. A process that is killed forgets what
- * it admitted since the last write, no more. Everything else counts as `memory` does.
+ * it admitted since the last write, no more. Everything else is counted in memory alone.
  */
-import type { Counters, LimitRule, Take, WindowRule } from '../counter.ts'
-import type { Clock, Count } from '../memory/count.ts'
-import { KeyedCounts } from '../memory/keyed-counts.ts'
-import { createMemoryCounters, type MemoryCounters } from '../memory/memory.ts'
-import { FixedWindowCount, SlidingWindowCount, WindowCount } from '../memory/window-counts.ts'
+import type { LimitRule, Take, WindowRule } from '../counter.ts'
+import type { Clock, Count } from './count.ts'
+import { KeyedCounts } from './keyed-counts.ts'
+import type { MemoryCounters } from './memory-counters.ts'
+import { FixedWindowCount, SlidingWindowCount, WindowCount } from './window-counts.ts'
 import { checkRule } from '../rule-check.ts'
-import { readSettings } from '../settings.ts'
-import { type CountFile, type KeptCount, openCountFile } from './count-file.ts'
-import { type EmbeddedCountersSettings, schema } from './schema.ts'
-
-export interface EmbeddedCountersParts {
-  readonly clock?: Clock
-  /** Told when the file was damaged, and of each write that failed; it is tried again. */
-  readonly onError?: (error: unknown) => void
-}
+import type { CountFile, KeptCount } from './count-file.ts'
 
 const keptFromMs = 86_400_000
 const writeEveryMs = 500
 /** Rows a write: some 20 ms in which the process does nothing else. */
 const rowsPerWrite = 5_000
 
-const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
-
-/** Counts in this process and in the file of `settings`. Throws `config.invalid`, and `dependency.store_unreachable` when the file cannot be opened. */
-export function createEmbeddedCounters(settings: EmbeddedCountersSettings, parts: EmbeddedCountersParts = {}): Counters {
-  const { file, maxKeys } = readSettings(schema, settings)
-  const { clock = systemClock, onError = () => undefined } = parts
-  return new EmbeddedCounters(createMemoryCounters({ maxKeys }, { clock }), openCountFile(file, onError), maxKeys, clock, onError)
+interface Parts {
+  readonly maxKeys: number
+  readonly clock: Clock
+  readonly onError: (error: unknown) => void
 }
 
-class EmbeddedCounters implements Counters {
+export class KeptCounters implements MemoryCounters {
   readonly healthy = true
   readonly #brief: MemoryCounters
   readonly #kept: KeyedCounts
@@ -44,12 +33,20 @@ class EmbeddedCounters implements Counters {
   readonly #changed = new Set<string>()
   #timer: NodeJS.Timeout | undefined
 
-  constructor(brief: MemoryCounters, file: CountFile, maxKeys: number, clock: Clock, onError: (error: unknown) => void) {
+  constructor(brief: MemoryCounters, file: CountFile, { maxKeys, clock, onError }: Parts) {
     this.#brief = brief
     this.#file = file
     this.#kept = new KeyedCounts({ maxKeys, maxEntries: 0 }, countOf)
     this.#clock = clock
     this.#onError = onError
+  }
+
+  get size(): number {
+    return this.#brief.size + this.#kept.size
+  }
+
+  get logged(): number {
+    return this.#brief.logged
   }
 
   take(key: string, rule: LimitRule, cost: number): Take {

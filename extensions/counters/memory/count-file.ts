@@ -6,7 +6,7 @@ import { closeSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { SluiceError } from '@sluice/errors'
-import type { WindowState } from '../memory/window-counts.ts'
+import type { WindowState } from './window-counts.ts'
 
 export interface KeptCount extends WindowState {
   readonly key: string
