@@ -35,6 +35,8 @@ interface Member {
   serving: boolean
   listening: boolean
   draining: boolean
+  /** It has spoken. */
+  started: boolean
   hung: boolean
   revision: number
   digest: string
@@ -50,6 +52,8 @@ const pingMs = 2000
 const ticketKeysMs = 86_400_000
 /** A worker that answers no ping for this long hangs: it is killed and replaced. */
 const hangMs = 10_000
+/** One that has not said a word yet is loading its sources, which on a busy machine takes its time. */
+const startMs = 60_000
 const metricsTimeoutMs = 1000
 /** A worker that ends this soon after its start makes the next one wait. */
 const crashLoopMs = 5000
@@ -156,7 +160,7 @@ export class WorkerPool {
     const worker = cluster.fork(compileCache())
     const { detach } = this.parts.attachBus(worker)
     const member: Member = {
-      worker, startedAt: performance.now(), sent: undefined, serving: false, listening: false, draining: false, hung: false, revision: 0, digest: '',
+      worker, startedAt: performance.now(), sent: undefined, serving: false, listening: false, draining: false, started: false, hung: false, revision: 0, digest: '',
       credentialVersion: 0, refusal: undefined, addresses: [], lastPongAt: performance.now(), detachBus: detach,
     }
     this.members.set(worker.id, member)
@@ -173,6 +177,8 @@ export class WorkerPool {
     const reply = (answer: ToWorker): void => sendMessage(member.worker, answer)
     switch (message.kind) {
       case 'started':
+        member.started = true
+        member.lastPongAt = performance.now()
         if (!this.isStarted) this.loaded.push(() => this.boot(member, reply))
         else this.boot(member, reply)
         return
@@ -232,7 +238,7 @@ export class WorkerPool {
     this.parts.onChange()
     if (this.stopping || member.draining) return
     this.parts.logger.warn({ worker: member.worker.process.pid, code, signal }, 'a worker ended; another takes its place')
-    if (member.hung || isOwnFault(code, signal)) this.parts.onCrash()
+    if (member.sent !== undefined && (member.hung || isOwnFault(code, signal))) this.parts.onCrash()
     const soon = performance.now() - member.startedAt < crashLoopMs
     this.crashes = soon ? this.crashes + 1 : 0
     if (this.crashes === hopelessCrashes) this.parts.onHopeless(`the workers end as soon as they start (code ${code ?? signal}); the log says why`)
@@ -284,7 +290,7 @@ export class WorkerPool {
 
   private ping(): void {
     for (const member of this.members.values()) {
-      if (performance.now() - member.lastPongAt > hangMs) {
+      if (performance.now() - member.lastPongAt > (member.started ? hangMs : startMs)) {
         this.parts.logger.error({ worker: member.worker.process.pid }, 'a worker hangs and is killed')
         member.hung = true
         member.worker.process.kill('SIGKILL')
