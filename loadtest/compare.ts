@@ -1,17 +1,19 @@
 /**
  * `npm run bench:compare`: this gateway beside others, plain (W1) and with a token, a limit and a log line on each request
  * (W2); each on one pinned core, nginx just before and after each of them as the yardstick. `--seconds N` [6] a round,
- * `--sweeps`: also what the gateway's cost grows with (routes, bodies, policies, connections).
+ * `--plot FILE`: the ratios as an SVG; `--sweeps`: instead, what the gateway's cost grows with (routes, bodies, policies, connections).
  */
+import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { gatewayCore, inPlace, loadCore } from './bench/bench-place.ts'
 import { nginxProxy, plainNode, type BenchPlace, type Contender } from './bench/contenders.ts'
 import { machine, measure, printRows, type Round, type Row } from './bench/measure.ts'
+import { barChart } from './bench/plot.ts'
 import { caddy, envoy, haproxy, traefik } from './bench/peers.ts'
 import { sweeps } from './bench/sweeps.ts'
 import { makeTokens, plainWorkload, policyWorkload } from './bench/workloads.ts'
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '6' }, connections: { type: 'string', default: '64' }, sweeps: { type: 'boolean', default: false } } })
+const { values } = parseArgs({ options: { seconds: { type: 'string', default: '6' }, connections: { type: 'string', default: '64' }, sweeps: { type: 'boolean', default: false }, plot: { type: 'string' } } })
 const round: Round = { seconds: Number(values.seconds), connections: Number(values.connections), core: loadCore }
 
 await inPlace(gatewayCore, async (place) => {
@@ -35,6 +37,8 @@ async function runContenders(place: BenchPlace): Promise<void> {
   for (const { row, ratio } of rows) {
     console.log(`| ${row.name} | ${ratio.toFixed(2)} | ${Math.round(row.perCpuSecond)} | ${row.p50Ms.toFixed(2)} | ${row.p99Ms.toFixed(2)} | ${row.errors} | ${Math.round(row.rssMb)} |`)
   }
+  const bars = rows.map(({ row, ratio }) => ({ name: row.name, value: ratio, isOwn: row.name.startsWith('sluice') }))
+  if (values.plot !== undefined) writeFileSync(values.plot, barChart('Requests per CPU-second, nginx = 1', bars, 1))
 }
 
 async function contenders(place: BenchPlace): Promise<Contender[]> {
