@@ -32,13 +32,23 @@ interface Key {
   asking: Promise<Take> | undefined
 }
 
+/** Begins to do something again and again; the answer ends it. */
+export type Repeat = (work: () => void, everyMs: number) => () => void
+
+const byTimer: Repeat = (work, everyMs) => {
+  const timer = setInterval(work, everyMs).unref()
+  return () => clearInterval(timer)
+}
+
 export class ChunkLeases implements Pick<Counters, 'take'> {
   private readonly shared: SharedCounters
   private readonly clock: Clock
   private readonly keys = new Map<string, Key>()
-  private sweeper: NodeJS.Timeout | undefined
+  private readonly repeat: Repeat
+  private endSweeps: (() => void) | undefined
 
-  constructor(shared: SharedCounters, clock: Clock) {
+  constructor(shared: SharedCounters, clock: Clock, repeat: Repeat = byTimer) {
+    this.repeat = repeat
     this.shared = shared
     this.clock = clock
   }
@@ -55,8 +65,7 @@ export class ChunkLeases implements Pick<Counters, 'take'> {
   }
 
   stop(): void {
-    clearInterval(this.sweeper)
-    this.sweeper = undefined
+    this.rest()
     for (const key of this.keys.values()) this.giveBack(key)
     this.keys.clear()
   }
@@ -122,7 +131,7 @@ export class ChunkLeases implements Pick<Counters, 'take'> {
     const made: Key = { key, rule, tokens: 0, expiresAt: 0, answer: undefined, answeredAt: 0, secondBegan: now, count: 0, isHot: false, asking: undefined }
     if (this.keys.size >= maxKeys) return made
     this.keys.set(key, made)
-    this.sweeper ??= setInterval(() => this.sweep(), leaseMs).unref()
+    this.endSweeps ??= this.repeat(() => this.sweep(), leaseMs)
     return made
   }
 
@@ -132,9 +141,12 @@ export class ChunkLeases implements Pick<Counters, 'take'> {
       if (now >= key.expiresAt) this.giveBack(key)
       if (now - key.secondBegan > 2000 && key.asking === undefined) this.keys.delete(key.key)
     }
-    if (this.keys.size > 0) return
-    clearInterval(this.sweeper)
-    this.sweeper = undefined
+    if (this.keys.size === 0) this.rest()
+  }
+
+  private rest(): void {
+    this.endSweeps?.()
+    this.endSweeps = undefined
   }
 
   private giveBack(key: Key): void {

@@ -5,7 +5,7 @@
  */
 import type { Counters, LimitRule, Take } from '@sluice/counters/counter'
 import type { Clock } from '@sluice/service-kit'
-import { ChunkLeases } from './chunk-leases.ts'
+import { ChunkLeases, type Repeat } from './chunk-leases.ts'
 import type { LimiterRules, LimitVerdict, OpenLimit, OpenLimitRules, QuotaPart } from '@sluice/policies/policy'
 import type { ParentOpenRequests } from './parent-open-requests.ts'
 import { limitRule, partOf } from './limit-rule.ts'
@@ -24,10 +24,12 @@ export interface QuotaParts {
   readonly workers: number
   /** Told of each decision that was made without the shared counters. */
   readonly onDegraded: (decidedBy: LimitVerdict['decidedBy']) => void
+  /** What sweeps unspent chunks [a timer]. */
+  readonly repeat?: Repeat
 }
 
 export function createQuota(parts: QuotaParts): QuotaPart {
-  const leases = new ChunkLeases(parts.shared, parts.clock)
+  const leases = new ChunkLeases(parts.shared, parts.clock, parts.repeat)
   return {
     limiter: (rules) => new Limiter(parts, rules.mode === 'auto' ? leases : parts.shared, rules),
     openLimit: (rules) => openLimit(parts, rules),
