@@ -98,6 +98,8 @@ it('a worker that is killed is replaced', async (t) => {
   const [victim] = under.edge.workerPids
   process.kill(victim!, 'SIGKILL')
   await waitUntil(() => under.edge.workerPids.length === 2 && !under.edge.workerPids.includes(victim!), { timeoutMs: 10_000 })
+  // The other one may still have been starting: then nobody listened for a moment.
+  await waitUntil(() => fetchOnce(under.url).then(() => true, () => false), { timeoutMs: 60_000, what: 'a worker to listen' })
   for (let probe = 0; probe < 4; probe++) assert.equal((await fetchOnce(under.url)).body, 'alive')
 })
 
@@ -184,9 +186,9 @@ it('when workers end twice soon after a revision, the one before it serves again
   for (let crash = 0; crash < 2; crash++) {
     const pids = under.edge.workerPids
     process.kill(pids[0]!, 'SIGSEGV')
-    await waitUntil(() => !under.edge.workerPids.includes(pids[0]!), { timeoutMs: 10_000 })
+    await waitUntil(() => !under.edge.workerPids.includes(pids[0]!), { timeoutMs: 30_000 })
   }
-  const report = await waitUntil(() => under.reports.findLast(({ refusal, revision }) => refusal?.revision === 2 && revision === 1), { timeoutMs: 20_000, what: 'the report that revision 2 was given up' })
+  const report = await waitUntil(() => under.reports.findLast(({ refusal, revision }) => refusal?.revision === 2 && revision === 1), { timeoutMs: 90_000, what: 'the report that revision 2 was given up' })
   assert.match(report.refusal?.detail ?? '', /ended twice within a minute of revision 2; revision 1 serves again/)
   assert.equal((await fetchOnce(under.url)).body, 'sound')
   await waitUntil(async () => (await snapshotsIn(under)).every((file) => !file.startsWith('2-')), { what: 'the revision to be gone from the disk' })
