@@ -23,7 +23,7 @@ test('a misspelt command fails and names the nearest one', async () => {
 })
 
 for (const [line, name] of [
-  ['routes', 'routes'], ['explain GET /x', 'explain'], ['replay --from x', 'replay'], ['simulate --edges 4', 'simulate'], ['logs -f', 'logs'], ['top', 'top'],
+  ['routes', 'routes'], ['explain GET /x', 'explain'], ['replay --from x', 'replay'], ['logs -f', 'logs'], ['top', 'top'],
   ['import kong x.yaml', 'import'], ['doctor', 'doctor'],
 ] as const) {
   test(`sluice ${line} says that it is not built yet`, async () => {

@@ -15,13 +15,14 @@ import { addRevisions } from './commands/revisions.ts'
 import { addRollback } from './commands/rollback.ts'
 import { addRun } from './commands/run.ts'
 import { addService } from './commands/service.ts'
+import { addSimulate } from './commands/simulate.ts'
 import { addStatus } from './commands/status.ts'
 import { addToken } from './commands/token.ts'
 import { reportFailure } from './failure.ts'
 import type { Surroundings } from './surroundings.ts'
 
 const commands: readonly AddCommand[] = [
-  addRun, addService, addCheck, addDiff, addApply, addExport, addStatus, addRevisions, addRollback, addConsumers, addKeys, addToken, addBus, addBackup, addRestore, addNotBuilt,
+  addRun, addService, addCheck, addDiff, addApply, addExport, addStatus, addRevisions, addRollback, addConsumers, addKeys, addToken, addBus, addBackup, addRestore, addSimulate, addNotBuilt,
 ]
 
 /** Runs one command line (without the program's own name) to its end; answers its exit code. Never rejects. */

@@ -6,7 +6,6 @@ const promised: Readonly<Record<string, string>> = {
   routes: 'list routes with their traffic',
   explain: 'say why a request takes the route it takes',
   replay: 'run recorded requests against another configuration',
-  simulate: 'predict what a limit admits and refuses',
   logs: 'follow access records',
   top: 'show live traffic',
   import: 'translate another gateway\'s configuration',

@@ -11,6 +11,7 @@ import { limitRule } from './limit-rule.ts'
 import { arrivalsOf, type LimitTraffic } from './limit-traffic.ts'
 import { createQuota } from './quota.ts'
 
+export type { LimiterRules } from '@sluice/policies/policy'
 export { arrivalsOf, type LimitTraffic } from './limit-traffic.ts'
 
 export interface LimitOutcome {
