@@ -58,7 +58,7 @@ export class FrameClient {
 
   /** The first such frame, once it has come. */
   frame(wanted: (frame: Frame) => boolean): Promise<Frame> {
-    return waitUntil(() => this.frames.find(wanted))
+    return waitUntil(() => this.frames.find(wanted), { timeoutMs: 30_000, what: 'a frame' })
   }
 
   /** The whole body of a response: `fine`. */

@@ -388,7 +388,7 @@ describe('an edge carries WebSockets', { concurrency: false }, () => {
     }, { port: ownPort })
     const client = await open(`ws://127.0.0.1:${ownPort}/drained`)
     const closed = once(client, 'close')
-    const stopped = own.edge.stop({ deadlineMs: 1500 })
+    const stopped = own.edge.stop({ deadlineMs: 6000 })
     await waitUntil(() => fetchOnce(`${own.url}/x`).then(() => false, () => true), { what: 'no new connections' })
     assert.equal(await echoed(client, 'still here'), 'still here')
     await closed
