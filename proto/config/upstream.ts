@@ -25,7 +25,9 @@ export const endpoint = z.strictObject({
 })
 
 const activeHealth = z.strictObject({
-  path: z.string().startsWith('/').default('/health').describe('What is asked for, by GET; 200 to 399 is a success.'),
+  kind: z.enum(['http', 'tcp', 'grpc']).default('http').describe('`http`: by GET, 200 to 399 is a success; `tcp`: that a connection comes about, with `tls` its handshake, too; `grpc`: `grpc.health.v1.Health/Check`, over HTTP/2.'),
+  path: z.string().startsWith('/').default('/health').describe('With `http`: what is asked for.'),
+  service: z.string().max(127).default('').describe('With `grpc`: the service asked about; the server as a whole when left empty.'),
   intervalSeconds: z.number().min(0.1).max(3600).default(10).describe('Between two probes; a second while a probe contradicts the verdict.'),
   timeoutMs: durationMs.default(2000).describe('A probe that takes longer has failed.'),
   unhealthyAfter: positiveInteger.max(100).default(3).describe('Failures in a row.'),

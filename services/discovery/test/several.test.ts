@@ -71,9 +71,11 @@ suite('several instances of discovery', () => {
     const doubt = () => announce(all[0]!.bus, subjects.upstreamReport('default'), UpstreamReportSchema, { scope: 'default', edge: 'e', zone: '', worker: 1, findings: [{ upstream: 'users', circuit: '', leftOut: [one.url, other.url] }] })
     one.doesNext(answer(500))
     other.does(answer(500))
-    doubt()
     // The votes on both travel together, so those on the one have been heard when the other is out.
-    await waitUntil(() => probesOf(one).length === 6 && probesOf(other).length === 6)
+    await waitUntil(() => {
+      doubt()
+      return probesOf(one).length >= 6 && probesOf(other).length >= 6
+    }, { timeoutMs: 15_000 })
     await waitUntil(() => all[0]!.told.some(({ endpoints }) => endpoints.some(({ id, health }) => id === other.url && health === EndpointHealth.UNHEALTHY)))
     const healthOf = async () => (await all[0]!.healthOf('users')).sort()
     assert.deepEqual(await healthOf(), [`${one.url} HEALTHY`, `${other.url} UNHEALTHY`].sort())

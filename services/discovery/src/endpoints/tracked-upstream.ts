@@ -8,7 +8,7 @@ import { Verdict } from '../health/verdict.ts'
 import { endpointKey, type DownVote } from '../members/members.ts'
 
 /** For an instance that names a health URL while its upstream has no `health.active`. */
-const defaultActive: ActiveHealth = { path: '/health', intervalSeconds: 10, timeoutMs: 2000, unhealthyAfter: 3, healthyAfter: 2 }
+const defaultActive: ActiveHealth = { kind: 'http', path: '/health', service: '', intervalSeconds: 10, timeoutMs: 2000, unhealthyAfter: 3, healthyAfter: 2 }
 
 /** An unhealthy endpoint as it outlasts a restart: its reason, by id. */
 export type RememberedHealth = Readonly<Record<string, string>>
@@ -199,7 +199,8 @@ export class TrackedUpstream {
     const spoken = tls === undefined ? url : url.replace(/^http:/, 'https:')
     const address = healthUrl === '' ? spoken.replace(/\/+$/, '') + settings.path : healthUrl
     // An address of its own is a page like any other.
-    return { target: { url: address, host, timeoutMs: settings.timeoutMs, tls, protocol: healthUrl === '' ? protocol : 'http1' }, settings }
+    const asked = healthUrl === '' ? { protocol, kind: settings.kind, service: settings.service } : { protocol: 'http1' as const }
+    return { target: { url: address, host, timeoutMs: settings.timeoutMs, tls, ...asked }, settings }
   }
 
   #noteVerdict(endpoint: Tracked): void {

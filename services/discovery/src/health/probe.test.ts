@@ -6,7 +6,7 @@ import { createSecureServer, createServer as createHttp2Server, type IncomingHtt
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { suite, test } from 'node:test'
+import { suite, test, type TestContext } from 'node:test'
 import { answer, closeConnection, makeCertificate, neverAnswer, rawBytes, startUpstream, waitUntil } from '@sluice/testkit'
 import { probe } from './probe.ts'
 
@@ -133,5 +133,81 @@ suite('a health probe over TLS', () => {
     const upstream = await startUpstream(t, neverAnswer())
     assert.equal(await probe({ url: upstream.url.replace('http:', 'https:'), host: undefined, timeoutMs: 100 }, never).then((failure) => failure?.startsWith('the probe')), true)
     await waitUntil(() => upstream.connections.open === 0)
+  })
+})
+
+suite('a health probe by TCP', () => {
+  const connectTo = (url: string, tls?: object) => probe({ kind: 'tcp', url, host: undefined, timeoutMs: 2000, tls }, never)
+
+  test('a connection that comes about is enough, and is closed again', async (t) => {
+    const upstream = await startUpstream(t, neverAnswer())
+    assert.equal(await connectTo(`${upstream.url}/ignored`), undefined)
+    await waitUntil(() => upstream.connections.open === 0)
+    assert.equal(upstream.requests.length, 0)
+    await upstream.kill()
+    assert.equal(await connectTo(upstream.url), 'the probe failed: ECONNREFUSED')
+  })
+
+  test('with TLS the handshake has to succeed', async (t) => {
+    const authority = makeCertificate({ subject: 'authority', isAuthority: true })
+    const upstream = await startUpstream(t, { tls: makeCertificate({ names: ['127.0.0.1'], issuer: authority }) })
+    assert.equal(await connectTo(upstream.url, { caFile: authority.cert }), undefined)
+    assert.match((await connectTo(upstream.url, {}))!, /^the probe failed: (UNABLE_TO|SELF_SIGNED)/)
+  })
+})
+
+suite('a health probe by gRPC', () => {
+  /** Answers each check as `script` does. */
+  async function startGrpc(t: TestContext, script: (stream: ServerHttp2Stream, body: Buffer, headers: IncomingHttpHeaders) => void): Promise<string> {
+    const server = createHttp2Server()
+    const sessions = new Set<{ destroy(): void }>()
+    server.on('session', (session) => sessions.add(session))
+    server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+      const pieces: Buffer[] = []
+      stream.on('error', () => {}).on('data', (piece: Buffer) => pieces.push(piece)).on('end', () => script(stream, Buffer.concat(pieces), headers))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    t.after(() => {
+      for (const session of sessions) session.destroy()
+      server.close()
+    })
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  }
+
+  const answerWith = (stream: ServerHttp2Stream, message: number[], grpcStatus = '0') => {
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': grpcStatus }))
+    stream.end(Buffer.from([0, 0, 0, 0, message.length, ...message]))
+  }
+  const ask = (url: string, service = '') => probe({ kind: 'grpc', url: `${url}/health`, host: undefined, timeoutMs: 2000, service }, never)
+
+  test('a service that serves is well, and is asked by its name', async (t) => {
+    const seen: [string | undefined, number[]][] = []
+    const url = await startGrpc(t, (stream, body, headers) => {
+      seen.push([headers[':path'], [...body]])
+      answerWith(stream, [0x08, 1])
+    })
+    assert.equal(await ask(url), undefined)
+    assert.equal(await ask(url, 'users'), undefined)
+    assert.deepEqual(seen, [['/grpc.health.v1.Health/Check', [0, 0, 0, 0, 0]], ['/grpc.health.v1.Health/Check', [0, 0, 0, 0, 7, 0x0a, 5, ...Buffer.from('users')]]])
+  })
+
+  test('one that does not serve, does not know the service, or has no health at all is not', async (t) => {
+    const url = await startGrpc(t, (stream, body) => {
+      if (body.length === 5) return answerWith(stream, [0x08, 2])
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': body.length === 7 + 5 ? '5' : '12' }, { endStream: true })
+    })
+    assert.equal(await ask(url), 'the service says that it does not serve (not serving)')
+    assert.equal(await ask(url, 'users'), 'the probe was answered with gRPC status 5')
+    assert.equal(await ask(url, 'a'), 'the probe was answered with gRPC status 12')
+  })
+
+  test('a server of another protocol, one that hangs and one that is gone are failures', async (t) => {
+    const upstream = await startUpstream(t)
+    assert.match((await ask(upstream.url))!, /^the probe (failed|was not answered)/)
+    const hanging = await startGrpc(t, () => {})
+    assert.equal(await probe({ kind: 'grpc', url: hanging, host: undefined, timeoutMs: 100 }, never), 'the probe was not answered within 100 ms')
+    await upstream.kill()
+    assert.equal(await ask(upstream.url), 'the probe failed: ECONNREFUSED')
   })
 })

@@ -6,7 +6,7 @@ import { afterPromise, answer, startUpstream, waitUntil } from '@sluice/testkit'
 import { Prober } from './prober.ts'
 import { Verdict } from './verdict.ts'
 
-const settings: ActiveHealth = { path: '/', intervalSeconds: 0.1, timeoutMs: 5000, unhealthyAfter: 2, healthyAfter: 2 }
+const settings: ActiveHealth = { kind: 'http', service: '', path: '/', intervalSeconds: 0.1, timeoutMs: 5000, unhealthyAfter: 2, healthyAfter: 2 }
 
 suite('the prober', () => {
   test('an endpoint that fails is out, and back when it works again', async (t) => {
