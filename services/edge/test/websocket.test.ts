@@ -388,9 +388,9 @@ describe('an edge carries WebSockets', { concurrency: false }, () => {
     }, { port: ownPort })
     const client = await open(`ws://127.0.0.1:${ownPort}/drained`)
     const closed = once(client, 'close')
-    const stopped = own.edge.stop({ deadlineMs: 6000 })
-    await waitUntil(() => fetchOnce(`${own.url}/x`).then(() => false, () => true), { what: 'no new connections' })
-    assert.equal(await echoed(client, 'still here'), 'still here')
+    const stopped = own.edge.stop({ deadlineMs: 4000 })
+    await waitUntil(() => !own.edge.health().ready)
+    for (const text of ['still here', 'and still']) assert.equal(await echoed(client, text), text)
     await closed
     await stopped
     const line = (await readFile(join(own.directory, 'access.log'), 'utf8')).trim().split('\n').map((text) => JSON.parse(text) as Record<string, unknown>).find((one) => one['path'] === '/drained')
