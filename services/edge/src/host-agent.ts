@@ -297,6 +297,8 @@ class HostAgent implements Edge {
   private async report(): Promise<void> {
     const { bus, scope, name, zone, datacenter, workers, logger } = this.parts
     if (this.instance === '' || bus.status !== 'connected') return
+    // What has been acknowledged is served after a restart too, and nothing older: it is on disk first.
+    await this.disk.settled()
     const { revision, digest, credentialVersion, refusal = this.refusal } = this.pool.reached()
     const message = { scope, edge: name, instance: this.instance, zone, datacenter, version, workers, revision, digest, credentialVersion, leaving: this.gone, ...(refusal === undefined ? {} : { refusal }) }
     const types = { request: EdgeReportSchema, reply: EdgeReportReplySchema }

@@ -71,6 +71,11 @@ export class SnapshotDisk {
     return (this.writing ??= this.writeAll().finally(() => (this.writing = undefined)))
   }
 
+  /** Resolves once nothing is being written. */
+  async settled(): Promise<void> {
+    await this.writing
+  }
+
   /** Forgets a revision that is not to be started from. */
   async drop({ revision }: ConfigRevision): Promise<void> {
     await this.writing
