@@ -47,6 +47,7 @@ export function createDiscovery(parts: DiscoveryParts): Service {
 
 class Discovery implements Service {
   readonly #parts: DiscoveryParts
+  readonly #listenOptions: ListenOptions
   readonly #disk: DiskState
   readonly #prober: Prober
   readonly #registry: Registry
@@ -68,6 +69,7 @@ class Discovery implements Service {
   constructor(parts: DiscoveryParts) {
     const { scope, logger, clock, metrics, dataDirectory } = parts
     this.#parts = parts
+    this.#listenOptions = this.#makeListenOptions()
     this.#disk = new DiskState(dataDirectory, logger)
     this.#prober = new Prober(metrics)
     this.#findings = new EdgeFindings(() => clock.monotonic())
@@ -152,7 +154,7 @@ class Discovery implements Service {
   #subscribe(): void {
     const { bus, scope } = this.#parts
     const handlers = new RegistrationHandlers(bus, scope, this.#registry)
-    const options = this.#listenOptions()
+    const options = this.#listenOptions
     const queued = { ...options, queue: queues.discovery }
     const circuits = new CircuitHandlers({ bus, scope, upstreams: this.#upstreams, findings: this.#findings })
     this.#answerStates()
@@ -174,7 +176,7 @@ class Discovery implements Service {
   #answerStates(): void {
     const { bus, scope } = this.#parts
     const types = { request: UpstreamStatesRequestSchema, reply: UpstreamStatesReplySchema }
-    this.#statesAnswer ??= answer(bus, subjects.upstreamStates(scope), types, (request) => answerUpstreamStates(this.#upstreams, scope, request), { ...this.#listenOptions(), queue: queues.discovery })
+    this.#statesAnswer ??= answer(bus, subjects.upstreamStates(scope), types, (request) => answerUpstreamStates(this.#upstreams, scope, request), { ...this.#listenOptions, queue: queues.discovery })
   }
 
   #takeFindings(report: UpstreamReport): void {
@@ -193,7 +195,7 @@ class Discovery implements Service {
   #createMembers(): Members {
     const { bus, scope, clock, zone = '' } = this.#parts
     return new Members({
-      ...{ bus, scope, zone, instance: randomUUID(), startedAtMs: clock.now(), listenOptions: this.#listenOptions() },
+      ...{ bus, scope, zone, instance: randomUUID(), startedAtMs: clock.now(), listenOptions: this.#listenOptions },
       now: () => clock.monotonic(),
       epochMs: () => this.#upstreams.epochMs,
       ownVotes: () => this.#upstreams.ownVotes(),
@@ -222,7 +224,7 @@ class Discovery implements Service {
     this.#broadcast?.markAll()
   }
 
-  #listenOptions(): ListenOptions {
+  #makeListenOptions(): ListenOptions {
     const { logger, metrics } = this.#parts
     const malformed = metrics.counter('sluice_malformed_messages_total', 'Messages that could not be read.').with()
     const warn = oncePerMinute((subject, times) => logger.warn({ subject, times }, 'a message could not be read'))
