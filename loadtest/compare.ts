@@ -6,7 +6,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { gatewayCore, inPlace, loadCore } from './bench/bench-place.ts'
-import { nginxProxy, plainNode, type BenchPlace, type Contender } from './bench/contenders.ts'
+import { bareRelay, nginxProxy, plainNode, type BenchPlace, type Contender } from './bench/contenders.ts'
 import { machine, measure, printRows, type Round, type Row } from './bench/measure.ts'
 import { barChart } from './bench/plot.ts'
 import { caddy, envoy, haproxy, traefik } from './bench/peers.ts'
@@ -45,6 +45,7 @@ async function contenders(place: BenchPlace): Promise<Contender[]> {
   const tokens = await makeTokens(place.directory)
   return [
     plainWorkload(place), haproxy(place), await envoy(place), await caddy(place), await traefik(place), plainNode(place),
+    bareRelay(place, 'data'), bareRelay(place, 'shared'),
     await policyWorkload(place), haproxy(place, tokens), await envoy(place, tokens),
   ]
 }

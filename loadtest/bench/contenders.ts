@@ -67,6 +67,13 @@ export function plainNode(place: BenchPlace): Contender {
   return { name: 'node:http, plain', url: `http://127.0.0.1:${place.port}/bench`, start: () => pinned(place.gatewayCore, process.execPath, args, place.directory) }
 }
 
+/** Bytes from socket to socket: what no gateway in Node can fall below. */
+export function bareRelay(place: BenchPlace, reading: 'data' | 'shared'): Contender {
+  const args = [join(root, 'loadtest/bench/bare-relay.ts'), String(place.port), String(place.upstreamPort), reading]
+  const name = reading === 'data' ? 'bare relay in Node, data events' : 'bare relay in Node, shared reads'
+  return { name, url: `http://127.0.0.1:${place.port}/bench`, start: () => pinned(place.gatewayCore, process.execPath, args, place.directory) }
+}
+
 /** The gateway in embedded mode with one worker, all its processes on the one core. */
 export function gateway(place: BenchPlace, name: string, config: object, script?: string, path = '/bench'): Contender {
   const directory = join(place.directory, name.replace(/[^a-z0-9]+/gi, '-'))
