@@ -62,9 +62,9 @@ suite('auth as a process', () => {
   })
 
   test('prints every problem of its settings at once and ends with 1', async (t) => {
-    const { child } = await startAuthProcess(t, { SLUICE_STORE: 'postgres', SLUICE_DRAIN_SECONDS: 'soon', SLUICE_LOG_LEVEL: 'loud' })
+    const { child } = await startAuthProcess(t, { SLUICE_STORE: 'mysql', SLUICE_DRAIN_SECONDS: 'soon', SLUICE_LOG_LEVEL: 'loud' })
     assert.equal((await child.exited).code, 1)
-    for (const problem of [/SLUICE_STORE: postgres is not built yet/, /SLUICE_DRAIN_SECONDS: /, /SLUICE_LOG_LEVEL: /]) assert.match(child.stderr(), problem)
+    for (const problem of [/SLUICE_STORE: .*postgres/, /SLUICE_DRAIN_SECONDS: /, /SLUICE_LOG_LEVEL: /]) assert.match(child.stderr(), problem)
   })
 
   test('says what a Cassandra store needs', async (t) => {

@@ -69,9 +69,9 @@ suite('control as a process', () => {
   })
 
   test('prints every problem of its settings at once and ends with 1', async (context) => {
-    const { child } = await startControlProcess(context, { SLUICE_STORE: 'postgres', SLUICE_LOG_LEVEL: 'loud', SLUICE_ADMIN_ADDRESS: 'nowhere' })
+    const { child } = await startControlProcess(context, { SLUICE_STORE: 'mysql', SLUICE_LOG_LEVEL: 'loud', SLUICE_ADMIN_ADDRESS: 'nowhere' })
     assert.equal((await child.exited).code, 1)
-    for (const problem of [/SLUICE_STORE: postgres is not built yet/, /SLUICE_LOG_LEVEL: /, /SLUICE_ADMIN_ADDRESS: /]) assert.match(child.stderr(), problem)
+    for (const problem of [/SLUICE_STORE: .*postgres/, /SLUICE_LOG_LEVEL: /, /SLUICE_ADMIN_ADDRESS: /]) assert.match(child.stderr(), problem)
   })
 
   test('does not serve its API in clear off this machine, unless it is allowed to', async (context) => {
