@@ -1,5 +1,5 @@
 /** Where a bench runs: a scratch directory, ports, and an upstream that answers. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { nginxUpstream, type BenchPlace } from './contenders.ts'
@@ -12,6 +12,8 @@ export const gatewayCore = 1
 export async function inPlace(core: number, bench: (place: BenchPlace) => Promise<void>): Promise<void> {
   if (availableParallelism() < 2) throw new Error('the bench needs two cores: one for the gateway, one for load and upstream')
   const directory = mkdtempSync(join(tmpdir(), 'sluice-bench-'))
+  // The workers of nginx run as another user, and serve files from here.
+  chmodSync(directory, 0o755)
   const place: BenchPlace = { directory, gatewayCore: core, upstreamPort: 19_080, port: 19_000 }
   const upstream = nginxUpstream(place, loadCore)
   try {

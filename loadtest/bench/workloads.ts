@@ -12,7 +12,8 @@ export function workload(place: BenchPlace, { policies = [], telemetry = {}, rou
   const others = Array.from({ length: routes - 1 }, (_, index) => ({ name: `other-${index}`, match: { path: `/other/${index}/{id}` }, upstream: 'up' }))
   return {
     version: 1,
-    listeners: { http: { address: `127.0.0.1:${place.port}` } },
+    // All the load comes from one address.
+    listeners: { http: { address: `127.0.0.1:${place.port}`, maxConnectionsPerAddress: 0 } },
     admin: { address: `127.0.0.1:${place.port + 1}` },
     telemetry: { metrics: { address: `127.0.0.1:${place.port + 2}` }, ...telemetry },
     upstreams: { up: { endpoints: [{ url: `http://127.0.0.1:${place.upstreamPort}` }] } },
