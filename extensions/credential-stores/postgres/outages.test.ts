@@ -90,7 +90,7 @@ describe('the postgres credential store in an outage', { skip: missingServer('po
     await direct.putConsumers(scope, [consumerOf('a', apiKey('k1'), apiKey('k2'))], { createOnly: true })
     await direct.deleteCredential(scope, 'a', 'k1')
     await server.kill('SIGKILL')
-    for (const call of [direct.findApiKey(scope, 'k1'), direct.findSubject(scope, 's'), direct.changes(scope, 0), direct.deleteConsumer(scope, 'a')]) await assert.rejects(call, unreachable)
+    await Promise.all([direct.findApiKey(scope, 'k1'), direct.findSubject(scope, 's'), direct.changes(scope, 0), direct.deleteConsumer(scope, 'a')].map((call) => assert.rejects(call, unreachable)))
     await server.restart()
     assert.equal(await direct.findApiKey(scope, 'k1'), undefined)
     assert.equal((await direct.findApiKey(scope, 'k2'))?.consumer.name, 'a')
