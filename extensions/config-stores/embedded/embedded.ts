@@ -6,7 +6,8 @@ import { readSettings } from '../settings.ts'
 import { answer, inTransaction, openDatabase } from '@sluice/databases/sqlite-database'
 import { migrations } from './migrations.ts'
 import { schema, type EmbeddedSettings } from './schema.ts'
-import { prepareStatements, recordOf, type Statements } from './statements.ts'
+import { auditEntryOf, edgeOf, recordOf } from '../rows.ts'
+import { prepareStatements, type Statements } from './statements.ts'
 
 const DAY_MS = 86_400_000
 
@@ -79,15 +80,7 @@ class EmbeddedConfigStore implements ConfigStore {
   }
 
   listAudit(scope: string, { limit, beforeMs = Number.MAX_SAFE_INTEGER }: { limit: number; beforeMs?: number }): Promise<AuditEntry[]> {
-    return answer(() =>
-      this.#statements.listAudit.all(scope, beforeMs, limit).map((row) => ({
-        scope: String(row.scope),
-        atMs: Number(row.at_ms),
-        actor: String(row.actor),
-        action: String(row.action),
-        outcome: String(row.outcome),
-      })),
-    )
+    return answer(() => this.#statements.listAudit.all(scope, beforeMs, limit).map(auditEntryOf))
   }
 
   saveEdge(scope: string, { name, instance, lastHeartbeatMs }: KnownEdge): Promise<void> {
@@ -104,13 +97,7 @@ class EmbeddedConfigStore implements ConfigStore {
   }
 
   edges(scope: string): Promise<KnownEdge[]> {
-    return answer(() =>
-      this.#statements.edges.all(scope, this.#oldestEdge()).map((row) => ({
-        name: String(row.name),
-        instance: String(row.instance),
-        lastHeartbeatMs: Number(row.last_heartbeat_ms),
-      })),
-    )
+    return answer(() => this.#statements.edges.all(scope, this.#oldestEdge()).map(edgeOf))
   }
 
   watch(scope: string, onHead: (head: RevisionRecord) => void): { stop(): void } {

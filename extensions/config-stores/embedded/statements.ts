@@ -1,10 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { RevisionRecord } from '../config-store.ts'
 
 const RECORD = 'scope, revision, digest, change_id, author, note, origin, file_digest, committed_at_ms'
 
 export type Statements = ReturnType<typeof prepareStatements>
-export type Row = Record<string, unknown>
 
 export function prepareStatements(database: DatabaseSync) {
   const prepare = (sql: string) => database.prepare(sql)
@@ -24,19 +22,5 @@ export function prepareStatements(database: DatabaseSync) {
     trimEdges: prepare('DELETE FROM edge WHERE last_heartbeat_ms < ?'),
     edges: prepare('SELECT name, instance, last_heartbeat_ms FROM edge WHERE scope = ? AND last_heartbeat_ms >= ? ORDER BY name'),
     ping: prepare('SELECT count(*) FROM schema_version'),
-  }
-}
-
-export function recordOf(row: Row): RevisionRecord {
-  return {
-    scope: String(row.scope),
-    revision: Number(row.revision),
-    digest: String(row.digest),
-    changeId: String(row.change_id),
-    author: String(row.author),
-    note: String(row.note),
-    origin: row.origin as RevisionRecord['origin'],
-    fileDigest: String(row.file_digest),
-    committedAtMs: Number(row.committed_at_ms),
   }
 }

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CALL_TIMEOUT_MS } from '@sluice/databases/answer'
 import { wasRefused, type PostgresConnection } from '@sluice/databases/postgres-connection'
 import type { Commit, CommitOutcome, RevisionRecord } from '../config-store.ts'
-import { recordOf, statements } from './statements.ts'
+import { recordOf } from '../rows.ts'
+import { statements } from './statements.ts'
 
 /**
  * Commits, or tells who was first. An INSERT whose answer got lost may have been done, and may still be on its way: it

@@ -5,7 +5,8 @@ import { HeadTails } from '../head-tail.ts'
 import { readSettings } from '../settings.ts'
 import { commit } from './commit.ts'
 import { schema, type PostgresSettings } from './schema.ts'
-import { auditEntryOf, edgeOf, recordOf, statements } from './statements.ts'
+import { auditEntryOf, edgeOf, recordOf } from '../rows.ts'
+import { statements } from './statements.ts'
 
 const DAY_MS = 86_400_000
 const PAGE = 100

@@ -1,5 +1,3 @@
-import type { Row } from '@sluice/databases/postgres-connection'
-import type { AuditEntry, KnownEdge, RevisionRecord } from '../config-store.ts'
 
 const RECORD = 'scope, revision, digest, change_id, author, note, origin, file_digest, committed_at_ms'
 
@@ -24,26 +22,4 @@ export const statements = {
   removeEdge: 'DELETE FROM config_edge WHERE scope = $1 AND name = $2',
   edges: 'SELECT name, instance, last_heartbeat_ms FROM config_edge WHERE scope = $1 AND last_heartbeat_ms >= $2 ORDER BY name',
   ping: "SELECT version FROM schema_version WHERE store = 'config' LIMIT 1",
-}
-
-export function recordOf(row: Row): RevisionRecord {
-  return {
-    scope: String(row.scope),
-    revision: Number(row.revision),
-    digest: String(row.digest),
-    changeId: String(row.change_id),
-    author: String(row.author),
-    note: String(row.note),
-    origin: row.origin as RevisionRecord['origin'],
-    fileDigest: String(row.file_digest),
-    committedAtMs: Number(row.committed_at_ms),
-  }
-}
-
-export function auditEntryOf(row: Row): AuditEntry {
-  return { scope: String(row.scope), atMs: Number(row.at_ms), actor: String(row.actor), action: String(row.action), outcome: String(row.outcome) }
-}
-
-export function edgeOf(row: Row): KnownEdge {
-  return { name: String(row.name), instance: String(row.instance), lastHeartbeatMs: Number(row.last_heartbeat_ms) }
 }

@@ -4,6 +4,7 @@ import { SluiceError } from '@sluice/errors'
 import { checkSize, claimOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, type Claim, type ConsumersChange } from '../consumer-changes.ts'
 import { credentialOf } from '../find-credential.ts'
 import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
+import { changeOf, consumerOf } from '../rows.ts'
 import { readSettings } from '../settings.ts'
 import { answer, inTransaction, openDatabase } from '@sluice/databases/sqlite-database'
 import { migrations } from './migrations.ts'
@@ -146,19 +147,5 @@ class EmbeddedCredentialStore implements CredentialStore {
   #owning(scope: string, claim: Claim): StoredConsumer | undefined {
     const owner = this.#ownerOf(scope, claim)
     return owner === undefined ? undefined : this.#consumer(scope, owner)
-  }
-}
-
-function consumerOf(row: Record<string, unknown>): StoredConsumer {
-  return JSON.parse(String(row.document))
-}
-
-function changeOf(row: Record<string, unknown>): CredentialChangeRecord {
-  return {
-    version: Number(row.version),
-    kind: row.kind as CredentialChangeRecord['kind'],
-    consumer: String(row.consumer),
-    credentialId: String(row.credential_id),
-    subjects: JSON.parse(String(row.subjects)),
   }
 }

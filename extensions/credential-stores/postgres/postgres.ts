@@ -6,7 +6,8 @@ import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, StoredCon
 import { credentialOf } from '../find-credential.ts'
 import { readSettings } from '../settings.ts'
 import { schema, type PostgresSettings } from './schema.ts'
-import { changeOf, consumerOf, statements } from './statements.ts'
+import { changeOf, consumerOf } from '../rows.ts'
+import { statements } from './statements.ts'
 import { write } from './writes.ts'
 
 const MIGRATIONS = { store: 'credentials', folder: new URL('./migrations/', import.meta.url) }

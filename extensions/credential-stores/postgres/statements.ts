@@ -1,6 +1,3 @@
-import type { Row } from '@sluice/databases/postgres-connection'
-import type { CredentialChangeRecord, StoredConsumer } from '../credential-store.ts'
-
 export const statements = {
   version: 'SELECT version FROM credential_scope WHERE scope = $1',
   consumer: 'SELECT document FROM credential_consumer WHERE scope = $1 AND name = $2',
@@ -27,18 +24,4 @@ export const statements = {
   trimChanges: 'DELETE FROM credential_change WHERE scope = $1 AND version <= $2',
   versionOfWrite: 'SELECT max(version) AS version FROM credential_change WHERE scope = $1 AND write_id = $2',
   ping: "SELECT version FROM schema_version WHERE store = 'credentials' LIMIT 1",
-}
-
-export function consumerOf(row: Row): StoredConsumer {
-  return JSON.parse(String(row.document))
-}
-
-export function changeOf(row: Row): CredentialChangeRecord {
-  return {
-    version: Number(row.version),
-    kind: row.kind as CredentialChangeRecord['kind'],
-    consumer: String(row.consumer),
-    credentialId: String(row.credential_id),
-    subjects: JSON.parse(String(row.subjects)),
-  }
 }
