@@ -9,23 +9,32 @@ import { UpstreamTlsContexts, type UpstreamTls } from './upstream-tls.ts'
 /** How long what is open goes on at an origin that nobody has said anything of. */
 const defaultDrainSeconds = 30
 
+/** What an origin is spoken to with: requests one after the other, what may become another protocol, or HTTP/2. */
+type PoolKind = 'requests' | 'upgrades' | 'http2'
+
+interface KnownPool {
+  readonly kind: PoolKind
+  readonly connectMs: number
+  readonly tls: UpstreamTls | undefined
+  readonly pool: EndpointPool
+}
+
 /** The connections of a worker, by origin, connect timeout and TLS settings; shared by upstreams that agree in them. */
 export class PoolSet {
-  private readonly pools = new Map<string, { pool: EndpointPool; origin: string; tlsKey: string | undefined }>()
+  /** By origin, of which each nearly always has one: a search among them puts no key together. */
+  private readonly pools = new Map<string, KnownPool[]>()
   /** Pools that take nothing more, until what is open at them has ended or their time is over. */
   private readonly draining = new Map<EndpointPool, NodeJS.Timeout>()
-  /** Of each origin the pool last asked for: nearly always the next one too, and no key has to be put together. */
-  private readonly lastAsked = new Map<string, { connectMs: number; tls: UpstreamTls | undefined; pool: EndpointPool }>()
   private origins: ReadonlyMap<string, number> = new Map()
 
   private readonly tls = new UpstreamTlsContexts()
-  private readonly Pool: typeof EnginePool | typeof UndiciPool
+  private readonly engine: 'node' | 'own'
   private readonly lookup: LookupFunction | undefined
 
   /** `lookup`: who resolves the names of hosts [the system]. */
   constructor(engine: 'node' | 'own', lookup?: LookupFunction) {
     this.lookup = lookup
-    this.Pool = engine === 'own' ? EnginePool : UndiciPool
+    this.engine = engine
   }
 
   /** Makes ready what these upstreams need; nothing that is there changes. Throws `UpstreamTlsProblem`. */
@@ -35,32 +44,33 @@ export class PoolSet {
 
   /** `tls` counts for origins of `https` alone. Runs once an attempt. */
   poolFor(origin: string, connectMs: number, tls: Settings | undefined): EndpointPool {
-    const compiled = origin.startsWith('https:') ? this.tls.of(tls) : undefined
-    const last = this.lastAsked.get(origin)
-    if (last !== undefined && last.connectMs === connectMs && last.tls === compiled) return last.pool
-    const key = compiled === undefined ? `${connectMs} ${origin}` : `${connectMs} ${origin} ${compiled.key}`
-    const pool = this.pools.get(key)?.pool ?? this.keep(key, origin, compiled, new this.Pool({ origin, lookup: this.lookup, connectMs, tls: compiled }))
-    this.lastAsked.set(origin, { connectMs, tls: compiled, pool })
-    return pool
+    return this.find('requests', origin, connectMs, tls)
   }
 
   /** Of the connections that may become something else than HTTP; always the gateway's own engine. */
   upgradePoolFor(origin: string, connectMs: number, tls: Settings | undefined): EndpointPool {
-    const compiled = origin.startsWith('https:') ? this.tls.of(tls) : undefined
-    const key = `upgrade ${connectMs} ${origin} ${compiled?.key ?? ''}`
-    return this.pools.get(key)?.pool ?? this.keep(key, origin, compiled, new EnginePool({ origin, lookup: this.lookup, connectMs, tls: compiled, forUpgrades: true }))
+    return this.find('upgrades', origin, connectMs, tls)
   }
 
   /** Of endpoints with `protocol: http2`. */
   http2PoolFor(origin: string, connectMs: number, tls: Settings | undefined): EndpointPool {
-    const compiled = origin.startsWith('https:') ? this.tls.of(tls) : undefined
-    const key = `http2 ${connectMs} ${origin} ${compiled?.key ?? ''}`
-    return this.pools.get(key)?.pool ?? this.keep(key, origin, compiled, new Http2Pool({ origin, lookup: this.lookup, connectMs, tls: compiled }))
+    return this.find('http2', origin, connectMs, tls)
   }
 
-  private keep(key: string, origin: string, tls: UpstreamTls | undefined, pool: EndpointPool): EndpointPool {
-    this.pools.set(key, { pool, origin, tlsKey: tls?.key })
+  private find(kind: PoolKind, origin: string, connectMs: number, settings: Settings | undefined): EndpointPool {
+    const tls = origin.startsWith('https:') ? this.tls.of(settings) : undefined
+    let known = this.pools.get(origin)
+    if (known === undefined) this.pools.set(origin, (known = []))
+    for (const entry of known) if (entry.kind === kind && entry.connectMs === connectMs && entry.tls?.key === tls?.key) return entry.pool
+    const pool = this.open(kind, { origin, lookup: this.lookup, connectMs, tls })
+    known.push({ kind, connectMs, tls, pool })
     return pool
+  }
+
+  private open(kind: PoolKind, options: ConstructorParameters<typeof EnginePool>[0]): EndpointPool {
+    if (kind === 'http2') return new Http2Pool(options)
+    if (kind === 'upgrades') return new EnginePool({ ...options, forUpgrades: true })
+    return this.engine === 'own' ? new EnginePool(options) : new UndiciPool(options)
   }
 
   /**
@@ -70,19 +80,19 @@ export class PoolSet {
   keepOnly(origins: ReadonlyMap<string, number>, tls: Iterable<Settings | undefined>): void {
     const before = this.origins
     this.origins = origins
-    this.lastAsked.clear()
     const tlsKeys = this.tls.keepOnly(tls)
-    for (const [key, { pool, origin, tlsKey }] of this.pools) {
-      if (origins.has(origin) && (tlsKey === undefined || tlsKeys.has(tlsKey))) continue
-      this.pools.delete(key)
-      this.drain(pool, before.get(origin) ?? defaultDrainSeconds)
+    for (const [origin, known] of this.pools) {
+      const isUsed = ({ tls: compiled }: KnownPool): boolean => origins.has(origin) && (compiled === undefined || tlsKeys.has(compiled.key))
+      const kept = known.filter(isUsed)
+      for (const entry of known) if (!isUsed(entry)) this.drain(entry.pool, before.get(origin) ?? defaultDrainSeconds)
+      if (kept.length === 0) this.pools.delete(origin)
+      else this.pools.set(origin, kept)
     }
   }
 
   destroy(): void {
-    for (const { pool } of this.pools.values()) pool.destroy()
+    for (const known of this.pools.values()) for (const { pool } of known) pool.destroy()
     this.pools.clear()
-    this.lastAsked.clear()
     for (const pool of [...this.draining.keys()]) this.end(pool)
   }
 
