@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util'
 import { gatewayCore, inPlace, loadCore } from './bench/bench-place.ts'
 import { nginxProxy, plainNode } from './bench/contenders.ts'
-import { machine, measure, printRows, type Row } from './bench/measure.ts'
+import { machine, measure, printRows, rated, type Row } from './bench/measure.ts'
 import { plainWorkload, policyWorkload } from './bench/workloads.ts'
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '8' }, connections: { type: 'string', default: '64' } } })
@@ -17,5 +17,6 @@ await inPlace(gatewayCore, async (place) => {
   const rows: Row[] = []
   for (const contender of contenders) rows.push(await measure(contender, round))
   console.log(`\n${machine(round)}, 256-byte JSON\n`)
-  printRows(rows, (rows[0]!.perCpuSecond + rows.at(-1)!.perCpuSecond) / 2)
+  const yardstick = (rows[0]!.perCpuSecond + rows.at(-1)!.perCpuSecond) / 2
+  printRows(rows.map((row) => rated(row, yardstick)))
 })

@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { gatewayCore, inPlace, loadCore } from './bench/bench-place.ts'
 import { bareRelay, nginxProxy, plainNode, type BenchPlace, type Contender } from './bench/contenders.ts'
-import { machine, measure, printRows, type Round, type Row } from './bench/measure.ts'
+import { machine, measure, printRows, rated, type RatedRow, type Round } from './bench/measure.ts'
 import { barChart } from './bench/plot.ts'
 import { caddy, envoy, haproxy, traefik } from './bench/peers.ts'
 import { sweeps } from './bench/sweeps.ts'
@@ -24,20 +24,16 @@ await inPlace(gatewayCore, async (place) => {
 
 /** Each between two rounds of nginx, whose mean is its yardstick: what else the machine does changes by the minute. */
 async function runContenders(place: BenchPlace): Promise<void> {
-  const rows: { row: Row; ratio: number }[] = []
+  const rows: RatedRow[] = []
   let before = await measure(nginxProxy(place), round)
   for (const contender of await contenders(place)) {
     const row = await measure(contender, round)
     const after = await measure(nginxProxy(place), round)
-    rows.push({ row, ratio: row.perCpuSecond / ((before.perCpuSecond + after.perCpuSecond) / 2) })
+    rows.push(rated(row, (before.perCpuSecond + after.perCpuSecond) / 2))
     before = after
   }
-  console.log('| | ratio to nginx | req per CPU-second | p50 ms | p99 ms | errors | RSS MB |')
-  console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: |')
-  for (const { row, ratio } of rows) {
-    console.log(`| ${row.name} | ${ratio.toFixed(2)} | ${Math.round(row.perCpuSecond)} | ${row.p50Ms.toFixed(2)} | ${row.p99Ms.toFixed(2)} | ${row.errors} | ${Math.round(row.rssMb)} |`)
-  }
-  const bars = rows.map(({ row, ratio }) => ({ name: row.name, value: ratio, isOwn: row.name.startsWith('sluice') }))
+  printRows(rows)
+  const bars = rows.map(({ name, ratio }) => ({ name, value: ratio, isOwn: name.startsWith('sluice') }))
   if (values.plot !== undefined) writeFileSync(values.plot, barChart('Requests per CPU-second, nginx = 1', bars, 1))
 }
 
@@ -53,9 +49,9 @@ async function contenders(place: BenchPlace): Promise<Contender[]> {
 async function runSweeps(place: BenchPlace): Promise<void> {
   for (const { name, steps } of sweeps(place)) {
     const yardstick = await measure(nginxProxy(place), round)
-    const rows: Row[] = []
-    for (const { contender, connections } of steps) rows.push(await measure(contender, { ...round, ...(connections !== undefined && { connections }) }))
+    const rows: RatedRow[] = []
+    for (const { contender, connections } of steps) rows.push(rated(await measure(contender, { ...round, ...(connections !== undefined && { connections }) }), yardstick.perCpuSecond))
     console.log(`\n${name}\n`)
-    printRows(rows, yardstick.perCpuSecond)
+    printRows(rows)
   }
 }

@@ -63,12 +63,22 @@ export function kill(pid: number | undefined): void {
   }
 }
 
-/** Prints rows as a table of Markdown; `yardstick`: what a ratio of 1 is, in requests per CPU-second. */
-export function printRows(rows: readonly Row[], yardstick: number): void {
+/** A row, and how it stands to nginx. */
+export interface RatedRow extends Row {
+  readonly ratio: number
+}
+
+/** `yardstick`: what a ratio of 1 is, in requests per CPU-second. */
+export function rated(row: Row, yardstick: number): RatedRow {
+  return { ...row, ratio: row.perCpuSecond / yardstick }
+}
+
+/** Prints rows as a table of Markdown. */
+export function printRows(rows: readonly RatedRow[]): void {
   console.log('| | req per CPU-second | ratio to nginx | req/s | p50 ms | p99 ms | errors | RSS MB |')
   console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |')
   for (const row of rows) {
-    const cells = [Math.round(row.perCpuSecond), (row.perCpuSecond / yardstick).toFixed(2), Math.round(row.perSecond), row.p50Ms.toFixed(2), row.p99Ms.toFixed(2), row.errors, Math.round(row.rssMb)]
+    const cells = [Math.round(row.perCpuSecond), row.ratio.toFixed(2), Math.round(row.perSecond), row.p50Ms.toFixed(2), row.p99Ms.toFixed(2), row.errors, Math.round(row.rssMb)]
     console.log(`| ${row.name} | ${cells.join(' | ')} |`)
   }
 }
