@@ -1,10 +1,12 @@
 /**
  * `npm run bench:propagation`: how long a change of one route takes to be what every worker answers, seen by a prober
  * that only sends requests. `--bus nats` [nats] twelve edges of one worker, `--bus local` one edge of twelve workers;
- * `--changes N` [200], `--per-second N` [5], `--routes N` [0] routes besides the one that changes, `--workers N` [12].
+ * `--changes N` [200], `--warm-up N` [20] changes before them that are told apart, since a process that sees its first
+ * changes still compiles its code; `--per-second N` [5], `--routes N` [0] routes besides the one that changes,
+ * `--workers N` [12]. Above 10 a second no receipt is waited for, since the wait would be the pace.
  *
  * The last line is for comparing: time from the commit (control's `committedAt`, before the store writes) until the
- * last worker has answered by the change. The prober asks each worker every 2 ms and more, which is in the figures.
+ * last worker has answered by the change. The prober asks each worker every 5 ms and more, which is in the figures.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
@@ -20,13 +22,17 @@ const { values } = parseArgs({
   options: {
     bus: { type: 'string', default: 'nats' },
     changes: { type: 'string', default: '200' },
+    'warm-up': { type: 'string', default: '20' },
     'per-second': { type: 'string', default: '5' },
     routes: { type: 'string', default: '0' },
     workers: { type: 'string', default: '12' },
   },
 })
-const changes = Number(values.changes)
+const warmUp = Number(values['warm-up'])
+const changes = warmUp + Number(values.changes)
 const everyMs = 1000 / Number(values['per-second'])
+const waitsForReceipts = Number(values['per-second']) <= 10
+const quietMs = 5000
 
 interface Made {
   readonly revision: number
@@ -65,24 +71,31 @@ async function prepare(system: MeasuredSystem): Promise<void> {
 const probeRoute = (number: number) => ({ name: 'probe', match: { hosts: [probeHost], path: probePath }, policies: [{ 'fixed-response': { status: 200, body: probeBody(number) } }] })
 
 async function measure(system: MeasuredSystem, probes: readonly Probe[]): Promise<void> {
+  await sleep(quietMs)
+  const quiet = takeLatencies(probes)
   const cpuBefore = usageOfTree(system.controlPid).cpuSeconds
   const made: Made[] = []
   let early = 0
   for (let number = 1; number <= changes; number++) {
     const sentAt = performance.now()
-    const answer = await admin<{ revision: number; propagationMs?: number }>(system, 'PUT', '/v1/routes/probe?wait=all&timeoutMs=20000', probeRoute(number))
+    const answer = await admin<{ revision: number; propagationMs?: number }>(system, 'PUT', `/v1/routes/probe${waitsForReceipts ? '?wait=all&timeoutMs=20000' : ''}`, probeRoute(number))
     const answeredAt = performance.now()
     made.push({ revision: answer.revision, sentAt, answeredAt, propagationMs: answer.propagationMs })
     // A receipt that comes before its effect would show here, once the request that is under way has been answered.
     const asked = probes.map((probe) => probe.requests)
-    await untilAll(probes, number, asked)
-    early += probes.filter((probe, index) => probe.requests > asked[index]! + 1 && probe.newest < number).length
+    if (waitsForReceipts || number === changes) await untilAll(probes, number, asked)
+    if (waitsForReceipts) early += probes.filter((probe, index) => probe.requests > asked[index]! + 1 && probe.newest < number).length
     await sleep(Math.max(0, everyMs - (performance.now() - sentAt)))
   }
+  const seconds = (performance.now() - made[0]!.sentAt) / 1000
   const cpu = usageOfTree(system.controlPid).cpuSeconds - cpuBefore
   await Promise.all(probes.map((probe) => probe.stop()))
+  console.log(`${(made.length / seconds).toFixed(1)} changes a second; p99 of the prober's requests ${show(quiet, 99)} ms in ${quietMs / 1000} s without changes, ${show(takeLatencies(probes), 99)} ms with them`)
   report(system, probes, made, await commitTimes(system, made), { early, cpu })
 }
+
+/** What the requests of the probes took since it was asked last, in ms. */
+const takeLatencies = (probes: readonly Probe[]): number[] => probes.flatMap((probe) => probe.latencies.splice(0))
 
 /** Until each has seen the change, or has asked twice since and not seen it. */
 async function untilAll(probes: readonly Probe[], number: number, asked: readonly number[]): Promise<void> {
@@ -103,12 +116,15 @@ async function commitTimes(system: MeasuredSystem, made: readonly Made[]): Promi
 }
 
 function report(system: MeasuredSystem, probes: readonly Probe[], made: readonly Made[], committed: ReadonlyMap<number, number>, { early, cpu }: { early: number; cpu: number }): void {
-  const effective = made.map(({ revision }, index) => Math.max(...probes.map((probe) => probe.seenAt[index + 1] ?? Infinity)) - committed.get(revision)!)
-  const answered = made.map(({ sentAt, answeredAt }) => answeredAt - sentAt)
-  const toCommit = made.map(({ revision, sentAt }) => committed.get(revision)! - sentAt)
-  const receipts = made.map(({ propagationMs }) => propagationMs ?? Infinity)
+  const allEffective = made.map(({ revision }, index) => Math.max(...probes.map((probe) => probe.seenAt[index + 1] ?? Infinity)) - committed.get(revision)!)
+  const effective = allEffective.slice(warmUp)
+  const warm = made.slice(warmUp)
+  const answered = warm.map(({ sentAt, answeredAt }) => answeredAt - sentAt)
+  const toCommit = warm.map(({ revision, sentAt }) => committed.get(revision)! - sentAt)
+  const receipts = warm.map(({ propagationMs }) => propagationMs ?? Infinity)
   const total = (pick: (probe: Probe) => number) => probes.reduce((sum, probe) => sum + pick(probe), 0)
-  console.log(`${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores; Node ${process.version}; ${made.length} changes, ${values.routes} further routes`)
+  console.log(`${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores; Node ${process.version}; ${warm.length} changes after ${warmUp}, ${values.routes} further routes`)
+  if (warmUp > 0) console.log(`first change ${allEffective[0]!.toFixed(1)} ms, the first ${warmUp} at most ${Math.max(...allEffective.slice(0, warmUp)).toFixed(1)} ms`)
   console.log(`requests=${total((probe) => probe.requests)} errors=${total((probe) => probe.errors)} stepped back=${total((probe) => probe.steppedBack)} receipts before their effect=${early}`)
   console.log(`from the request to the commit p50=${show(toCommit, 50)} p99=${show(toCommit, 99)} ms; to the receipt p50=${show(answered, 50)} p99=${show(answered, 99)} ms; control's own figure p50=${show(receipts, 50)} p99=${show(receipts, 99)} ms; CPU of its process tree ${((cpu / made.length) * 1000).toFixed(1)} ms a change`)
   console.log(`propagation edges=${system.edges} workers=${system.workers} p50=${show(effective, 50)} ms p99=${show(effective, 99)} ms store=${system.store} bus=${system.bus}`)

@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** A pause between two requests of a connection: resolution against the CPU that a prober takes from what it looks at. */
-const pauseMs = 2
+const pauseMs = 5
 
 export const probePath = '/propagation-probe'
 export const probeHost = 'propagation.probe'
@@ -22,6 +22,8 @@ export class Probe {
   /** When change n was answered for the first time, by `performance.now`. */
   readonly seenAt: number[] = []
   newest = 0
+  /** Of each request, in ms. */
+  readonly latencies: number[] = []
   errors = 0
   /** Answers by an older change than one this connection has seen. */
   steppedBack = 0
@@ -54,7 +56,9 @@ export class Probe {
 
   async #run(): Promise<void> {
     while (!this.#isStopped && !this.#socket.destroyed) {
+      const askedAt = performance.now()
       this.#note(await this.#ask())
+      this.latencies.push(performance.now() - askedAt)
       await sleep(pauseMs)
     }
   }
