@@ -3,7 +3,7 @@
  * claims and lets go, and the changes it leaves in the log. Pure, so that every store decides alike.
  */
 import { SluiceError } from '@sluice/errors'
-import { MAX_CONSUMERS_A_WRITE, type CredentialChangeRecord, type StoredConsumer, type StoredCredential } from './credential-store.ts'
+import { MAX_CONSUMERS_A_WRITE, type CredentialChangeRecord, type Revocation, type StoredConsumer, type StoredCredential } from './credential-store.ts'
 
 export type ClaimKind = 'apiKey' | 'username' | 'subject'
 
@@ -21,6 +21,8 @@ export interface ConsumersChange {
   readonly consumers: ReadonlyMap<string, StoredConsumer | undefined>
   readonly claimed: readonly (Claim & { readonly consumer: string })[]
   readonly released: readonly Claim[]
+  /** As they shall be [none]. */
+  readonly revocations?: readonly Revocation[]
   /** One for each version the write takes. */
   readonly changes: readonly ChangeFacts[]
 }
@@ -99,6 +101,17 @@ export function planAddCredential(consumer: StoredConsumer, credential: StoredCr
 export function planDeleteCredential(consumer: StoredConsumer, credentialId: string): ConsumersChange | undefined {
   const left = consumer.credentials.filter((credential) => credential.id !== credentialId)
   return left.length === consumer.credentials.length ? undefined : credentialsChanged(consumer, left, credentialId)
+}
+
+/** `stored` are those of their names that stand. */
+export function planRevoke(revocations: readonly Revocation[], stored: readonly Revocation[]): ConsumersChange {
+  const merged = new Map<string, Revocation>()
+  for (const { name, beforeMs, untilMs } of [...stored, ...revocations]) {
+    const before = merged.get(name)
+    merged.set(name, { name, beforeMs: Math.max(beforeMs, before?.beforeMs ?? 0), untilMs: Math.max(untilMs, before?.untilMs ?? 0) })
+  }
+  const changes = [...merged.keys()].map((name) => ({ kind: 'credential' as const, consumer: '', credentialId: name, subjects: [] }))
+  return { consumers: new Map(), claimed: [], released: [], revocations: [...merged.values()], changes }
 }
 
 export function describeTaken(claim: Claim, owner: string): string {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
+import { waitUntil } from '@sluice/testkit'
 import { MAX_CONSUMERS_A_WRITE, type ConsumersWrite, type CredentialStore, type StoredConsumer, type StoredCredential } from './credential-store.ts'
 
 export interface CredentialStoreHarness {
@@ -33,6 +34,7 @@ export function testCredentialStore(name: string, harness: CredentialStoreHarnes
     testCredentials(both)
     testOwnership(both)
     testLog(both)
+    testRevocations(both)
     testConcurrency(both)
   })
 }
@@ -275,6 +277,35 @@ function testLog(both: () => Both): void {
     assert.equal(await store.changes(scope, 0), undefined)
     const kept = await peer.changes(scope, total - CHANGES_KEPT)
     assert.deepEqual(kept?.map((change) => change.version), Array.from({ length: CHANGES_KEPT }, (_, index) => total - CHANGES_KEPT + 1 + index))
+  })
+}
+
+function testRevocations(both: () => Both): void {
+  const until = Date.now() + 3_600_000
+
+  test('what is revoked is found by its name, in another instance too, and in the log', async () => {
+    const { store, peer, scope } = both()
+    const before = await put(store, scope, consumerOf('acme'))
+    const version = await store.revoke(scope, [{ name: 'session:a', beforeMs: 1000, untilMs: until }, { name: 'session:b', beforeMs: 2000, untilMs: until }])
+    assert.equal(version, before + 2)
+    const found = await peer.revocations(scope, ['session:a', 'session:b', 'session:c'])
+    assert.deepEqual(found.toSorted((a, b) => a.beforeMs - b.beforeMs), [{ name: 'session:a', beforeMs: 1000, untilMs: until }, { name: 'session:b', beforeMs: 2000, untilMs: until }])
+    assert.deepEqual((await peer.changes(scope, before))?.map(({ kind, consumer, credentialId }) => [kind, consumer, credentialId]), [['credential', '', 'session:a'], ['credential', '', 'session:b']])
+    assert.deepEqual(await store.revocations(randomUUID(), ['session:a']), [])
+  })
+
+  test('revoked again, the later instants stand', async () => {
+    const { store, scope } = both()
+    await store.revoke(scope, [{ name: 'user:a', beforeMs: 5000, untilMs: until }])
+    await store.revoke(scope, [{ name: 'user:a', beforeMs: 3000, untilMs: until + 1000 }])
+    assert.deepEqual(await store.revocations(scope, ['user:a']), [{ name: 'user:a', beforeMs: 5000, untilMs: until + 1000 }])
+  })
+
+  test('what would have ended by itself is let go', async () => {
+    const { store, scope } = both()
+    await store.revoke(scope, [{ name: 'session:old', beforeMs: 1000, untilMs: Date.now() + 300 }])
+    const isGone = async () => (await store.revoke(scope, [{ name: 'session:new', beforeMs: 1000, untilMs: until }]), (await store.revocations(scope, ['session:old'])).length === 0)
+    await waitUntil(isGone, { what: 'the revocation to be let go' })
   })
 }
 

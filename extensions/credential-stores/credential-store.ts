@@ -29,6 +29,14 @@ export interface CredentialChangeRecord {
   readonly subjects: readonly string[]
 }
 
+/** Whatever bears the name and began at `beforeMs` or earlier is over. Kept until `untilMs`, when it would have ended by itself. */
+export interface Revocation {
+  readonly name: string
+  /** Milliseconds since the Unix epoch, as `untilMs`. */
+  readonly beforeMs: number
+  readonly untilMs: number
+}
+
 export type ConsumersWrite =
   | { readonly outcome: 'written'; readonly version: number }
   | { readonly outcome: 'exists'; readonly names: readonly string[] }
@@ -66,6 +74,13 @@ export interface CredentialStore {
   findApiKey(scope: string, id: string): Promise<{ consumer: StoredConsumer; credential: StoredCredential & { kind: 'apiKey' } } | undefined>
   findSubject(scope: string, subject: string): Promise<{ consumer: StoredConsumer; credential: StoredCredential & { kind: 'jwtSubject' } } | undefined>
   findUsername(scope: string, username: string): Promise<{ consumer: StoredConsumer; credential: StoredCredential & { kind: 'basic' } } | undefined>
+  /**
+   * Adds these; one that is there is moved on to the later instants. Each takes a version and leaves a change of kind
+   * `credential`, of no consumer, whose `credentialId` is the name. The last version.
+   */
+  revoke(scope: string, revocations: readonly Revocation[]): Promise<number>
+  /** Those of these names that stand. */
+  revocations(scope: string, names: readonly string[]): Promise<Revocation[]>
   /**
    * In order. Undefined: the log does not reach back to `afterVersion`, or that version has not been given here.
    * The last 10,000 changes are kept at least.

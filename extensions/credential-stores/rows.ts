@@ -1,10 +1,14 @@
 /** The rows of the SQL stores, whose columns have the same names, as what the contract answers. */
-import type { CredentialChangeRecord, StoredConsumer } from './credential-store.ts'
+import type { CredentialChangeRecord, Revocation, StoredConsumer } from './credential-store.ts'
 
 type Row = Readonly<Record<string, unknown>>
 
 export function consumerOf(row: Row): StoredConsumer {
   return JSON.parse(String(row.document))
+}
+
+export function revocationOf(row: Row): Revocation {
+  return { name: String(row.name), beforeMs: Number(row.before_ms), untilMs: Number(row.until_ms) }
 }
 
 export function changeOf(row: Row): CredentialChangeRecord {

@@ -1,6 +1,6 @@
 import { SluiceError } from '@sluice/errors'
-import { checkSize, claimKey, claimOf, claimsOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, type Claim, type ConsumersChange } from '../consumer-changes.ts'
-import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
+import { checkSize, claimKey, claimOf, claimsOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, type Claim, type ConsumersChange } from '../consumer-changes.ts'
+import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, Revocation, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
 import { credentialOf } from '../find-credential.ts'
 import { readSettings } from '../settings.ts'
 import { ChangeLog, LOG_SIZES, type LogSizes } from './change-log.ts'
@@ -97,6 +97,15 @@ class CassandraCredentialStore implements CredentialStore {
 
   findUsername(scope: string, username: string): ReturnType<CredentialStore['findUsername']> {
     return answer(async () => credentialOf(await this.#owning(scope, { kind: 'username', id: username }), 'basic', username))
+  }
+
+  revoke(scope: string, revocations: readonly Revocation[]): Promise<number> {
+    const names = revocations.map(({ name }) => name)
+    return answer(() => this.#writer.write<never>(scope, async () => planRevoke(revocations, await this.#rows.revocations(scope, names, { everywhere: true }))))
+  }
+
+  revocations(scope: string, names: readonly string[]): Promise<Revocation[]> {
+    return answer(() => this.#caughtUp(scope, () => this.#rows.revocations(scope, names)))
   }
 
   changes(scope: string, afterVersion: number): Promise<CredentialChangeRecord[] | undefined> {

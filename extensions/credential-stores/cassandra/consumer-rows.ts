@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { types, type QueryOptions } from 'cassandra-driver'
 import type { Claim } from '../consumer-changes.ts'
-import type { StoredConsumer } from '../credential-store.ts'
+import type { Revocation, StoredConsumer } from '../credential-store.ts'
 import type { Connection } from '@sluice/databases/cassandra-connection'
 import { forEach } from './in-turns.ts'
 import type { Intent } from './intents.ts'
@@ -37,6 +37,16 @@ export class ConsumerRows {
     return row?.consumer ?? undefined
   }
 
+  async revocations(scope: string, names: readonly string[], { everywhere = false } = {}): Promise<Revocation[]> {
+    const found: Revocation[] = []
+    await forEach(names, async (name) => {
+      const query = 'SELECT before_ms, until_ms FROM credential_revocation WHERE scope = ? AND name = ?'
+      const row = (await this.#connection.read(query, [scope, name], reading(everywhere))).first()
+      if (row) found.push({ name, beforeMs: Number(row.before_ms), untilMs: Number(row.until_ms) })
+    })
+    return found
+  }
+
   /** By name, from `after` (exclusive) on: the first of each bucket, merged. */
   async page(scope: string, after: string, limit: number): Promise<StoredConsumer[]> {
     const query = 'SELECT name, document FROM credential_consumer WHERE scope = ? AND bucket = ? AND name > ? LIMIT ?'
@@ -54,12 +64,16 @@ export class ConsumerRows {
    * revoked credential before it can find a new one. What a consumer's document does not hold is never found, so its
    * row counts as taking away.
    */
-  async apply(scope: string, version: number, { consumers, claimed, released }: Intent): Promise<void> {
+  async apply(scope: string, version: number, { consumers, claimed, released, revocations = [] }: Intent): Promise<void> {
     const timestamp = BigInt(version)
     await forEach(consumers, async ([name, consumer]) => {
       const key = [scope, bucketOf(name), name]
       if (consumer) await this.#writeEverywhere('INSERT INTO credential_consumer (scope, bucket, name, document) VALUES (?, ?, ?, ?) USING TIMESTAMP ?', [...key, JSON.stringify(consumer), timestamp])
       else await this.#writeEverywhere('DELETE FROM credential_consumer USING TIMESTAMP ? WHERE scope = ? AND bucket = ? AND name = ?', [timestamp, ...key])
+    })
+    await forEach(revocations, ({ name, beforeMs, untilMs }) => {
+      const query = 'INSERT INTO credential_revocation (scope, name, before_ms, until_ms) VALUES (?, ?, ?, ?) USING TIMESTAMP ? AND TTL ?'
+      return this.#writeEverywhere(query, [scope, name, BigInt(beforeMs), BigInt(untilMs), timestamp, secondsLeft(untilMs)])
     })
     await forEach(released, ({ kind, id }) => this.#writeEverywhere('DELETE FROM credential_claim USING TIMESTAMP ? WHERE scope = ? AND kind = ? AND id = ?', [timestamp, scope, kind, id]))
     await forEach(claimed, ({ kind, id, consumer }) =>
@@ -90,6 +104,11 @@ export class ConsumerRows {
       await this.#connection.write(query, params, { consistency: quorum })
     }
   }
+}
+
+/** A time to live; 0 would be none. */
+function secondsLeft(untilMs: number): number {
+  return Math.max(1, Math.ceil((untilMs - Date.now()) / 1000))
 }
 
 function reading(everywhere: boolean): QueryOptions {

@@ -1,6 +1,6 @@
 import { types } from 'cassandra-driver'
 import type { Claim, ConsumersChange } from '../consumer-changes.ts'
-import type { StoredConsumer } from '../credential-store.ts'
+import type { Revocation, StoredConsumer } from '../credential-store.ts'
 import type { Connection } from '@sluice/databases/cassandra-connection'
 
 const PART_BYTES = 512 * 1024
@@ -16,10 +16,11 @@ export interface Intent {
   readonly consumers: readonly (readonly [string, StoredConsumer | null])[]
   readonly claimed: readonly (Claim & { readonly consumer: string })[]
   readonly released: readonly Claim[]
+  readonly revocations?: readonly Revocation[]
 }
 
-export function intentOf({ consumers, claimed, released }: ConsumersChange): Intent {
-  return { consumers: [...consumers].map(([name, consumer]) => [name, consumer ?? null]), claimed, released }
+export function intentOf({ consumers, claimed, released, revocations = [] }: ConsumersChange): Intent {
+  return { consumers: [...consumers].map(([name, consumer]) => [name, consumer ?? null]), claimed, released, revocations }
 }
 
 /** On a quorum of all replicas, so that whoever has to do it can read it. */

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { SluiceError } from '@sluice/errors'
-import { checkSize, claimOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, type Claim, type ConsumersChange } from '../consumer-changes.ts'
+import { checkSize, claimOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, type Claim, type ConsumersChange } from '../consumer-changes.ts'
 import { credentialOf } from '../find-credential.ts'
-import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
-import { changeOf, consumerOf } from '../rows.ts'
+import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, Revocation, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
+import { changeOf, consumerOf, revocationOf } from '../rows.ts'
 import { readSettings } from '../settings.ts'
 import { answer, inTransaction, openDatabase } from '@sluice/databases/sqlite-database'
 import { migrations } from './migrations.ts'
@@ -16,9 +16,9 @@ import { prepareStatements, type Statements } from './statements.ts'
  * the promises are the contract's. Throws `config.invalid` for wrong settings and `dependency.store_unreachable`
  * when the file cannot be opened, such as when another process has it.
  */
-export async function createEmbeddedCredentialStore(settings: EmbeddedSettings, _parts: StoreParts = {}): Promise<CredentialStore> {
+export async function createEmbeddedCredentialStore(settings: EmbeddedSettings, parts: StoreParts = {}): Promise<CredentialStore> {
   const { directory = '.', file = join(directory, 'credentials.sqlite'), busyMs, changesKept } = readSettings(schema, settings)
-  return new EmbeddedCredentialStore(openDatabase(file, migrations, busyMs), changesKept)
+  return new EmbeddedCredentialStore(openDatabase(file, migrations, busyMs), changesKept, parts.clock ?? Date)
 }
 
 export { createEmbeddedCredentialStore as create }
@@ -27,11 +27,13 @@ class EmbeddedCredentialStore implements CredentialStore {
   readonly #database: DatabaseSync
   readonly #statements: Statements
   readonly #changesKept: number
+  readonly #clock: { now(): number }
 
-  constructor(database: DatabaseSync, changesKept: number) {
+  constructor(database: DatabaseSync, changesKept: number, clock: { now(): number }) {
     this.#database = database
     this.#statements = prepareStatements(database)
     this.#changesKept = changesKept
+    this.#clock = clock
   }
 
   version(scope: string): Promise<number> {
@@ -85,6 +87,17 @@ class EmbeddedCredentialStore implements CredentialStore {
     return answer(() => credentialOf(this.#owning(scope, { kind: 'username', id: username }), 'basic', username))
   }
 
+  revoke(scope: string, revocations: readonly Revocation[]): Promise<number> {
+    return this.#write(() => {
+      this.#statements.removeEnded.run(scope, this.#clock.now())
+      return this.#apply(scope, planRevoke(revocations, this.#revocations(scope, revocations.map(({ name }) => name))))
+    })
+  }
+
+  revocations(scope: string, names: readonly string[]): Promise<Revocation[]> {
+    return answer(() => this.#revocations(scope, names))
+  }
+
   changes(scope: string, afterVersion: number): Promise<CredentialChangeRecord[] | undefined> {
     return answer(() => {
       const head = this.#version(scope)
@@ -115,13 +128,14 @@ class EmbeddedCredentialStore implements CredentialStore {
   }
 
   /** The scope's new version. Runs inside a transaction. */
-  #apply(scope: string, { consumers, claimed, released, changes }: ConsumersChange): number {
+  #apply(scope: string, { consumers, claimed, released, revocations = [], changes }: ConsumersChange): number {
     for (const { kind, id } of released) this.#statements.removeClaim.run(scope, kind, id)
     for (const { kind, id, consumer } of claimed) this.#statements.saveClaim.run(scope, kind, id, consumer)
     for (const [name, consumer] of consumers) {
       if (consumer) this.#statements.saveConsumer.run(scope, name, JSON.stringify(consumer))
       else this.#statements.removeConsumer.run(scope, name)
     }
+    for (const { name, beforeMs, untilMs } of revocations) this.#statements.saveRevocation.run(scope, name, beforeMs, untilMs)
     let version = this.#version(scope)
     for (const change of changes) {
       this.#statements.appendChange.run(scope, ++version, change.kind, change.consumer, change.credentialId, JSON.stringify(change.subjects))
@@ -137,6 +151,10 @@ class EmbeddedCredentialStore implements CredentialStore {
   #consumer(scope: string, name: string): StoredConsumer | undefined {
     const row = this.#statements.consumer.get(scope, name)
     return row && consumerOf(row)
+  }
+
+  #revocations(scope: string, names: readonly string[]): Revocation[] {
+    return names.flatMap((name) => this.#statements.revocation.all(scope, name).map(revocationOf))
   }
 
   #ownerOf(scope: string, claim: Claim): string | undefined {

@@ -25,4 +25,15 @@ export const migrations = [
     PRIMARY KEY (scope, version)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- What began at before_ms or earlier under this name is over; of no use after until_ms.
+  CREATE TABLE revocation (
+    scope TEXT NOT NULL,
+    name TEXT NOT NULL,
+    before_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    PRIMARY KEY (scope, name)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX revocation_end ON revocation (scope, until_ms);
+  `,
 ]

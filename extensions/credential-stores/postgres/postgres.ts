@@ -1,12 +1,12 @@
 import { answer } from '@sluice/databases/answer'
 import { PostgresConnection, type Query } from '@sluice/databases/postgres-connection'
 import { SluiceError } from '@sluice/errors'
-import { checkSize, claimKey, claimOf, claimsOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, type Claim, type ClaimKind, type ConsumersChange } from '../consumer-changes.ts'
-import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
+import { checkSize, claimKey, claimOf, claimsOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, type Claim, type ClaimKind, type ConsumersChange } from '../consumer-changes.ts'
+import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, Revocation, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
 import { credentialOf } from '../find-credential.ts'
 import { readSettings } from '../settings.ts'
 import { schema, type PostgresSettings } from './schema.ts'
-import { changeOf, consumerOf } from '../rows.ts'
+import { changeOf, consumerOf, revocationOf } from '../rows.ts'
 import { statements } from './statements.ts'
 import { write } from './writes.ts'
 
@@ -20,7 +20,7 @@ export async function createPostgresCredentialStore(settings: PostgresSettings, 
   const { url, changesKept } = readSettings(schema, settings)
   const connection = new PostgresConnection(url, MIGRATIONS, parts.onWarning ?? (() => {}))
   await connection.started()
-  return new PostgresCredentialStore(connection, changesKept)
+  return new PostgresCredentialStore(connection, changesKept, parts.clock ?? Date)
 }
 
 export { createPostgresCredentialStore as create }
@@ -29,11 +29,13 @@ class PostgresCredentialStore implements CredentialStore {
   readonly #connection: PostgresConnection
   readonly #query: Query
   readonly #changesKept: number
+  readonly #clock: { now(): number }
 
-  constructor(connection: PostgresConnection, changesKept: number) {
+  constructor(connection: PostgresConnection, changesKept: number, clock: { now(): number }) {
     this.#connection = connection
     this.#query = (text, values) => connection.query(text, values)
     this.#changesKept = changesKept
+    this.#clock = clock
   }
 
   version(scope: string): Promise<number> {
@@ -91,6 +93,19 @@ class PostgresCredentialStore implements CredentialStore {
     return answer(async () => credentialOf(await this.#owning(scope, 'username', username), 'basic', username))
   }
 
+  revoke(scope: string, revocations: readonly Revocation[]): Promise<number> {
+    return answer(() =>
+      write<never>(this.#connection, scope, this.#changesKept, async (query) => {
+        await query(statements.removeEnded, [scope, this.#clock.now()])
+        return planRevoke(revocations, await readRevocations(query, scope, revocations.map(({ name }) => name)))
+      }),
+    )
+  }
+
+  revocations(scope: string, names: readonly string[]): Promise<Revocation[]> {
+    return answer(() => readRevocations(this.#query, scope, names))
+  }
+
   changes(scope: string, afterVersion: number): Promise<CredentialChangeRecord[] | undefined> {
     return answer(async () => {
       const rows = await this.#query(statements.changes, [scope, afterVersion])
@@ -128,6 +143,10 @@ class PostgresCredentialStore implements CredentialStore {
 async function readConsumer(query: Query, scope: string, name: string): Promise<StoredConsumer | undefined> {
   const [row] = await query(statements.consumer, [scope, name])
   return row && consumerOf(row)
+}
+
+async function readRevocations(query: Query, scope: string, names: readonly string[]): Promise<Revocation[]> {
+  return (await query(statements.revocations, [scope, names])).map(revocationOf)
 }
 
 /** Whose these claims are, by `claimKey`. */

@@ -16,6 +16,10 @@ export const statements = {
   removeClaims: 'DELETE FROM credential_claim k USING unnest($2::text[], $3::text[]) AS gone (kind, id) WHERE k.scope = $1 AND k.kind = gone.kind AND k.id = gone.id',
   saveClaims: `INSERT INTO credential_claim SELECT $1, kind, id, consumer FROM unnest($2::text[], $3::text[], $4::text[]) AS claimed (kind, id, consumer)
     ON CONFLICT (scope, kind, id) DO UPDATE SET consumer = excluded.consumer`,
+  revocations: 'SELECT name, before_ms, until_ms FROM credential_revocation WHERE scope = $1 AND name = ANY ($2::text[])',
+  saveRevocations: `INSERT INTO credential_revocation SELECT $1, name, before_ms, until_ms FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS saved (name, before_ms, until_ms)
+    ON CONFLICT (scope, name) DO UPDATE SET before_ms = excluded.before_ms, until_ms = excluded.until_ms`,
+  removeEnded: 'DELETE FROM credential_revocation WHERE scope = $1 AND until_ms <= $2',
   removeConsumers: 'DELETE FROM credential_consumer WHERE scope = $1 AND name = ANY ($2::text[])',
   saveConsumers: `INSERT INTO credential_consumer SELECT $1, name, document FROM unnest($2::text[], $3::text[]) AS saved (name, document)
     ON CONFLICT (scope, name) DO UPDATE SET document = excluded.document`,

@@ -62,7 +62,7 @@ interface Place {
   readonly changesKept: number
 }
 
-async function apply(query: Query, { scope, version, writeId, changesKept }: Place, { consumers, claimed, released, changes }: ConsumersChange): Promise<number> {
+async function apply(query: Query, { scope, version, writeId, changesKept }: Place, { consumers, claimed, released, revocations = [], changes }: ConsumersChange): Promise<number> {
   if (changes.length === 0) return version
   const saved = [...consumers].flatMap(([name, consumer]) => (consumer === undefined ? [] : [[name, JSON.stringify(consumer)] as const]))
   const removed = [...consumers].filter(([, consumer]) => consumer === undefined).map(([name]) => name)
@@ -70,6 +70,7 @@ async function apply(query: Query, { scope, version, writeId, changesKept }: Pla
   if (claimed.length > 0) await query(statements.saveClaims, [scope, claimed.map(({ kind }) => kind), claimed.map(({ id }) => id), claimed.map(({ consumer }) => consumer)])
   if (removed.length > 0) await query(statements.removeConsumers, [scope, removed])
   if (saved.length > 0) await query(statements.saveConsumers, [scope, saved.map(([name]) => name), saved.map(([, document]) => document)])
+  if (revocations.length > 0) await query(statements.saveRevocations, [scope, ...(['name', 'beforeMs', 'untilMs'] as const).map((key) => revocations.map((one) => one[key]))])
   const last = version + changes.length
   await query(statements.appendChanges, [
     scope,
