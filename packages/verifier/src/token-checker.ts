@@ -12,7 +12,7 @@ import type { KeySet } from './key-set.ts'
 import type { KeySource } from './key-source.ts'
 import { RecentMap } from './recent-map.ts'
 import type { TokenRefusal } from './refusals.ts'
-import { maxTokenCharacters, type ParsedToken, parseToken } from './token.ts'
+import { maxTokenCharacters, type OtherUse, type ParsedToken, parseToken } from './token.ts'
 import type { VerificationKey } from './verification-key.ts'
 import type { Verifier } from './verifier.ts'
 
@@ -36,6 +36,8 @@ export type TokenVerdict = ValidToken | RefusedToken | UncheckedToken
 export interface TokenRules extends ClaimRules {
   /** What the token's `alg` may be; undefined leaves it to the keys, each of which names its own. */
   readonly algorithms: readonly string[] | undefined
+  /** The type of tokens for another use than access, when those are checked. */
+  readonly use?: OtherUse
 }
 
 export interface TokenCheckerParts {
@@ -149,7 +151,7 @@ class RememberingChecker implements TokenChecker {
 
   /** What needs no key is said at once and not remembered: it costs no more than remembering it would. */
   #examine(key: string, text: string): TokenVerdict | Promise<TokenVerdict> {
-    const { token, refusal } = parseToken(text)
+    const { token, refusal } = parseToken(text, this.#parts.rules.use)
     if (token === undefined) return refused(refusal)
     const problem = this.#algorithmProblem(token.algorithm) ?? this.#claimsProblem(token)
     if (problem !== undefined) return refused(problem)
