@@ -15,14 +15,20 @@ import { answerApiKeyCreate, answerConsumerDelete, answerConsumersPut, answerCre
 import { answerConsumerGet, answerConsumersList } from './handlers/consumers.ts'
 import { answerIntrospect } from './handlers/introspect.ts'
 import { answerKeySet, keySetMessage } from './handlers/key-set.ts'
+import { answerIssuerEndpoints, answerLogin, answerLogoutToken, answerRefresh } from './handlers/logins.ts'
 import { answerSecret } from './handlers/secret.ts'
+import { answerSession, answerSessionEnd } from './handlers/sessions.ts'
 import { answerSubject } from './handlers/subject.ts'
 import { countIntrospections } from './introspection/introspection-metrics.ts'
 import { Introspections } from './introspection/introspections.ts'
 import { KeySets } from './keysets/key-sets.ts'
 import { countKeySets } from './keysets/key-set-metrics.ts'
+import { countLogins } from './logins/login-metrics.ts'
+import { Logins } from './logins/logins.ts'
+import { LogoutTokens } from './logins/logout-tokens.ts'
 import type { AuthParts } from './parts.ts'
 import { ChangeAnnouncer } from './revocations/change-announcer.ts'
+import { SessionEnds } from './revocations/session-ends.ts'
 import { StoreWatch } from './store-watch.ts'
 
 export type { AuthParts } from './parts.ts'
@@ -38,6 +44,9 @@ class Auth implements Service {
   readonly #announcer: ChangeAnnouncer
   readonly #keySets: KeySets
   readonly #introspections: Introspections
+  readonly #logins: Logins
+  readonly #logoutTokens: LogoutTokens
+  readonly #sessionEnds: SessionEnds
   readonly #keys: SecretChecks
   readonly #passwords: SecretChecks
   readonly #writes: ConsumerWrites
@@ -54,6 +63,10 @@ class Auth implements Service {
     this.#announcer = new ChangeAnnouncer({ bus, scope, store, onAnnounced: () => announced.add(1), onMalformed: this.#answering.onMalformed })
     this.#keySets = new KeySets({ clock, ...countKeySets(parts, () => this.#keySets.size, (record) => announce(bus, subjects.authKeySetChanged(scope), messages.KeySetSchema, keySetMessage(scope, record))) })
     this.#introspections = new Introspections({ clock, ...countIntrospections(parts) })
+    this.#logins = new Logins({ clock, ...countLogins(parts) })
+    const keySet = async (uri: string, insecure: boolean, unknownKid: string) => (await this.#keySets.get({ uri, insecure, unknownKid })).jwks
+    this.#logoutTokens = new LogoutTokens({ clock, verifier: this.#verifier, keySet })
+    this.#sessionEnds = new SessionEnds({ store, scope, announcer: this.#announcer })
     this.#keys = new SecretChecks({ store, scope, clock, verifier: this.#verifier, find: findKey(store, scope) })
     this.#passwords = new SecretChecks({ store, scope, clock, verifier: this.#verifier, find: findPassword(store, scope) })
     this.#writes = new ConsumerWrites({ store, scope, clock, verifier: this.#verifier, announcer: this.#announcer })
@@ -68,6 +81,7 @@ class Auth implements Service {
     for (const checks of [this.#keys, this.#passwords]) void checks.warm().catch(() => {}) // the first check that needs it tries again
     this.#keySetsHeard = listen(bus, subjects.authKeySetChanged(scope), messages.KeySetSchema, (message) => this.#adopt(message), { onMalformed: this.#answering.onMalformed })
     this.#answerEdges()
+    this.#answerLogins()
     this.#answerControl()
     this.#keySets.start()
     await this.#announcer.start()
@@ -103,6 +117,19 @@ class Auth implements Service {
     on.on(subjects.authKeySet, { request: messages.KeySetRequestSchema, reply: messages.KeySetSchema }, (message) => answerKeySet(this.#keySets, scope, message))
     on.on(subjects.authIntrospect, { request: messages.IntrospectRequestSchema, reply: messages.IntrospectReplySchema }, (message) => answerIntrospect(this.#introspections, message))
     on.on(subjects.authChanges, { request: messages.CredentialChangesRequestSchema, reply: messages.CredentialChangesReplySchema }, (message) => answerChanges(store, scope, message))
+  }
+
+  #answerLogins(): void {
+    const { clock } = this.#parts
+    const on = this.#answering
+    const reply = messages.LoginReplySchema
+    on.on(subjects.authIssuerEndpoints, { request: messages.IssuerEndpointsRequestSchema, reply: messages.IssuerEndpointsReplySchema }, (message) => answerIssuerEndpoints(this.#logins, message))
+    on.on(subjects.authLogin, { request: messages.LoginRequestSchema, reply }, (message) => answerLogin(this.#logins, message))
+    on.on(subjects.authRefresh, { request: messages.RefreshRequestSchema, reply }, (message) => answerRefresh(this.#logins, message))
+    on.on(subjects.authSession, { request: messages.SessionRequestSchema, reply: messages.SessionReplySchema }, (message) => answerSession(this.#sessionEnds, message))
+    on.on(subjects.authSessionEnd, { request: messages.SessionEndRequestSchema, reply: messages.SessionEndReplySchema }, (message) => answerSessionEnd(this.#sessionEnds, message))
+    const ending = { logins: this.#logins, logoutTokens: this.#logoutTokens, sessionEnds: this.#sessionEnds, clock }
+    on.on(subjects.authLogoutToken, { request: messages.LogoutTokenRequestSchema, reply: messages.LogoutTokenReplySchema }, (message) => answerLogoutToken(ending, message))
   }
 
   #answerControl(): void {

@@ -4,7 +4,10 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { AddressInfo } from 'node:net'
 import type { Cleanup } from '@sluice/testkit'
 import { Provider } from 'oidc-provider'
+import { logoutFeature, userSettings, withUserPages } from './user-pages.ts'
 
+/** What browsers log in through. */
+export const webClient = { id: 'web', secret: 'the web client has this secret' }
 export const gatewayClient = { id: 'gateway', secret: 'the gateway: secret + to its issuer / 1' }
 const machine = { id: 'machine', secret: 'the machine client has this secret' }
 
@@ -26,12 +29,18 @@ export interface IdentityProvider {
   come(): Promise<void>
 }
 
-export async function startIdentityProvider(t: Cleanup, options: { tokenSeconds?: number } = {}): Promise<IdentityProvider> {
+export interface ProviderOptions {
+  readonly tokenSeconds?: number
+  /** Where browsers meet the gateway; the first one hears of users that log out. */
+  readonly origins?: readonly string[]
+}
+
+export async function startIdentityProvider(t: Cleanup, options: ProviderOptions = {}): Promise<IdentityProvider> {
   const door = new Door()
   await door.listen(0)
   t.after(() => door.close())
   const issuer = `http://127.0.0.1:${door.port}`
-  door.handle = createProvider(issuer, options.tokenSeconds ?? 600)
+  door.handle = createProvider(issuer, options)
   const form = async (path: string, fields: Record<string, string>): Promise<string> => {
     const authorization = `Basic ${Buffer.from(`${machine.id}:${encodeURIComponent(machine.secret)}`).toString('base64')}`
     const response = await fetch(issuer + path, { method: 'POST', headers: { authorization }, body: new URLSearchParams(fields) })
@@ -94,21 +103,36 @@ class Door {
   }
 }
 
-function createProvider(issuer: string, tokenSeconds: number): RequestListener {
+function createProvider(issuer: string, { tokenSeconds = 600, origins = [] }: ProviderOptions): RequestListener {
   const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' })
   const client = (one: { id: string; secret: string }) => ({ client_id: one.id, client_secret: one.secret, grant_types: ['client_credentials'], redirect_uris: [], response_types: [] })
   const provider = new Provider(issuer, {
-    clients: [client(machine), client(gatewayClient)] as never,
+    ...userSettings,
+    clients: [client(machine), client(gatewayClient), ...(origins.length > 0 ? [webClientAt(origins)] : [])] as never,
     jwks: { keys: [{ ...key, kid: 'one', use: 'sig' }] } as never,
     cookies: { keys: ['of tests'] },
-    scopes: ['orders:read', 'orders:write'],
-    ttl: { ClientCredentials: tokenSeconds },
+    scopes: ['openid', 'offline_access', 'orders:read', 'orders:write'],
+    ttl: { ClientCredentials: tokenSeconds, AccessToken: tokenSeconds },
     features: {
+      backchannelLogout: { enabled: true },
+      rpInitiatedLogout: logoutFeature,
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
       introspection: { enabled: true, allowedPolicy: () => true },
       revocation: { enabled: true, allowedPolicy: () => true },
     },
   })
-  return provider.callback() as RequestListener
+  return withUserPages(provider)
+}
+
+function webClientAt(origins: readonly string[]): object {
+  return {
+    client_id: webClient.id,
+    client_secret: webClient.secret,
+    grant_types: ['authorization_code', 'refresh_token'],
+    redirect_uris: origins.map((origin) => `${origin}/oauth2/callback`),
+    post_logout_redirect_uris: origins.map((origin) => `${origin}/bye`),
+    backchannel_logout_uri: `${origins[0]}/oauth2/backchannel`,
+    backchannel_logout_session_required: true,
+  }
 }

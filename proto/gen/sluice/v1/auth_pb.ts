@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/auth.proto.
  */
 export const file_sluice_v1_auth: GenFile = /*@__PURE__*/
-  fileDesc("ChRzbHVpY2UvdjEvYXV0aC5wcm90bxIJc2x1aWNlLnYxIogBCghDb25zdW1lchIMCgRuYW1lGAEgASgJEg4KBmdyb3VwcxgCIAMoCRIvCgZsYWJlbHMYAyADKAsyHy5zbHVpY2UudjEuQ29uc3VtZXIuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI6Cg1BcGlLZXlSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEgoKAmlkGAIgASgJEg4KBnNlY3JldBgDIAEoCSKiAQoLQXBpS2V5UmVwbHkSLQoHb3V0Y29tZRgBIAEoDjIcLnNsdWljZS52MS5DcmVkZW50aWFsT3V0Y29tZRIlCghjb25zdW1lchgCIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAMgASgJEhUKDWV4cGlyZXNfYXRfbXMYBCABKAESDwoHdmVyc2lvbhgFIAEoASJECg9QYXNzd29yZFJlcXVlc3QSDQoFc2NvcGUYASABKAkSEAoIdXNlcm5hbWUYAiABKAkSEAoIcGFzc3dvcmQYAyABKAkijQEKDVBhc3N3b3JkUmVwbHkSLQoHb3V0Y29tZRgBIAEoDjIcLnNsdWljZS52MS5DcmVkZW50aWFsT3V0Y29tZRIlCghjb25zdW1lchgCIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAMgASgJEg8KB3ZlcnNpb24YBCABKAEiMAoOU3ViamVjdFJlcXVlc3QSDQoFc2NvcGUYASABKAkSDwoHc3ViamVjdBgCIAEoCSJdCgxTdWJqZWN0UmVwbHkSJQoIY29uc3VtZXIYASABKAsyEy5zbHVpY2UudjEuQ29uc3VtZXISFQoNY3JlZGVudGlhbF9pZBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgBIlIKDUtleVNldFJlcXVlc3QSDQoFc2NvcGUYASABKAkSCwoDdXJpGAIgASgJEhMKC3Vua25vd25fa2lkGAMgASgJEhAKCGluc2VjdXJlGAQgASgIIlkKBktleVNldBINCgVzY29wZRgBIAEoCRILCgN1cmkYAiABKAkSDAoEandrcxgDIAEoDBIVCg1mZXRjaGVkX2F0X21zGAQgASgBEg4KBmRpZ2VzdBgFIAEoCSLYAQoRSW50cm9zcGVjdFJlcXVlc3QSDQoFc2NvcGUYASABKAkSDQoFdG9rZW4YAiABKAkSGQoRaW50cm9zcGVjdGlvbl91cmwYAyABKAkSDgoGaXNzdWVyGAQgASgJEhEKCWNsaWVudF9pZBgFIAEoCRIVCg1jbGllbnRfc2VjcmV0GAYgASgJEhYKDnNlY3JldF9pbl9ib2R5GAcgASgIEhAKCGluc2VjdXJlGAggASgIEhIKCnRpbWVvdXRfbXMYCSABKAESEgoKbWF4X2FnZV9tcxgKIAEoASJBCg9JbnRyb3NwZWN0UmVwbHkSDgoGYWN0aXZlGAEgASgIEg4KBmNsYWltcxgCIAEoDBIOCgZhZ2VfbXMYAyABKAEinAEKEENyZWRlbnRpYWxDaGFuZ2USDQoFc2NvcGUYASABKAkSDwoHdmVyc2lvbhgCIAEoARItCgRraW5kGAMgASgOMh8uc2x1aWNlLnYxLkNyZWRlbnRpYWxDaGFuZ2VLaW5kEhAKCGNvbnN1bWVyGAQgASgJEhUKDWNyZWRlbnRpYWxfaWQYBSABKAkSEAoIc3ViamVjdHMYBiADKAkiQAoYQ3JlZGVudGlhbENoYW5nZXNSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEhUKDWFmdGVyX3ZlcnNpb24YAiABKAEicAoWQ3JlZGVudGlhbENoYW5nZXNSZXBseRIsCgdjaGFuZ2VzGAEgAygLMhsuc2x1aWNlLnYxLkNyZWRlbnRpYWxDaGFuZ2USFAoMaGVhZF92ZXJzaW9uGAIgASgBEhIKCmluY29tcGxldGUYAyABKAgiSAoUQ29uc3VtZXJzTGlzdFJlcXVlc3QSDQoFc2NvcGUYASABKAkSEgoKYWZ0ZXJfbmFtZRgCIAEoCRINCgVsaW1pdBgDIAEoDSJLChJDb25zdW1lcnNMaXN0UmVwbHkSFgoOY29uc3VtZXJzX2pzb24YASADKAkSDwoHdmVyc2lvbhgCIAEoARIMCgRtb3JlGAMgASgIIjEKEkNvbnN1bWVyR2V0UmVxdWVzdBINCgVzY29wZRgBIAEoCRIMCgRuYW1lGAIgASgJIjoKEENvbnN1bWVyR2V0UmVwbHkSFQoNY29uc3VtZXJfanNvbhgBIAEoCRIPCgd2ZXJzaW9uGAIgASgBInMKE0NvbnN1bWVyc1B1dFJlcXVlc3QSDQoFc2NvcGUYASABKAkSFgoOY29uc3VtZXJzX2pzb24YAiADKAkSEwoLY3JlYXRlX29ubHkYAyABKAgSIAoYa2VlcF91bm5hbWVkX2NyZWRlbnRpYWxzGAQgASgIIjQKFUNvbnN1bWVyRGVsZXRlUmVxdWVzdBINCgVzY29wZRgBIAEoCRIMCgRuYW1lGAIgASgJIk0KE0FwaUtleUNyZWF0ZVJlcXVlc3QSDQoFc2NvcGUYASABKAkSEAoIY29uc3VtZXIYAiABKAkSFQoNZXhwaXJlc19hdF9tcxgDIAEoASI9ChFBcGlLZXlDcmVhdGVSZXBseRIKCgJpZBgBIAEoCRILCgNrZXkYAiABKAkSDwoHdmVyc2lvbhgDIAEoASJRChdDcmVkZW50aWFsRGVsZXRlUmVxdWVzdBINCgVzY29wZRgBIAEoCRIQCghjb25zdW1lchgCIAEoCRIVCg1jcmVkZW50aWFsX2lkGAMgASgJIkoKFENyZWRlbnRpYWxXcml0ZVJlcGx5Eg8KB3ZlcnNpb24YASABKAESDwoHbWlzc2luZxgCIAEoCBIQCghleGlzdGluZxgDIAMoCSp1ChFDcmVkZW50aWFsT3V0Y29tZRIiCh5DUkVERU5USUFMX09VVENPTUVfVU5TUEVDSUZJRUQQABIcChhDUkVERU5USUFMX09VVENPTUVfVkFMSUQQARIeChpDUkVERU5USUFMX09VVENPTUVfSU5WQUxJRBACKooBChRDcmVkZW50aWFsQ2hhbmdlS2luZBImCiJDUkVERU5USUFMX0NIQU5HRV9LSU5EX1VOU1BFQ0lGSUVEEAASIwofQ1JFREVOVElBTF9DSEFOR0VfS0lORF9DT05TVU1FUhABEiUKIUNSRURFTlRJQUxfQ0hBTkdFX0tJTkRfQ1JFREVOVElBTBACYgZwcm90bzM");
+  fileDesc("ChRzbHVpY2UvdjEvYXV0aC5wcm90bxIJc2x1aWNlLnYxIogBCghDb25zdW1lchIMCgRuYW1lGAEgASgJEg4KBmdyb3VwcxgCIAMoCRIvCgZsYWJlbHMYAyADKAsyHy5zbHVpY2UudjEuQ29uc3VtZXIuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI6Cg1BcGlLZXlSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEgoKAmlkGAIgASgJEg4KBnNlY3JldBgDIAEoCSKiAQoLQXBpS2V5UmVwbHkSLQoHb3V0Y29tZRgBIAEoDjIcLnNsdWljZS52MS5DcmVkZW50aWFsT3V0Y29tZRIlCghjb25zdW1lchgCIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAMgASgJEhUKDWV4cGlyZXNfYXRfbXMYBCABKAESDwoHdmVyc2lvbhgFIAEoASJECg9QYXNzd29yZFJlcXVlc3QSDQoFc2NvcGUYASABKAkSEAoIdXNlcm5hbWUYAiABKAkSEAoIcGFzc3dvcmQYAyABKAkijQEKDVBhc3N3b3JkUmVwbHkSLQoHb3V0Y29tZRgBIAEoDjIcLnNsdWljZS52MS5DcmVkZW50aWFsT3V0Y29tZRIlCghjb25zdW1lchgCIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAMgASgJEg8KB3ZlcnNpb24YBCABKAEiMAoOU3ViamVjdFJlcXVlc3QSDQoFc2NvcGUYASABKAkSDwoHc3ViamVjdBgCIAEoCSJdCgxTdWJqZWN0UmVwbHkSJQoIY29uc3VtZXIYASABKAsyEy5zbHVpY2UudjEuQ29uc3VtZXISFQoNY3JlZGVudGlhbF9pZBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgBIlIKDUtleVNldFJlcXVlc3QSDQoFc2NvcGUYASABKAkSCwoDdXJpGAIgASgJEhMKC3Vua25vd25fa2lkGAMgASgJEhAKCGluc2VjdXJlGAQgASgIIlkKBktleVNldBINCgVzY29wZRgBIAEoCRILCgN1cmkYAiABKAkSDAoEandrcxgDIAEoDBIVCg1mZXRjaGVkX2F0X21zGAQgASgBEg4KBmRpZ2VzdBgFIAEoCSLYAQoRSW50cm9zcGVjdFJlcXVlc3QSDQoFc2NvcGUYASABKAkSDQoFdG9rZW4YAiABKAkSGQoRaW50cm9zcGVjdGlvbl91cmwYAyABKAkSDgoGaXNzdWVyGAQgASgJEhEKCWNsaWVudF9pZBgFIAEoCRIVCg1jbGllbnRfc2VjcmV0GAYgASgJEhYKDnNlY3JldF9pbl9ib2R5GAcgASgIEhAKCGluc2VjdXJlGAggASgIEhIKCnRpbWVvdXRfbXMYCSABKAESEgoKbWF4X2FnZV9tcxgKIAEoASJBCg9JbnRyb3NwZWN0UmVwbHkSDgoGYWN0aXZlGAEgASgIEg4KBmNsYWltcxgCIAEoDBIOCgZhZ2VfbXMYAyABKAEihgEKDElzc3VlckNsaWVudBIOCgZpc3N1ZXIYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEhUKDWNsaWVudF9zZWNyZXQYAyABKAkSFgoOc2VjcmV0X2luX2JvZHkYBCABKAgSEAoIaW5zZWN1cmUYBSABKAgSEgoKdGltZW91dF9tcxgGIAEoASJQChZJc3N1ZXJFbmRwb2ludHNSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEicKBmNsaWVudBgCIAEoCzIXLnNsdWljZS52MS5Jc3N1ZXJDbGllbnQiVAoUSXNzdWVyRW5kcG9pbnRzUmVwbHkSHgoWYXV0aG9yaXphdGlvbl9lbmRwb2ludBgBIAEoCRIcChRlbmRfc2Vzc2lvbl9lbmRwb2ludBgCIAEoCSKRAQoMTG9naW5SZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEicKBmNsaWVudBgCIAEoCzIXLnNsdWljZS52MS5Jc3N1ZXJDbGllbnQSFAoMY2FsbGJhY2tfdXJsGAMgASgJEg0KBXN0YXRlGAQgASgJEg0KBW5vbmNlGAUgASgJEhUKDWNvZGVfdmVyaWZpZXIYBiABKAkicAoOUmVmcmVzaFJlcXVlc3QSDQoFc2NvcGUYASABKAkSJwoGY2xpZW50GAIgASgLMhcuc2x1aWNlLnYxLklzc3VlckNsaWVudBIVCg1yZWZyZXNoX3Rva2VuGAMgASgJEg8KB3N1YmplY3QYBCABKAkinwEKCkxvZ2luUmVwbHkSDwoHcmVmdXNhbBgBIAEoCRIOCgZjbGFpbXMYAiABKAwSEAoIaWRfdG9rZW4YAyABKAkSFAoMYWNjZXNzX3Rva2VuGAQgASgJEhUKDXJlZnJlc2hfdG9rZW4YBSABKAkSGgoSZXhwaXJlc19pbl9zZWNvbmRzGAYgASgBEhUKDXNlc3Npb25fbmFtZXMYByADKAkiRQoOU2Vzc2lvblJlcXVlc3QSDQoFc2NvcGUYASABKAkSDQoFbmFtZXMYAiADKAkSFQoNc3RhcnRlZF9hdF9tcxgDIAEoASIuCgxTZXNzaW9uUmVwbHkSDQoFZW5kZWQYASABKAgSDwoHdmVyc2lvbhgCIAEoASJWChFTZXNzaW9uRW5kUmVxdWVzdBINCgVzY29wZRgBIAEoCRINCgVuYW1lcxgCIAMoCRIRCgliZWZvcmVfbXMYAyABKAESEAoIdW50aWxfbXMYBCABKAEiIgoPU2Vzc2lvbkVuZFJlcGx5Eg8KB3ZlcnNpb24YASABKAEiewoSTG9nb3V0VG9rZW5SZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEicKBmNsaWVudBgCIAEoCzIXLnNsdWljZS52MS5Jc3N1ZXJDbGllbnQSFAoMbG9nb3V0X3Rva2VuGAMgASgJEhcKD3Nlc3Npb25fc2Vjb25kcxgEIAEoASI0ChBMb2dvdXRUb2tlblJlcGx5Eg8KB3JlZnVzYWwYASABKAkSDwoHdmVyc2lvbhgCIAEoASKcAQoQQ3JlZGVudGlhbENoYW5nZRINCgVzY29wZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgBEi0KBGtpbmQYAyABKA4yHy5zbHVpY2UudjEuQ3JlZGVudGlhbENoYW5nZUtpbmQSEAoIY29uc3VtZXIYBCABKAkSFQoNY3JlZGVudGlhbF9pZBgFIAEoCRIQCghzdWJqZWN0cxgGIAMoCSJAChhDcmVkZW50aWFsQ2hhbmdlc1JlcXVlc3QSDQoFc2NvcGUYASABKAkSFQoNYWZ0ZXJfdmVyc2lvbhgCIAEoASJwChZDcmVkZW50aWFsQ2hhbmdlc1JlcGx5EiwKB2NoYW5nZXMYASADKAsyGy5zbHVpY2UudjEuQ3JlZGVudGlhbENoYW5nZRIUCgxoZWFkX3ZlcnNpb24YAiABKAESEgoKaW5jb21wbGV0ZRgDIAEoCCJIChRDb25zdW1lcnNMaXN0UmVxdWVzdBINCgVzY29wZRgBIAEoCRISCgphZnRlcl9uYW1lGAIgASgJEg0KBWxpbWl0GAMgASgNIksKEkNvbnN1bWVyc0xpc3RSZXBseRIWCg5jb25zdW1lcnNfanNvbhgBIAMoCRIPCgd2ZXJzaW9uGAIgASgBEgwKBG1vcmUYAyABKAgiMQoSQ29uc3VtZXJHZXRSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEgwKBG5hbWUYAiABKAkiOgoQQ29uc3VtZXJHZXRSZXBseRIVCg1jb25zdW1lcl9qc29uGAEgASgJEg8KB3ZlcnNpb24YAiABKAEicwoTQ29uc3VtZXJzUHV0UmVxdWVzdBINCgVzY29wZRgBIAEoCRIWCg5jb25zdW1lcnNfanNvbhgCIAMoCRITCgtjcmVhdGVfb25seRgDIAEoCBIgChhrZWVwX3VubmFtZWRfY3JlZGVudGlhbHMYBCABKAgiNAoVQ29uc3VtZXJEZWxldGVSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEgwKBG5hbWUYAiABKAkiTQoTQXBpS2V5Q3JlYXRlUmVxdWVzdBINCgVzY29wZRgBIAEoCRIQCghjb25zdW1lchgCIAEoCRIVCg1leHBpcmVzX2F0X21zGAMgASgBIj0KEUFwaUtleUNyZWF0ZVJlcGx5EgoKAmlkGAEgASgJEgsKA2tleRgCIAEoCRIPCgd2ZXJzaW9uGAMgASgBIlEKF0NyZWRlbnRpYWxEZWxldGVSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEhAKCGNvbnN1bWVyGAIgASgJEhUKDWNyZWRlbnRpYWxfaWQYAyABKAkiSgoUQ3JlZGVudGlhbFdyaXRlUmVwbHkSDwoHdmVyc2lvbhgBIAEoARIPCgdtaXNzaW5nGAIgASgIEhAKCGV4aXN0aW5nGAMgAygJKnUKEUNyZWRlbnRpYWxPdXRjb21lEiIKHkNSRURFTlRJQUxfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhwKGENSRURFTlRJQUxfT1VUQ09NRV9WQUxJRBABEh4KGkNSRURFTlRJQUxfT1VUQ09NRV9JTlZBTElEEAIqigEKFENyZWRlbnRpYWxDaGFuZ2VLaW5kEiYKIkNSRURFTlRJQUxfQ0hBTkdFX0tJTkRfVU5TUEVDSUZJRUQQABIjCh9DUkVERU5USUFMX0NIQU5HRV9LSU5EX0NPTlNVTUVSEAESJQohQ1JFREVOVElBTF9DSEFOR0VfS0lORF9DUkVERU5USUFMEAJiBnByb3RvMw");
 
 /**
  * @generated from message sluice.v1.Consumer
@@ -410,6 +410,407 @@ export const IntrospectReplySchema: GenMessage<IntrospectReply> = /*@__PURE__*/
   messageDesc(file_sluice_v1_auth, 10);
 
 /**
+ * Who the gateway is to an issuer of tokens, by whose metadata its addresses are found (OpenID Connect Discovery).
+ *
+ * @generated from message sluice.v1.IssuerClient
+ */
+export type IssuerClient = Message<"sluice.v1.IssuerClient"> & {
+  /**
+   * @generated from field: string issuer = 1;
+   */
+  issuer: string;
+
+  /**
+   * @generated from field: string client_id = 2;
+   */
+  clientId: string;
+
+  /**
+   * @generated from field: string client_secret = 3;
+   */
+  clientSecret: string;
+
+  /**
+   * In the body of the form, not in the Authorization field.
+   *
+   * @generated from field: bool secret_in_body = 4;
+   */
+  secretInBody: boolean;
+
+  /**
+   * @generated from field: bool insecure = 5;
+   */
+  insecure: boolean;
+
+  /**
+   * How long the issuer may take.
+   *
+   * @generated from field: double timeout_ms = 6;
+   */
+  timeoutMs: number;
+};
+
+/**
+ * Describes the message sluice.v1.IssuerClient.
+ * Use `create(IssuerClientSchema)` to create a new message.
+ */
+export const IssuerClientSchema: GenMessage<IssuerClient> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 11);
+
+/**
+ * edge → auth: where browsers are sent to log in and out.
+ *
+ * @generated from message sluice.v1.IssuerEndpointsRequest
+ */
+export type IssuerEndpointsRequest = Message<"sluice.v1.IssuerEndpointsRequest"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * @generated from field: sluice.v1.IssuerClient client = 2;
+   */
+  client?: IssuerClient | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.IssuerEndpointsRequest.
+ * Use `create(IssuerEndpointsRequestSchema)` to create a new message.
+ */
+export const IssuerEndpointsRequestSchema: GenMessage<IssuerEndpointsRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 12);
+
+/**
+ * @generated from message sluice.v1.IssuerEndpointsReply
+ */
+export type IssuerEndpointsReply = Message<"sluice.v1.IssuerEndpointsReply"> & {
+  /**
+   * @generated from field: string authorization_endpoint = 1;
+   */
+  authorizationEndpoint: string;
+
+  /**
+   * Empty: the issuer has none.
+   *
+   * @generated from field: string end_session_endpoint = 2;
+   */
+  endSessionEndpoint: string;
+};
+
+/**
+ * Describes the message sluice.v1.IssuerEndpointsReply.
+ * Use `create(IssuerEndpointsReplySchema)` to create a new message.
+ */
+export const IssuerEndpointsReplySchema: GenMessage<IssuerEndpointsReply> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 13);
+
+/**
+ * edge → auth: the tokens for the code that a browser came back with.
+ *
+ * @generated from message sluice.v1.LoginRequest
+ */
+export type LoginRequest = Message<"sluice.v1.LoginRequest"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * @generated from field: sluice.v1.IssuerClient client = 2;
+   */
+  client?: IssuerClient | undefined;
+
+  /**
+   * Where the browser came back to, with the issuer's parameters.
+   *
+   * @generated from field: string callback_url = 3;
+   */
+  callbackUrl: string;
+
+  /**
+   * @generated from field: string state = 4;
+   */
+  state: string;
+
+  /**
+   * @generated from field: string nonce = 5;
+   */
+  nonce: string;
+
+  /**
+   * @generated from field: string code_verifier = 6;
+   */
+  codeVerifier: string;
+};
+
+/**
+ * Describes the message sluice.v1.LoginRequest.
+ * Use `create(LoginRequestSchema)` to create a new message.
+ */
+export const LoginRequestSchema: GenMessage<LoginRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 14);
+
+/**
+ * edge → auth: new tokens of a session. Asked for many times at once, and a while later still, it is one question.
+ *
+ * @generated from message sluice.v1.RefreshRequest
+ */
+export type RefreshRequest = Message<"sluice.v1.RefreshRequest"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * @generated from field: sluice.v1.IssuerClient client = 2;
+   */
+  client?: IssuerClient | undefined;
+
+  /**
+   * @generated from field: string refresh_token = 3;
+   */
+  refreshToken: string;
+
+  /**
+   * Whose session it is: an issuer that speaks of somebody else is refused.
+   *
+   * @generated from field: string subject = 4;
+   */
+  subject: string;
+};
+
+/**
+ * Describes the message sluice.v1.RefreshRequest.
+ * Use `create(RefreshRequestSchema)` to create a new message.
+ */
+export const RefreshRequestSchema: GenMessage<RefreshRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 15);
+
+/**
+ * @generated from message sluice.v1.LoginReply
+ */
+export type LoginReply = Message<"sluice.v1.LoginReply"> & {
+  /**
+   * The issuer's word for why there is nothing (RFC 6749 §4.1.2.1, §5.2); empty: tokens follow.
+   *
+   * @generated from field: string refusal = 1;
+   */
+  refusal: string;
+
+  /**
+   * Those of the ID token, JSON; empty when there was none.
+   *
+   * @generated from field: bytes claims = 2;
+   */
+  claims: Uint8Array;
+
+  /**
+   * @generated from field: string id_token = 3;
+   */
+  idToken: string;
+
+  /**
+   * @generated from field: string access_token = 4;
+   */
+  accessToken: string;
+
+  /**
+   * Empty: the one before stays.
+   *
+   * @generated from field: string refresh_token = 5;
+   */
+  refreshToken: string;
+
+  /**
+   * How long the access token is good; 0 = not said.
+   *
+   * @generated from field: double expires_in_seconds = 6;
+   */
+  expiresInSeconds: number;
+
+  /**
+   * What the session is ended by, besides a name of its own; of a login only.
+   *
+   * @generated from field: repeated string session_names = 7;
+   */
+  sessionNames: string[];
+};
+
+/**
+ * Describes the message sluice.v1.LoginReply.
+ * Use `create(LoginReplySchema)` to create a new message.
+ */
+export const LoginReplySchema: GenMessage<LoginReply> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 16);
+
+/**
+ * edge → auth: whether a session that began then has been ended under one of its names.
+ *
+ * @generated from message sluice.v1.SessionRequest
+ */
+export type SessionRequest = Message<"sluice.v1.SessionRequest"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * @generated from field: repeated string names = 2;
+   */
+  names: string[];
+
+  /**
+   * @generated from field: double started_at_ms = 3;
+   */
+  startedAtMs: number;
+};
+
+/**
+ * Describes the message sluice.v1.SessionRequest.
+ * Use `create(SessionRequestSchema)` to create a new message.
+ */
+export const SessionRequestSchema: GenMessage<SessionRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 17);
+
+/**
+ * @generated from message sluice.v1.SessionReply
+ */
+export type SessionReply = Message<"sluice.v1.SessionReply"> & {
+  /**
+   * @generated from field: bool ended = 1;
+   */
+  ended: boolean;
+
+  /**
+   * The credential version this answer was read at.
+   *
+   * @generated from field: double version = 2;
+   */
+  version: number;
+};
+
+/**
+ * Describes the message sluice.v1.SessionReply.
+ * Use `create(SessionReplySchema)` to create a new message.
+ */
+export const SessionReplySchema: GenMessage<SessionReply> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 18);
+
+/**
+ * edge → auth: sessions of these names that began until then are over. Every edge hears of it as of a credential.
+ *
+ * @generated from message sluice.v1.SessionEndRequest
+ */
+export type SessionEndRequest = Message<"sluice.v1.SessionEndRequest"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * @generated from field: repeated string names = 2;
+   */
+  names: string[];
+
+  /**
+   * @generated from field: double before_ms = 3;
+   */
+  beforeMs: number;
+
+  /**
+   * When the last of them would have ended by itself.
+   *
+   * @generated from field: double until_ms = 4;
+   */
+  untilMs: number;
+};
+
+/**
+ * Describes the message sluice.v1.SessionEndRequest.
+ * Use `create(SessionEndRequestSchema)` to create a new message.
+ */
+export const SessionEndRequestSchema: GenMessage<SessionEndRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 19);
+
+/**
+ * @generated from message sluice.v1.SessionEndReply
+ */
+export type SessionEndReply = Message<"sluice.v1.SessionEndReply"> & {
+  /**
+   * @generated from field: double version = 1;
+   */
+  version: number;
+};
+
+/**
+ * Describes the message sluice.v1.SessionEndReply.
+ * Use `create(SessionEndReplySchema)` to create a new message.
+ */
+export const SessionEndReplySchema: GenMessage<SessionEndReply> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 20);
+
+/**
+ * edge → auth: an issuer's word that sessions are over (OpenID Connect Back-Channel Logout).
+ *
+ * @generated from message sluice.v1.LogoutTokenRequest
+ */
+export type LogoutTokenRequest = Message<"sluice.v1.LogoutTokenRequest"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * @generated from field: sluice.v1.IssuerClient client = 2;
+   */
+  client?: IssuerClient | undefined;
+
+  /**
+   * @generated from field: string logout_token = 3;
+   */
+  logoutToken: string;
+
+  /**
+   * How long a session may last.
+   *
+   * @generated from field: double session_seconds = 4;
+   */
+  sessionSeconds: number;
+};
+
+/**
+ * Describes the message sluice.v1.LogoutTokenRequest.
+ * Use `create(LogoutTokenRequestSchema)` to create a new message.
+ */
+export const LogoutTokenRequestSchema: GenMessage<LogoutTokenRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 21);
+
+/**
+ * @generated from message sluice.v1.LogoutTokenReply
+ */
+export type LogoutTokenReply = Message<"sluice.v1.LogoutTokenReply"> & {
+  /**
+   * Empty: the sessions are over; else what is wrong with the token.
+   *
+   * @generated from field: string refusal = 1;
+   */
+  refusal: string;
+
+  /**
+   * @generated from field: double version = 2;
+   */
+  version: number;
+};
+
+/**
+ * Describes the message sluice.v1.LogoutTokenReply.
+ * Use `create(LogoutTokenReplySchema)` to create a new message.
+ */
+export const LogoutTokenReplySchema: GenMessage<LogoutTokenReply> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 22);
+
+/**
  * auth → edges, sequenced: what they must forget. Never holds a secret or a hash.
  *
  * @generated from message sluice.v1.CredentialChange
@@ -453,7 +854,7 @@ export type CredentialChange = Message<"sluice.v1.CredentialChange"> & {
  * Use `create(CredentialChangeSchema)` to create a new message.
  */
 export const CredentialChangeSchema: GenMessage<CredentialChange> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 11);
+  messageDesc(file_sluice_v1_auth, 23);
 
 /**
  * edge → auth, after a gap: what changed since.
@@ -477,7 +878,7 @@ export type CredentialChangesRequest = Message<"sluice.v1.CredentialChangesReque
  * Use `create(CredentialChangesRequestSchema)` to create a new message.
  */
 export const CredentialChangesRequestSchema: GenMessage<CredentialChangesRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 12);
+  messageDesc(file_sluice_v1_auth, 24);
 
 /**
  * @generated from message sluice.v1.CredentialChangesReply
@@ -506,7 +907,7 @@ export type CredentialChangesReply = Message<"sluice.v1.CredentialChangesReply">
  * Use `create(CredentialChangesReplySchema)` to create a new message.
  */
 export const CredentialChangesReplySchema: GenMessage<CredentialChangesReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 13);
+  messageDesc(file_sluice_v1_auth, 25);
 
 /**
  * control → auth. Consumers travel as the JSON of the configuration resource.
@@ -535,7 +936,7 @@ export type ConsumersListRequest = Message<"sluice.v1.ConsumersListRequest"> & {
  * Use `create(ConsumersListRequestSchema)` to create a new message.
  */
 export const ConsumersListRequestSchema: GenMessage<ConsumersListRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 14);
+  messageDesc(file_sluice_v1_auth, 26);
 
 /**
  * @generated from message sluice.v1.ConsumersListReply
@@ -564,7 +965,7 @@ export type ConsumersListReply = Message<"sluice.v1.ConsumersListReply"> & {
  * Use `create(ConsumersListReplySchema)` to create a new message.
  */
 export const ConsumersListReplySchema: GenMessage<ConsumersListReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 15);
+  messageDesc(file_sluice_v1_auth, 27);
 
 /**
  * @generated from message sluice.v1.ConsumerGetRequest
@@ -586,7 +987,7 @@ export type ConsumerGetRequest = Message<"sluice.v1.ConsumerGetRequest"> & {
  * Use `create(ConsumerGetRequestSchema)` to create a new message.
  */
 export const ConsumerGetRequestSchema: GenMessage<ConsumerGetRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 16);
+  messageDesc(file_sluice_v1_auth, 28);
 
 /**
  * @generated from message sluice.v1.ConsumerGetReply
@@ -610,7 +1011,7 @@ export type ConsumerGetReply = Message<"sluice.v1.ConsumerGetReply"> & {
  * Use `create(ConsumerGetReplySchema)` to create a new message.
  */
 export const ConsumerGetReplySchema: GenMessage<ConsumerGetReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 17);
+  messageDesc(file_sluice_v1_auth, 29);
 
 /**
  * Adds or replaces consumers, all or none.
@@ -648,7 +1049,7 @@ export type ConsumersPutRequest = Message<"sluice.v1.ConsumersPutRequest"> & {
  * Use `create(ConsumersPutRequestSchema)` to create a new message.
  */
 export const ConsumersPutRequestSchema: GenMessage<ConsumersPutRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 18);
+  messageDesc(file_sluice_v1_auth, 30);
 
 /**
  * @generated from message sluice.v1.ConsumerDeleteRequest
@@ -670,7 +1071,7 @@ export type ConsumerDeleteRequest = Message<"sluice.v1.ConsumerDeleteRequest"> &
  * Use `create(ConsumerDeleteRequestSchema)` to create a new message.
  */
 export const ConsumerDeleteRequestSchema: GenMessage<ConsumerDeleteRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 19);
+  messageDesc(file_sluice_v1_auth, 31);
 
 /**
  * @generated from message sluice.v1.ApiKeyCreateRequest
@@ -699,7 +1100,7 @@ export type ApiKeyCreateRequest = Message<"sluice.v1.ApiKeyCreateRequest"> & {
  * Use `create(ApiKeyCreateRequestSchema)` to create a new message.
  */
 export const ApiKeyCreateRequestSchema: GenMessage<ApiKeyCreateRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 20);
+  messageDesc(file_sluice_v1_auth, 32);
 
 /**
  * @generated from message sluice.v1.ApiKeyCreateReply
@@ -728,7 +1129,7 @@ export type ApiKeyCreateReply = Message<"sluice.v1.ApiKeyCreateReply"> & {
  * Use `create(ApiKeyCreateReplySchema)` to create a new message.
  */
 export const ApiKeyCreateReplySchema: GenMessage<ApiKeyCreateReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 21);
+  messageDesc(file_sluice_v1_auth, 33);
 
 /**
  * @generated from message sluice.v1.CredentialDeleteRequest
@@ -755,7 +1156,7 @@ export type CredentialDeleteRequest = Message<"sluice.v1.CredentialDeleteRequest
  * Use `create(CredentialDeleteRequestSchema)` to create a new message.
  */
 export const CredentialDeleteRequestSchema: GenMessage<CredentialDeleteRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 22);
+  messageDesc(file_sluice_v1_auth, 34);
 
 /**
  * @generated from message sluice.v1.CredentialWriteReply
@@ -786,7 +1187,7 @@ export type CredentialWriteReply = Message<"sluice.v1.CredentialWriteReply"> & {
  * Use `create(CredentialWriteReplySchema)` to create a new message.
  */
 export const CredentialWriteReplySchema: GenMessage<CredentialWriteReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 23);
+  messageDesc(file_sluice_v1_auth, 35);
 
 /**
  * @generated from enum sluice.v1.CredentialOutcome

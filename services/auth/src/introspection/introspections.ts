@@ -7,6 +7,7 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { SluiceError } from '@sluice/errors'
 import type { Clock } from '@sluice/service-kit'
 import { LRUCache } from 'lru-cache'
+import { reasonOf } from '../issuers/reason-of.ts'
 import { IssuerClient, type Introspected, type IssuerSettings } from './issuer-client.ts'
 
 export interface IntrospectionsParts {
@@ -117,14 +118,4 @@ export class Introspections {
   #digest(values: readonly unknown[]): string {
     return createHmac('sha256', this.#secret).update(JSON.stringify(values)).digest('base64')
   }
-}
-
-/** Never with the token or the client's secret in it: those are in no message of the library. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const { status, error: code } = error as { status?: unknown; error?: unknown }
-  const facts = [typeof status === 'number' ? `status ${status}` : '', typeof code === 'string' ? code.slice(0, 64) : ''].filter((fact) => fact !== '')
-  const { cause } = error
-  if (facts.length === 0 && cause instanceof Error) facts.push(cause.message || String((cause as NodeJS.ErrnoException).code))
-  return [error.message, ...facts].join(': ')
 }
