@@ -35,6 +35,18 @@ export const subjects = {
   authSubject: on('auth.subject'),
   /** edge → auth, request, queue `auth`: IntrospectRequest → IntrospectReply */
   authIntrospect: on('auth.introspect'),
+  /** edge → auth, request, queue `auth`: IssuerEndpointsRequest → IssuerEndpointsReply */
+  authIssuerEndpoints: on('auth.issuer.get'),
+  /** edge → auth, request, queue `auth`: LoginRequest → LoginReply */
+  authLogin: on('auth.login'),
+  /** edge → auth, request, queue `auth`: RefreshRequest → LoginReply */
+  authRefresh: on('auth.login.refresh'),
+  /** edge → auth, request, queue `auth`: SessionRequest → SessionReply */
+  authSession: on('auth.session.get'),
+  /** edge → auth, request, queue `auth`: SessionEndRequest → SessionEndReply */
+  authSessionEnd: on('auth.session.end'),
+  /** edge → auth, request, queue `auth`: LogoutTokenRequest → LogoutTokenReply */
+  authLogoutToken: on('auth.session.logout'),
   /** edge → auth, request, queue `auth`: KeySetRequest → KeySet */
   authKeySet: on('auth.keyset.get'),
   /** auth → edges, publish: KeySet */

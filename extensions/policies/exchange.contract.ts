@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { HeaderFields } from '@sluice/http'
 import type { ClientCertificate, ClientFacts, Exchange, Identity, RequestFacts, RouteFacts } from './exchange.ts'
-import type { ExternalAnswer, ExternalQuestion, ExternalRules, HookResult, IntrospectionRules, LimiterRules, LimitVerdict, OpenLimitRules, OpenVerdict, PolicyParts, Refusal, SecretRules, SignatureRules, SignedText, TokenRules, Verdict } from './policy.ts'
+import type { ExternalAnswer, ExternalQuestion, ExternalRules, HookResult, IntrospectionRules, LimiterRules, LimitVerdict, LoginRules, Logins, OpenLimitRules, OpenVerdict, PolicyParts, Refusal, SecretRules, SignatureRules, SignedText, TokenRules, Verdict } from './policy.ts'
 
 export interface ExchangeChanges {
   readonly method?: string
@@ -17,6 +17,8 @@ export interface ExchangeChanges {
   readonly parameters?: Readonly<Record<string, string>>
   readonly identity?: Identity
   readonly clientCertificate?: ClientCertificate | undefined
+  /** Left out: it is too long. */
+  readonly body?: string
 }
 
 export function exchangeOf(changes: ExchangeChanges = {}): Exchange {
@@ -42,6 +44,7 @@ export function exchangeOf(changes: ExchangeChanges = {}): Exchange {
     limits: [],
     responseFields: [],
     clientCertificate: changes.clientCertificate,
+    readBody: () => Promise.resolve(changes.body === undefined ? undefined : Buffer.from(changes.body)),
     isOver: false,
   }
 }
@@ -52,7 +55,7 @@ export function identityOf(changes: Partial<Identity> = {}): Identity {
 
 export interface AskedParts extends PolicyParts {
   /** What the policy asked for when it was compiled. */
-  readonly asked: { tokens: TokenRules[]; introspection: IntrospectionRules[]; keys: SecretRules[]; passwords: SecretRules[]; signatures: SignatureRules[]; external: ExternalRules[]; limiters: LimiterRules[]; openLimits: OpenLimitRules[] }
+  readonly asked: { tokens: TokenRules[]; introspection: IntrospectionRules[]; keys: SecretRules[]; passwords: SecretRules[]; signatures: SignatureRules[]; external: ExternalRules[]; logins: LoginRules[]; limiters: LimiterRules[]; openLimits: OpenLimitRules[] }
   /** Credentials that were checked, and keys that were counted. */
   readonly seen: string[]
   /** Keys that were given back or left. */
@@ -68,6 +71,10 @@ export interface PartsChanges {
   readonly external?: (question: ExternalQuestion, cacheKey: string) => ExternalAnswer | Promise<ExternalAnswer>
   readonly take?: (key: string, cost: number, rules: LimiterRules) => LimitVerdict | Promise<LimitVerdict>
   readonly enter?: (key: string) => Promise<OpenVerdict>
+  /** What differs from logins that nobody answers, and sessions that go on. */
+  readonly logins?: Partial<Logins>
+  /** What the clock says [0]. */
+  readonly clock?: PolicyParts['clock']
   readonly place?: Partial<PolicyParts['place']>
   readonly compile?: PolicyParts['compile']
 }
@@ -75,7 +82,7 @@ export interface PartsChanges {
 const admitted: LimitVerdict = { admitted: true, remaining: 1, resetMs: 1000, retryAfterMs: 0, waitMs: 0, decidedBy: 'counters' }
 
 export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
-  const asked: AskedParts['asked'] = { tokens: [], introspection: [], keys: [], passwords: [], signatures: [], external: [], limiters: [], openLimits: [] }
+  const asked: AskedParts['asked'] = { tokens: [], introspection: [], keys: [], passwords: [], signatures: [], external: [], logins: [], limiters: [], openLimits: [] }
   const seen: string[] = []
   const returned: string[] = []
   const check = (credential: string, from?: string): Verdict | Promise<Verdict> => {
@@ -87,7 +94,8 @@ export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
     asked,
     seen,
     returned,
-    clock: { now: () => 0, monotonic: () => 0 },
+    settled,
+    clock: changes.clock ?? { now: () => 0, monotonic: () => 0 },
     logger: { warn: () => undefined, info: () => undefined },
     identity: {
       tokens: (rules) => (asked.tokens.push(rules), { check }),
@@ -98,6 +106,7 @@ export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
       passwords: (rules) => (asked.passwords.push(rules), { check: (username, password, from) => check(`${username}:${password}`, from) }),
       names: () => ({ identify: (facts) => check(String(facts['sub'])) }),
     },
+      logins: (rules) => (asked.logins.push(rules), { ...noLogins, identify: (claims) => check(String(claims['sub'])), ...changes.logins }),
     quota: {
       limiter: (rules) => {
         asked.limiters.push(rules)
@@ -123,6 +132,16 @@ export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
 export async function refusalOf(result: HookResult | Promise<HookResult> | undefined): Promise<Refusal> {
   const decision = await result
   assert.ok(decision?.kind === 'refusal', `no refusal, but ${JSON.stringify(decision)}`)
+const unreachable = { outcome: 'unavailable', code: 'dependency.auth_unreachable' } as const
+const noLogins: Omit<Logins, 'identify'> = {
+  endpoints: async () => unreachable,
+  redeem: async () => unreachable,
+  refresh: async () => unreachable,
+  hasEnded: () => false,
+  end: async () => false,
+  endByIssuer: async () => unreachable,
+}
+
   return decision
 }
 

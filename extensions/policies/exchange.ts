@@ -23,6 +23,11 @@ export interface Exchange {
   readonly responseFields: string[]
   /** What the client has shown in its TLS handshake; the same object for a whole connection. */
   readonly clientCertificate: ClientCertificate | undefined
+  /**
+   * The request's body, for a policy that answers by itself: nothing of it is left to send on. Undefined when it is longer
+   * than that, or the client leaves meanwhile. Asked for at most once.
+   */
+  readBody(maxBytes: number): Promise<Buffer | undefined>
   /** Its response has been sent or its client has left; a policy that was still waiting need not go on. */
   readonly isOver: boolean
 }

@@ -21,6 +21,7 @@ import { schema as oauth2Introspection } from './oauth2-introspection/schema.ts'
 import { schema as keySet } from './key-set/schema.ts'
 import { schema as mtlsAuth } from './mtls-auth/schema.ts'
 import type { CatalogueEntry, PolicyModule, PolicySchema } from './policy.ts'
+import { schema as oidcLogin } from './oidc-login/schema.ts'
 import { schema as quota } from './quota/schema.ts'
 import { schema as rateLimit } from './rate-limit/schema.ts'
 import { schema as redirect } from './redirect/schema.ts'
@@ -46,6 +47,8 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry({ ...httpSignature, load: () => import('./http-signature/http-signature.ts') }),
   entry({ ...extAuth, load: () => import('./ext-auth/ext-auth.ts') }),
   entry({ ...any, load: () => import('./any/any.ts') }),
+  // Last of those that ask for one credential: it has an answer for whoever has none.
+  entry({ ...oidcLogin, load: () => import('./oidc-login/oidc-login.ts') }),
   entry({ ...acl, load: () => import('./acl/acl.ts') }),
   entry({ ...rateLimit, load: () => import('./rate-limit/rate-limit.ts') }),
   entry({ ...quota, load: () => import('./quota/quota.ts') }),

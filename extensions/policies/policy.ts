@@ -58,7 +58,7 @@ export function refuse(code: ErrorCode, message?: string, headers?: readonly str
 }
 
 /** Why nobody is admitted when a verdict is neither valid nor invalid. */
-export function refuseUnchecked(verdict: Extract<Verdict, { outcome: 'unavailable' | 'throttled' }>): Refusal {
+export function refuseUnchecked(verdict: Unchecked): Refusal {
   if (verdict.outcome === 'unavailable') return refuse(verdict.code)
   return refuse('policy.too_many_attempts', undefined, ['Retry-After', String(verdict.retryAfterSeconds)])
 }
@@ -110,6 +110,9 @@ export type Verdict =
 
 export interface TokenRules {
   readonly issuer: string | undefined
+/** Nothing was found out. */
+export type Unchecked = Extract<Verdict, { outcome: 'unavailable' | 'throttled' }>
+
   readonly audiences: readonly string[]
   readonly algorithms: readonly string[] | undefined
   readonly jwksUri: string | undefined
@@ -184,6 +187,63 @@ export interface SignatureChecks {
 
 /** Another server that decides about requests. One of the two addresses is there. */
 export interface ExternalRules {
+/** How browsers log in at an issuer (OpenID Connect Core 1.0 §3.1). */
+export interface LoginRules {
+  readonly issuer: string
+  readonly clientId: string
+  readonly clientSecret: string
+  readonly secretInBody: boolean
+  readonly insecure: boolean
+  readonly timeoutMs: number
+  readonly sessionSeconds: number
+  readonly consumerClaim: string
+}
+
+export interface LoginEndpoints {
+  readonly authorizationEndpoint: string
+  /** Empty: the issuer has none. */
+  readonly endSessionEndpoint: string
+}
+
+export interface LoginTokens {
+  /** Of the ID token; undefined when a refresh brought none. */
+  readonly claims: Readonly<Record<string, unknown>> | undefined
+  readonly idToken: string
+  readonly accessToken: string
+  /** Empty: there is none, or the one before stays. */
+  readonly refreshToken: string
+  /** Of the access token; 0: not said. */
+  readonly expiresInSeconds: number
+  /** What the session is ended by, besides a name of its own; of a login only. */
+  readonly sessionNames: readonly string[]
+}
+
+/** What a browser came back with. */
+export interface LoginFacts {
+  readonly callbackUrl: string
+  readonly state: string
+  readonly nonce: string
+  readonly codeVerifier: string
+}
+
+export type LoginOutcome = { readonly outcome: 'tokens'; readonly tokens: LoginTokens } | { readonly outcome: 'refused'; readonly reason: string } | Unchecked
+
+/** The issuer is spoken to by auth; none of these rejects. */
+export interface Logins {
+  endpoints(): Promise<LoginEndpoints | Unchecked>
+  /** `from`: as of `TokenChecks`. */
+  redeem(facts: LoginFacts, from?: string): Promise<LoginOutcome>
+  refresh(refreshToken: string, subject: string): Promise<LoginOutcome>
+  /** Whether a session that began then is over before its time; at once for one that is remembered. While nobody can say, it goes on. */
+  hasEnded(names: readonly string[], startedAtMs: number): boolean | Promise<boolean>
+  /** Ends sessions that began until now, on all edges; false when auth cannot be asked. `untilMs`: when the last of them would end by itself. */
+  end(names: readonly string[], untilMs: number): Promise<boolean>
+  /** Ends those that the issuer says are over. */
+  endByIssuer(logoutToken: string, from?: string): Promise<{ readonly outcome: 'ended' } | { readonly outcome: 'refused'; readonly reason: string } | Unchecked>
+  /** Who it is that logged in. */
+  identify(claims: Readonly<Record<string, unknown>>): Verdict | Promise<Verdict>
+}
+
   /** Asked by HTTP: any 2xx lets the request pass. */
   readonly url: string | undefined
   /** Asked by gRPC as Envoy does (`envoy.service.auth.v3.Authorization/Check`). */
@@ -231,6 +291,7 @@ export interface IdentityPart {
   external(rules: ExternalRules): ExternalChecks
   /** `method`: what has proven the names. */
   names(method: string): NameChecks
+  logins(rules: LoginRules): Logins
 }
 
 /** How requests are counted; the READMEs of rate-limit and of the counters say what each means. */

@@ -9,7 +9,6 @@ export const notBuiltSettings: Readonly<Record<string, readonly string[]>> = {
 }
 
 export const notBuiltPolicies: readonly string[] = [
-  'oidc-login',
   'injection-detection', 'bot-detection', 'challenge', 'cache', 'body-convert', 'validate', 'aggregate', 'compress',
   'version', 'deprecate', 'error-format', 'log-body', 'ai-tokens',
 ]

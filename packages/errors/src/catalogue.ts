@@ -42,6 +42,7 @@ export const catalogue = {
   'policy.insufficient_scope': entry(403, 'The token lacks a scope that is needed'),
   'policy.too_many_attempts': entry(429, 'Too many attempts failed; try again later'),
   'policy.limit_exceeded': entry(429, 'The limit is spent'),
+  'policy.login_failed': entry(400, 'The login could not be completed'),
   'policy.quota_spent': entry(429, 'The quota of this period is spent'),
   'policy.cors_refused': entry(403, 'This origin is not allowed'),
   'policy.fault_injected': entry(503, 'A fault was injected'),

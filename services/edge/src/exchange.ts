@@ -8,6 +8,7 @@ import type { ErrorCode } from '@sluice/errors'
 import type { EndpointState } from '@sluice/balancers/balancer'
 import type { CompiledRoute, CompiledSnapshot } from './compiled-snapshot.ts'
 import type { ClientSide } from './listener/client-side.ts'
+import { readWhole } from './listener/whole-body.ts'
 import type { ChainState, PolicyChain, Step } from './policy-chain/policy-chain.ts'
 import type { TraceContext } from './telemetry/trace-context.ts'
 import type { Attempt } from './upstream/upstream-client.ts'
@@ -99,6 +100,10 @@ export class EdgeExchange implements ChainState {
 
   get isOver(): boolean {
     return this.stage === 'finished'
+  readBody(maxBytes: number): Promise<Buffer | undefined> {
+    return readWhole(this, maxBytes)
+  }
+
   }
 
   get route(): CompiledRoute {

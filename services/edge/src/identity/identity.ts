@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { Bus } from '@sluice/buses/bus'
 import { oncePerMinute } from '@sluice/buses/once-per-minute'
 import { SluiceError } from '@sluice/errors'
-import type { ExternalRules, IdentityPart, IntrospectionRules, SecretRules, SignatureRules, TokenRules } from '@sluice/policies/policy'
+import type { ExternalRules, IdentityPart, IntrospectionRules, LoginRules, SecretRules, SignatureRules, TokenRules } from '@sluice/policies/policy'
 import { canonicalJson, digestOf } from '@sluice/proto/config'
 import type { Clock } from '@sluice/service-kit'
 import { fixedKeys, type KeySource, parseConfiguredKeys, parseKeySet, RecentMap, TokenMemory, type Verifier } from '@sluice/verifier'
@@ -18,8 +18,10 @@ import { FailedAttempts, type FailedAttemptsParts } from './failed-attempts.ts'
 import { FetchedKeySets, type KeySetAddress } from './fetched-key-sets.ts'
 import { IntrospectedTokens } from './introspected-tokens.ts'
 import { KnownChanges } from './known-changes.ts'
+import { Logins } from './logins.ts'
 import { Passwords } from './passwords.ts'
 import type { Limits } from './remembered-answers.ts'
+import { SessionChecks } from './session-checks.ts'
 import { TokenIdentities } from './token-identities.ts'
 import { SignedRequests } from './signed-requests.ts'
 import { Tokens } from './tokens.ts'
@@ -76,8 +78,10 @@ export function createIdentity(parts: IdentityParts): EdgeIdentity {
   const external = sharedByRules((rules: ExternalRules) => new ExternalChecks(rules, { consumers, clock, logger }))
   const secret = randomBytes(32)
   const introspection = sharedByRules((rules: IntrospectionRules) => new IntrospectedTokens(rules, { bus, scope, attempts, changes, clock, consumers, secret }))
+  const sessions = new SessionChecks({ bus, scope, changes, clock, timeoutMs })
+  const logins = sharedByRules((rules: LoginRules) => new Logins(rules, { bus, scope, clock, attempts, consumers, sessions, timeoutMs }))
   return {
-    part: { tokens, introspection, signatures, external, keys: (rules) => keysUnder(apiKeys, rules), passwords: (rules) => passwordsUnder(passwords, rules), names: (method) => new TokenIdentities(consumers, ['sub'], method) },
+    part: { tokens, introspection, signatures, external, logins, keys: (rules) => keysUnder(apiKeys, rules), passwords: (rules) => passwordsUnder(passwords, rules), names: (method) => new TokenIdentities(consumers, ['sub'], method) },
     async start() {
       feed.start()
       keySets.start()
