@@ -69,12 +69,12 @@ export interface PartsChanges {
   readonly signature?: (signed: SignedText, from: string | undefined) => Verdict | Promise<Verdict>
   /** What the other server answers. */
   readonly external?: (question: ExternalQuestion, cacheKey: string) => ExternalAnswer | Promise<ExternalAnswer>
-  readonly take?: (key: string, cost: number, rules: LimiterRules) => LimitVerdict | Promise<LimitVerdict>
-  readonly enter?: (key: string) => Promise<OpenVerdict>
   /** What differs from logins that nobody answers, and sessions that go on. */
   readonly logins?: Partial<Logins>
   /** What the clock says [0]. */
   readonly clock?: PolicyParts['clock']
+  readonly take?: (key: string, cost: number, rules: LimiterRules) => LimitVerdict | Promise<LimitVerdict>
+  readonly enter?: (key: string) => Promise<OpenVerdict>
   readonly place?: Partial<PolicyParts['place']>
   readonly compile?: PolicyParts['compile']
 }
@@ -103,10 +103,10 @@ export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
       keys: (rules) => (asked.keys.push(rules), { check }),
       signatures: (rules) => (asked.signatures.push(rules), { check: (signed, from) => changes.signature?.(signed, from) ?? check(signed.base, from) }),
       external: (rules) => (asked.external.push(rules), { ask: (question, cacheKey) => changes.external?.(question, cacheKey) ?? { outcome: 'unavailable' }, identify: (subject) => check(subject) }),
+      logins: (rules) => (asked.logins.push(rules), { ...noLogins, identify: (claims) => check(String(claims['sub'])), ...changes.logins }),
       passwords: (rules) => (asked.passwords.push(rules), { check: (username, password, from) => check(`${username}:${password}`, from) }),
       names: () => ({ identify: (facts) => check(String(facts['sub'])) }),
     },
-      logins: (rules) => (asked.logins.push(rules), { ...noLogins, identify: (claims) => check(String(claims['sub'])), ...changes.logins }),
     quota: {
       limiter: (rules) => {
         asked.limiters.push(rules)
@@ -128,10 +128,6 @@ export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
   }
 }
 
-/** Asserts that the walk ended with a refusal, and answers it. */
-export async function refusalOf(result: HookResult | Promise<HookResult> | undefined): Promise<Refusal> {
-  const decision = await result
-  assert.ok(decision?.kind === 'refusal', `no refusal, but ${JSON.stringify(decision)}`)
 const unreachable = { outcome: 'unavailable', code: 'dependency.auth_unreachable' } as const
 const noLogins: Omit<Logins, 'identify'> = {
   endpoints: async () => unreachable,
@@ -142,6 +138,10 @@ const noLogins: Omit<Logins, 'identify'> = {
   endByIssuer: async () => unreachable,
 }
 
+/** Asserts that the walk ended with a refusal, and answers it. */
+export async function refusalOf(result: HookResult | Promise<HookResult> | undefined): Promise<Refusal> {
+  const decision = await result
+  assert.ok(decision?.kind === 'refusal', `no refusal, but ${JSON.stringify(decision)}`)
   return decision
 }
 

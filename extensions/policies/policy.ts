@@ -108,11 +108,11 @@ export type Verdict =
   /** Not looked at: too many attempts from there, or of that name, failed. */
   | { readonly outcome: 'throttled'; readonly retryAfterSeconds: number }
 
-export interface TokenRules {
-  readonly issuer: string | undefined
 /** Nothing was found out. */
 export type Unchecked = Extract<Verdict, { outcome: 'unavailable' | 'throttled' }>
 
+export interface TokenRules {
+  readonly issuer: string | undefined
   readonly audiences: readonly string[]
   readonly algorithms: readonly string[] | undefined
   readonly jwksUri: string | undefined
@@ -185,8 +185,6 @@ export interface SignatureChecks {
   check(signed: SignedText, from?: string): Verdict | Promise<Verdict>
 }
 
-/** Another server that decides about requests. One of the two addresses is there. */
-export interface ExternalRules {
 /** How browsers log in at an issuer (OpenID Connect Core 1.0 §3.1). */
 export interface LoginRules {
   readonly issuer: string
@@ -244,6 +242,8 @@ export interface Logins {
   identify(claims: Readonly<Record<string, unknown>>): Verdict | Promise<Verdict>
 }
 
+/** Another server that decides about requests. One of the two addresses is there. */
+export interface ExternalRules {
   /** Asked by HTTP: any 2xx lets the request pass. */
   readonly url: string | undefined
   /** Asked by gRPC as Envoy does (`envoy.service.auth.v3.Authorization/Check`). */
@@ -289,9 +289,9 @@ export interface IdentityPart {
   /** Throws `config.invalid` for keys that cannot be used. */
   signatures(rules: SignatureRules): SignatureChecks
   external(rules: ExternalRules): ExternalChecks
+  logins(rules: LoginRules): Logins
   /** `method`: what has proven the names. */
   names(method: string): NameChecks
-  logins(rules: LoginRules): Logins
 }
 
 /** How requests are counted; the READMEs of rate-limit and of the counters say what each means. */
