@@ -46,9 +46,9 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry({ ...mtlsAuth, load: () => import('./mtls-auth/mtls-auth.ts') }),
   entry({ ...httpSignature, load: () => import('./http-signature/http-signature.ts') }),
   entry({ ...extAuth, load: () => import('./ext-auth/ext-auth.ts') }),
-  entry({ ...any, load: () => import('./any/any.ts') }),
   // Last of those that ask for one credential: it has an answer for whoever has none.
   entry({ ...oidcLogin, load: () => import('./oidc-login/oidc-login.ts') }),
+  entry({ ...any, load: () => import('./any/any.ts') }),
   entry({ ...acl, load: () => import('./acl/acl.ts') }),
   entry({ ...rateLimit, load: () => import('./rate-limit/rate-limit.ts') }),
   entry({ ...quota, load: () => import('./quota/quota.ts') }),

@@ -38,11 +38,11 @@ export const catalogue = {
   'client.forwarded_malformed': entry(400, 'The Forwarded field could not be read'),
 
   'policy.unauthenticated': entry(401, 'A valid credential is needed'),
+  'policy.login_failed': entry(400, 'The login could not be completed'),
   'policy.forbidden': entry(403, 'This caller may not do that'),
   'policy.insufficient_scope': entry(403, 'The token lacks a scope that is needed'),
   'policy.too_many_attempts': entry(429, 'Too many attempts failed; try again later'),
   'policy.limit_exceeded': entry(429, 'The limit is spent'),
-  'policy.login_failed': entry(400, 'The login could not be completed'),
   'policy.quota_spent': entry(429, 'The quota of this period is spent'),
   'policy.cors_refused': entry(403, 'This origin is not allowed'),
   'policy.fault_injected': entry(503, 'A fault was injected'),

@@ -98,12 +98,12 @@ export class EdgeExchange implements ChainState {
     return this.matched.chain
   }
 
-  get isOver(): boolean {
-    return this.stage === 'finished'
   readBody(maxBytes: number): Promise<Buffer | undefined> {
     return readWhole(this, maxBytes)
   }
 
+  get isOver(): boolean {
+    return this.stage === 'finished'
   }
 
   get route(): CompiledRoute {
