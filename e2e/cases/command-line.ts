@@ -109,5 +109,28 @@ export const commandLine: Case = {
       const top = await system.cli(['top'])
       assert.deepEqual([top.code, top.stderr.trim()], [1, 'sluice: "sluice top" is not built yet'])
     })
+
+    await t.test('check, apply and a write of one route tell of routes that never match, or match by their name alone', async () => {
+      const doubtful = join(system.directory, 'doubtful.json')
+      const leads = { policies: [{ 'fixed-response': { body: 'x' } }] }
+      const routes = [
+        { name: 'all', match: { hosts: ['doubtful.test'], path: '/api/{rest*}' }, ...leads },
+        { name: 'users', match: { hosts: ['doubtful.test'], pathPrefix: '/api/users' }, ...leads },
+        { name: 'older', match: { hosts: ['doubtful.test'], pathRegex: '^/v[0-9]+/' }, ...leads },
+        { name: 'second', match: { hosts: ['doubtful.test'], pathRegex: '/v2/' }, ...leads },
+      ]
+      await writeFile(doubtful, JSON.stringify(system.complete({ routes }), undefined, 1))
+      const told = [/"users" never matches on doubtful\.test: "all" takes all of its paths by "\/api\/\{rest\*\}"/, /"older" and "second" are equally special on doubtful\.test: "\/v2\/" meets both/]
+      for (const command of ['check', 'apply']) {
+        const { code, stderr } = await system.cli([command, '-c', doubtful])
+        assert.equal(code, 0, stderr)
+        for (const sentence of told) assert.match(stderr, sentence, command)
+      }
+      const write = (name: string, match: object) => system.admin('PUT', `/v1/routes/${name}`, { match: { hosts: ['doubtful.test'], ...match }, ...leads })
+      const [late, beside] = [await write('orders', { pathPrefix: '/api/orders' }), await write('beside', { path: '/beside' })]
+      assert.match(late.body, /"warnings":\[\{[^}]*orders[^}]* never matches/)
+      assert.doesNotMatch(late.body, /users|older/)
+      assert.doesNotMatch(beside.body, /warnings/)
+    })
   },
 }

@@ -1,6 +1,7 @@
 /** What a change makes of the head: edited, checked as far as it can have gone wrong, and as the lines that are new. */
 import { SluiceError } from '@sluice/errors'
 import { deltaBetween, emptyConfig, entitiesOf, lineOf, readLine, SegmentedConfig } from '@sluice/proto/config'
+import type { Warning } from '../validation/problem.ts'
 import type { Validation } from '../validation/validate.ts'
 import type { Change } from './changes.ts'
 import { problemsError } from './config-problems.ts'
@@ -78,8 +79,13 @@ async function checkUntilSettled(change: Change, edited: WrittenDocument, touche
     const { secrets = {} } = found.revision!
     const before = looked.size
     for (const [reference, value] of Object.entries(secrets)) if (head.secrets[reference] !== value) for (const user of index.usersOf(reference)) looked.add(user)
-    if (looked.size === before) return { validation: { ...found, warnings: found.warnings.map((warning) => ({ ...warning, path: part.toWhole(warning.path) })) }, secrets }
+    if (looked.size === before) return { validation: { ...found, warnings: found.warnings.filter((warning) => isNews(warning, looked)).map((warning) => ({ ...warning, path: part.toWhole(warning.path) })) }, secrets }
   }
+}
+
+/** How two routes stand to each other is told to whoever writes one of them. */
+function isNews({ between }: Warning, looked: ReadonlySet<string>): boolean {
+  return between === undefined || between.some((name) => looked.has(`routes/${name}`))
 }
 
 /** References of what was there before that nothing holds any more: their values must not stay. */

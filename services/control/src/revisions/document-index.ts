@@ -1,6 +1,6 @@
 /** What in a configuration has to be looked at again when one resource of it changes. */
-import { entitiesOf, type Entity, documentOf, readKey, referencesIn, routeMatch, upstreamsOfRoute } from '@sluice/proto/config'
-import { placesOf } from '../validation/shadowed-routes.ts'
+import { entitiesOf, type Entity, documentOf, type PathClass, pathClassOf, pathKeyOf, readKey, referencesIn, routeMatch, upstreamsOfRoute } from '@sluice/proto/config'
+import { hostsOf } from '../validation/shadowed-routes.ts'
 import type { WrittenDocument } from './resources.ts'
 
 type Keys = Set<string>
@@ -8,11 +8,22 @@ type RouteInput = NonNullable<WrittenDocument['routes']>[number]
 
 /** As many as the check for shadowed routes compares. */
 const maxMates = 300
+/** Of each class of paths that another one can shadow, or be shadowed by. */
+const maxOfClass = 100
+const classesBeside: Readonly<Record<PathClass, readonly PathClass[]>> = {
+  exact: ['regex'],
+  parameters: ['regex'],
+  tail: ['prefix', 'regex', 'any'],
+  prefix: ['tail', 'regex', 'any'],
+  regex: ['parameters', 'tail', 'prefix', 'regex', 'any'],
+  any: ['tail', 'prefix', 'regex'],
+}
 
 /** Follows one document; kept true by `change`, which costs by what changes. */
 export class DocumentIndex {
-  /** Names of routes by host and path, of those that can stand in each other's way. */
+  /** Names of routes by host and path, and by host and class of path: of those that can stand in each other's way. */
   readonly #routesByPlace = new Map<string, Keys>()
+  readonly #routesByClass = new Map<string, Keys>()
   readonly #routesByUpstream = new Map<string, Keys>()
   /** Keys of entities by `env:` or `file:` reference. */
   readonly #entitiesByReference = new Map<string, Keys>()
@@ -28,10 +39,14 @@ export class DocumentIndex {
     if (after !== undefined) this.#each(key, after, add)
   }
 
-  /** Routes on one of the hosts and paths of this one, 300 of each at most; none of one that is not well-formed. */
-  placeMates(route: RouteInput): string[] {
-    if (!routeMatch.safeParse(route.match).success) return []
-    return placesOf(route.match).flatMap((place) => [...(this.#routesByPlace.get(place) ?? [])].slice(0, maxMates))
+  /** Routes on one of the hosts of this one whose paths may have to do with its own; none of one that is not well-formed. */
+  placeMates({ match }: RouteInput): string[] {
+    if (!routeMatch.safeParse(match).success) return []
+    const key = pathKeyOf(match)
+    return hostsOf(match).flatMap((host) => [
+      ...someOf(this.#routesByPlace.get(`${host} ${key}`), maxMates),
+      ...classesBeside[pathClassOf(match)].flatMap((kind) => someOf(this.#routesByClass.get(`${host} ${kind}`), maxOfClass)),
+    ])
   }
 
   routesTo(upstream: string): ReadonlySet<string> {
@@ -52,7 +67,11 @@ export class DocumentIndex {
     const { kind, name } = readKey(key)
     if (kind !== 'routes') return
     const route = value as RouteInput
-    for (const place of placesOf(route.match)) act(this.#routesByPlace, place, name)
+    const kindOfPath = pathClassOf(route.match)
+    for (const host of hostsOf(route.match)) {
+      act(this.#routesByPlace, `${host} ${pathKeyOf(route.match)}`, name)
+      if (kindOfPath !== 'exact') act(this.#routesByClass, `${host} ${kindOfPath}`, name)
+    }
     const upstreams = upstreamsOfRoute(route)
     for (const upstream of upstreams) act(this.#routesByUpstream, upstream, name)
     if (upstreams.length > 0) return
@@ -64,6 +83,10 @@ export class DocumentIndex {
 /** Most entities have none; looking for what one could begin with is far cheaper than walking through each. */
 function referencesOf(entity: Entity): { reference: string }[] {
   return /"(?:env|file):|File"|"files"/.test(JSON.stringify(entity[1])) ? referencesIn(documentOf([entity])) : []
+}
+
+function someOf(names: Keys | undefined, most: number): string[] {
+  return names === undefined ? [] : [...names.values().take(most)]
 }
 
 function add(map: Map<string, Keys>, at: string, name: string): void {

@@ -18,6 +18,8 @@ export interface Problem {
 export interface Warning {
   readonly path: Path
   readonly message: string
+  /** Names of the routes that it is about, when it is about how they stand to each other. */
+  readonly between?: readonly string[]
 }
 
 export interface Position {

@@ -1,110 +1,126 @@
 /**
- * Routes that never match, or match by the accident of their name. Only routes of the same host and the same path can
- * shadow each other: otherwise the more special one goes first, and what fails its conditions falls through.
+ * Routes that never match, or match by the accident of their name. On one host and path routes are tried in the order of
+ * their conditions. Across paths the more special one goes first and what fails its conditions falls through, so one path
+ * shadows another only where a whole class goes before it: a tail before prefixes, everything before patterns and before
+ * routes without a path, and patterns among themselves. A route is looked at beside those that match a path of its own, never
+ * beside each other one. What only several routes together take away is not found.
  */
-import { compareOnOnePath, conditionCount, pathKeyOf, type Route, type RouteMatch } from '@sluice/proto/config'
+import { compareOnOnePath, pathClassOf, pathKeyOf, type Route, type RouteMatch } from '@sluice/proto/config'
+import { demandsLess, overlap } from './condition-overlap.ts'
+import { holdsAllPaths, PathLanguage, sharedPath, type SharedPath } from './path-language.ts'
 import type { Warning } from './problem.ts'
+import { HostRoutes, type Placed } from './routes-by-host.ts'
 
 const maxWarnings = 200
-/** Routes on one host and path that are compared, each with each. */
+/** Routes on one host and path, and patterns on one host, that are compared, each with each. */
 const maxCompared = 300
-
-interface Placed {
-  readonly index: number
-  readonly name: string
-  readonly match: RouteMatch
-}
+/** Machines that are kept. */
+const maxLanguages = 1000
+/** The classes that another class can shadow. */
+const lateClasses = ['prefix', 'regex', 'any'] as const
 
 /** One warning for each pair, at the route that loses. */
 export function shadowedRoutes(routes: readonly Route[]): Warning[] {
+  const languages = new Languages()
   const warnings: Warning[] = []
-  for (const [host, group] of routesByPlace(routes)) {
-    group.sort(compareOnOnePath)
-    const compared = group.slice(0, maxCompared)
-    for (const [position, loser] of compared.entries()) {
-      const winner = compared.slice(0, position).find((other) => overlap(other.match, loser.match) !== undefined)
-      if (winner === undefined) continue
-      warnings.push({ path: ['routes', loser.index, 'match'], message: sentence(winner, loser, host) })
+  for (const [host, known] of routesByHost(routes)) {
+    for (const warning of warningsOn(host === '' ? '' : ` on ${host}`, known, languages)) {
+      warnings.push(warning)
       if (warnings.length >= maxWarnings) return warnings
     }
   }
   return warnings
 }
 
-function sentence(winner: Placed, loser: Placed, host: string): string {
-  const where = host === '' ? '' : ` on ${host}`
-  if (overlap(winner.match, loser.match) === 'all') return `the route "${loser.name}" never matches${where}: "${winner.name}" matches the same requests and comes first`
-  return `the routes "${winner.name}" and "${loser.name}" are equally special${where}: a request that meets both goes to "${winner.name}", by its name`
+/** Each host of a match once, `''` for any: routes that share one can stand in each other's way, others cannot. */
+export function hostsOf(match: Pick<RouteMatch, 'hosts'>): string[] {
+  return [...new Set((match.hosts ?? ['']).map((written) => written.toLowerCase()))]
 }
 
-/** One for each host of a match: routes that share one can stand in each other's way, others cannot. */
-export function placesOf(match: Pick<RouteMatch, 'hosts' | 'path' | 'pathPrefix' | 'pathRegex'>): string[] {
-  const hosts = new Set((match.hosts ?? ['']).map((written) => written.toLowerCase()))
-  return [...hosts].map((host) => `${host} ${pathKeyOf(match)}`)
-}
-
-function routesByPlace(routes: readonly Route[]): [host: string, Placed[]][] {
-  const places = new Map<string, { host: string; group: Placed[] }>()
+function routesByHost(routes: readonly Route[]): Map<string, HostRoutes> {
+  const hosts = new Map<string, HostRoutes>()
   for (const [index, { name, match }] of routes.entries()) {
-    for (const key of placesOf(match)) {
-      const place = places.get(key) ?? { host: key.slice(0, key.indexOf(' ')), group: [] }
-      places.set(key, place)
-      place.group.push({ index, name, match })
+    for (const host of hostsOf(match)) {
+      const known = hosts.get(host) ?? new HostRoutes()
+      hosts.set(host, known)
+      known.add({ index, name, match })
     }
   }
-  return [...places.values()].filter(({ group }) => group.length > 1).map(({ host, group }) => [host, group])
+  return hosts
 }
 
-/** What `second` loses to `first`, which is tried before it: all its requests, some by name only, or none. */
-function overlap(first: RouteMatch, second: RouteMatch): 'all' | 'some' | undefined {
-  if (demandsLess(first, second)) return 'all'
-  // One that goes by groups leaves the rest to the one that does not: they are meant to stand together.
-  if ((first.groups === undefined) !== (second.groups === undefined)) return undefined
-  if (conditionCount(first) !== conditionCount(second) || excludeEachOther(first, second)) return undefined
-  return 'some'
+function* warningsOn(where: string, routes: HostRoutes, languages: Languages): Generator<Warning> {
+  for (const place of routes.onOnePath()) yield* onOnePath(where, place.slice(0, maxCompared))
+  for (const kind of lateClasses) for (const loser of routes.byClass[kind]) yield* underAnotherPath(where, loser, routes, languages)
+  yield* amongPatterns(where, routes.byClass.regex.toSorted(compareOnOnePath).slice(0, maxCompared), languages)
 }
 
-function demandsLess(first: RouteMatch, second: RouteMatch): boolean {
-  return (
-    covers(admitted(first.methods), admitted(second.methods)) &&
-    covers(first.addresses, second.addresses) &&
-    covers(first.groups, second.groups) &&
-    holdsAll(first.headers, second.headers, true) &&
-    holdsAll(first.query, second.query, false)
-  )
+function* onOnePath(where: string, place: readonly Placed[]): Generator<Warning> {
+  for (const [position, loser] of place.entries()) {
+    const winner = place.slice(0, position).find((other) => overlap(other.match, loser.match) !== undefined)
+    if (winner === undefined) continue
+    if (overlap(winner.match, loser.match) === 'all') yield warning(loser, winner, `the route "${loser.name}" never matches${where}: "${winner.name}" matches the same requests and comes first`)
+    else yield warning(loser, winner, `the routes "${winner.name}" and "${loser.name}" are equally special${where}: a request that meets both goes to "${winner.name}", by its name`)
+  }
 }
 
-/** `GET` admits HEAD. */
-function admitted(methods: readonly string[] | undefined): readonly string[] | undefined {
-  return methods?.includes('GET') === true ? [...methods, 'HEAD'] : methods
+/** A route of a class that others go before: whoever shadows it matches the shortest of its paths, too. */
+function* underAnotherPath(where: string, loser: Placed, routes: HostRoutes, languages: Languages): Generator<Warning> {
+  const kind = pathClassOf(loser.match)
+  const shortest = kind === 'prefix' ? { path: loser.match.pathPrefix! } : languages.shared(loser.match, loser.match)
+  if (shortest === 'none') yield { path: pathOf(loser), message: `the route "${loser.name}" never matches${where}: no path is like its pattern`, between: [loser.name] }
+  if (typeof shortest === 'string') return
+  const winner = routes.matchingBefore(kind, shortest.path, maxCompared).find((other) => demandsLess(other.match, loser.match) && languages.holdsAll(other.match, loser.match))
+  if (winner === undefined) return
+  const { path, pathPrefix, pathRegex } = winner.match
+  yield warning(loser, winner, `the route "${loser.name}" never matches${where}: "${winner.name}" takes all of its paths by "${path ?? pathPrefix ?? pathRegex}" and comes first`)
 }
 
-function covers(first: readonly string[] | undefined, second: readonly string[] | undefined): boolean {
-  return first === undefined || (second !== undefined && second.every((one) => first.includes(one)))
+/** Which of several patterns matches is told by no order but that of their conditions and names. */
+function* amongPatterns(where: string, patterns: readonly Placed[], languages: Languages): Generator<Warning> {
+  for (const [position, loser] of patterns.entries()) {
+    for (const winner of patterns.slice(0, position)) {
+      const shared = pathKeyOf(winner.match) === pathKeyOf(loser.match) ? undefined : sharedBy(winner, loser, languages)
+      if (shared === undefined) continue
+      if (demandsLess(winner.match, loser.match) && languages.holdsAll(winner.match, loser.match)) yield warning(loser, winner, `the route "${loser.name}" never matches${where}: "${winner.name}" takes all of its paths by "${winner.match.pathRegex}" and comes first`)
+      else yield warning(loser, winner, `the patterns of "${winner.name}" and "${loser.name}" are equally special${where}: "${shared}" meets both and goes to "${winner.name}", by its name`)
+      break
+    }
+  }
 }
 
-function holdsAll(first: Conditions, second: Conditions, ignoreCase: boolean): boolean {
-  const other = normalised(second, ignoreCase)
-  return [...normalised(first, ignoreCase)].every(([name, condition]) => other.get(name) === condition || (condition === '*' && other.has(name)))
+function sharedBy(winner: Placed, loser: Placed, languages: Languages): string | undefined {
+  const shared = overlap(winner.match, loser.match) === undefined ? 'none' : languages.shared(winner.match, loser.match)
+  return typeof shared === 'string' ? undefined : shared.path
 }
 
-function excludeEachOther(first: RouteMatch, second: RouteMatch): boolean {
-  const methods = admitted(second.methods)
-  if (first.methods !== undefined && methods !== undefined && !admitted(first.methods)!.some((method) => methods.includes(method))) return true
-  return differInLiteral(first.headers, second.headers, true) || differInLiteral(first.query, second.query, false)
+function warning(loser: Placed, winner: Placed, message: string): Warning {
+  return { path: pathOf(loser), message, between: [winner.name, loser.name] }
 }
 
-function differInLiteral(first: Conditions, second: Conditions, ignoreCase: boolean): boolean {
-  const other = normalised(second, ignoreCase)
-  return [...normalised(first, ignoreCase)].some(([name, condition]) => isLiteral(condition) && isLiteral(other.get(name)) && other.get(name) !== condition)
+function pathOf({ index }: Placed): Warning['path'] {
+  return ['routes', index, 'match']
 }
 
-type Conditions = Readonly<Record<string, string>> | undefined
+/** The machines of paths that were compared lately; routes on several hosts are met several times. */
+class Languages {
+  readonly #byKey = new Map<string, PathLanguage>()
 
-function normalised(conditions: Conditions, ignoreCase: boolean): Map<string, string> {
-  return new Map(Object.entries(conditions ?? {}).map(([name, condition]) => [ignoreCase ? name.toLowerCase() : name, condition]))
-}
+  holdsAll(larger: RouteMatch, smaller: RouteMatch): boolean {
+    return holdsAllPaths(this.#of(larger), this.#of(smaller))
+  }
 
-function isLiteral(condition: string | undefined): boolean {
-  return condition !== undefined && condition !== '*' && !condition.startsWith('~')
+  shared(one: RouteMatch, other: RouteMatch): SharedPath {
+    return sharedPath(this.#of(one), this.#of(other))
+  }
+
+  #of(match: RouteMatch): PathLanguage {
+    const key = pathKeyOf(match)
+    const known = this.#byKey.get(key)
+    if (known !== undefined) return known
+    if (this.#byKey.size >= maxLanguages) this.#byKey.clear()
+    const made = new PathLanguage(match)
+    this.#byKey.set(key, made)
+    return made
+  }
 }

@@ -2,9 +2,11 @@ import { CidrSet, readParameter, type HeaderFields } from '@sluice/http'
 import type { RouteMatch } from '@sluice/proto/config'
 import { RE2JS } from 're2js'
 
-/** What the router may look at besides host and path. */
+/** What the router may look at besides the host. */
 export interface RouteQuestion {
   readonly method: string
+  /** Normalised. */
+  readonly path: string
   /** A CORS preflight is matched by the method it asks for. */
   readonly headers: HeaderFields
   readonly query: string
@@ -13,7 +15,7 @@ export interface RouteQuestion {
 
 type Test = (question: RouteQuestion) => boolean
 
-/** The conditions of a match without host, path and method, as tests to run in order. */
+/** What a match asks for besides host, path and method, as tests to run in order; a pattern for the path is the last. */
 export function compileConditions(match: RouteMatch): readonly Test[] {
   const tests: Test[] = []
   for (const [name, wanted] of Object.entries(match.headers ?? {})) {
@@ -31,6 +33,10 @@ export function compileConditions(match: RouteMatch): readonly Test[] {
   if (match.addresses !== undefined) {
     const ranges = new CidrSet(match.addresses)
     tests.push((question) => ranges.contains(question.clientAddress))
+  }
+  if (match.pathRegex !== undefined) {
+    const pattern = RE2JS.compile(match.pathRegex)
+    tests.push((question) => pattern.matcher(question.path).find())
   }
   return tests
 }

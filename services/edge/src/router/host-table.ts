@@ -1,5 +1,4 @@
 import { compareOnOnePath, pathClassOf, type RouteMatch, siblingKeyOf } from '@sluice/proto/config'
-import { RE2JS } from 're2js'
 import { compileConditions, methodsAdmit, type RouteQuestion } from './conditions.ts'
 import { createPathNode, nodeFor, parameterNames, removeFrom, walkExact, walkTail, type PathNode } from './path-tree.ts'
 
@@ -35,7 +34,8 @@ export class HostTable<R extends RoutableRoute> {
   private readonly templates: PathNode<Candidate<R>[]> = createPathNode()
   private readonly tails: PathNode<Candidate<R>[]> = createPathNode()
   private readonly prefixes = new Map<string, Candidate<R>[]>()
-  private readonly patterns: { pattern: RE2JS; candidates: Candidate<R>[]; source: string }[] = []
+  /** Each asks by itself whether the path is like its pattern, and no pattern is more special than another. */
+  private readonly patterns: Candidate<R>[] = []
   private readonly anyPath: Candidate<R>[] = []
   private hasTemplates = false
   private hasTails = false
@@ -75,10 +75,7 @@ export class HostTable<R extends RoutableRoute> {
     if (this.hasTemplates && this.findTemplate(path, question, search)) return true
     if (this.hasTails && this.findTail(path, question, search)) return true
     if (this.prefixes.size > 0 && this.findPrefix(path, question, search)) return true
-    for (const { pattern, candidates } of this.patterns) {
-      if (pattern.matcher(path).find() && pick(candidates, noValues, question, search)) return true
-    }
-    return pick(this.anyPath, noValues, question, search)
+    return pick(this.patterns, noValues, question, search) || pick(this.anyPath, noValues, question, search)
   }
 
   private findTemplate(path: string, question: RouteQuestion, search: Search<R>): boolean {
@@ -121,19 +118,10 @@ export class HostTable<R extends RoutableRoute> {
       case 'prefix':
         return listIn(this.prefixes, path)
       case 'regex':
-        return this.listForPattern(path)
+        return this.patterns
       case 'any':
         return this.anyPath
     }
-  }
-
-  private listForPattern(source: string): Candidate<R>[] {
-    const known = this.patterns.find((one) => one.source === source)
-    if (known !== undefined) return known.candidates
-    const made = { pattern: RE2JS.compile(source), candidates: [], source }
-    const place = this.patterns.findIndex((one) => one.source > source)
-    this.patterns.splice(place < 0 ? this.patterns.length : place, 0, made)
-    return made.candidates
   }
 
   private dropList(match: RouteMatch): void {
@@ -148,7 +136,6 @@ export class HostTable<R extends RoutableRoute> {
       case 'prefix':
         return void this.prefixes.delete(path)
       case 'regex':
-        return void this.patterns.splice(this.patterns.findIndex((one) => one.source === path), 1)
       case 'any':
         return undefined
     }

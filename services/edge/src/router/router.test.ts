@@ -149,6 +149,12 @@ describe('conditions', () => {
     expectRoute(routes, '/a', 'outside', { client: '11.1.2.3' })
   })
 
+  it('of several patterns that the path is like, more conditions come first, then the name', () => {
+    const patterns = { z: { pathRegex: '^/a' }, y: { pathRegex: '^/a/b', methods: ['GET', 'PUT'] }, x: { pathRegex: '/b$' } } satisfies Record<string, MatchInput>
+    expectRoute(patterns, '/a/b', 'y')
+    expectRoute(patterns, '/a/b', 'x', { method: 'POST' })
+    expectRoute(patterns, '/a/c', 'z', { method: 'POST' })
+  })
   it('of two equal routes the first by name wins', () => {
     expectRoute({ zebra: { path: '/a' }, ant: { path: '/a' } }, '/a', 'ant')
   })

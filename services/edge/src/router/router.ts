@@ -6,8 +6,6 @@ export interface HostedQuestion extends RouteQuestion {
   readonly host: string
   /** As the client wrote it behind the host, else the scheme's own. */
   readonly port: number
-  /** Normalised. */
-  readonly path: string
 }
 
 /**
