@@ -62,22 +62,27 @@ export interface BusPermissions {
   readonly subscribe: readonly string[]
 }
 
+/** Control speaks for edges that have no bus of their own (`extensions/buses/control/`), so what they may, it may. */
+const speaksFor: Readonly<Partial<Record<ServiceName, ServiceName>>> = { control: 'edge' }
+
 /**
- * The subjects that a service may publish on and listen to, in every scope. Answers are told apart by the server:
+ * What a service may publish on and listen to on a NATS server, in every scope. Answers are told apart by the server:
  * whoever is asked may answer, and nobody hears another service's answers.
  */
 export function permissionsOf(service: ServiceName): BusPermissions {
-  const named = Object.entries(flows).map(([name, { from, to }]) => ({ subject: subjectOf(name as keyof typeof flows), from, to }))
-  return {
-    // A list is never empty: an empty one permits everything.
-    publish: [...named.filter(({ from }) => from.includes(service)).map(({ subject }) => subject), `${inboxOf(service)}.>`],
-    subscribe: [...named.filter(({ to }) => to.includes(service)).map(({ subject }) => subject), `${inboxOf(service)}.>`],
-  }
+  const all = [service, speaksFor[service]].flatMap((name) => (name === undefined ? [] : [subjectsOf(name)]))
+  const inbox = `_INBOX.${service}.>`
+  // A list is never empty: an empty one permits everything.
+  return { publish: [...new Set(all.flatMap(({ publish }) => publish)), inbox], subscribe: [...new Set(all.flatMap(({ subscribe }) => subscribe)), inbox] }
 }
 
-/** Where a service hears the answers to what it asked. */
-function inboxOf(service: string): string {
-  return `_INBOX.${service}`
+/** The subjects that a service itself speaks and hears on, without where it hears answers. */
+export function subjectsOf(service: ServiceName): BusPermissions {
+  const named = Object.entries(flows).map(([name, { from, to }]) => ({ subject: subjectOf(name as keyof typeof flows), from, to }))
+  return {
+    publish: named.filter(({ from }) => from.includes(service)).map(({ subject }) => subject),
+    subscribe: named.filter(({ to }) => to.includes(service)).map(({ subject }) => subject),
+  }
 }
 
 /** With `*` in the place of the scope. */

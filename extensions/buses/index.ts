@@ -1,8 +1,10 @@
 /** Every bus there is. A process loads only the one that its settings name. */
+import { schema as control } from './control/schema.ts'
 import { schema as local } from './local/schema.ts'
 import { schema as nats } from './nats/schema.ts'
 
 export const buses = [
+  { ...control, load: () => import('./control/control.ts') },
   { ...local, load: () => import('./local/local.ts') },
   { ...nats, load: () => import('./nats/nats.ts') },
 ] as const

@@ -66,6 +66,7 @@ class RelayEnd {
 
   #subscribe({ id, subject, queue }: Extract<WorkerMessage, { type: 'subscribe' }>): void {
     const hand = (message: BusMessage) => this.#hand(id, message)
+    this.#subscriptions.get(id)?.unsubscribe()
     this.#subscriptions.set(id, this.#bus.subscribe(subject, hand, queue === undefined ? {} : { queue }))
   }
 

@@ -18,16 +18,16 @@ interface Waiting {
 const flushTimeoutMs = 10_000
 
 /**
- * The bus at the parent's end of `channel`, which has `attachRelay`. Reads `connected` until the parent has told its
- * status, milliseconds later; a request made before that is judged by the parent.
+ * The bus at the parent's end of `channel`, which has `attachRelay`. Has the status `initial` [connected] until the parent has
+ * told its own, milliseconds later over IPC; a request made before that is judged by the parent.
  */
-export function createRelayedBus(channel: RelayChannel, hooks: BusHooks = {}): Bus {
-  return new RelayedBus(channel, hooks)
+export function createRelayedBus(channel: RelayChannel, hooks: BusHooks = {}, initial: BusStatus = 'connected'): Bus {
+  return new RelayedBus(channel, hooks, initial)
 }
 
 class RelayedBus implements Bus {
   readonly #channel: RelayChannel
-  readonly #state = new BusState('connected')
+  readonly #state: BusState
   readonly #runs: HandlerRuns
   readonly #handlers = new Map<number, MessageHandler>()
   readonly #waiting = new Map<number, Waiting>()
@@ -35,8 +35,9 @@ class RelayedBus implements Bus {
   #lastId = 0
   #draining: Promise<void> | undefined
 
-  constructor(channel: RelayChannel, hooks: BusHooks) {
+  constructor(channel: RelayChannel, hooks: BusHooks, initial: BusStatus) {
     this.#channel = channel
+    this.#state = new BusState(initial)
     this.#runs = new HandlerRuns(this.#state.counts, hooks)
     this.#own = [channel.onMessage((message) => this.#take(message as ParentMessage)), channel.onClose(() => this.#close())]
     channel.send({ type: 'hello' })

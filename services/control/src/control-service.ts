@@ -173,7 +173,7 @@ export class ControlService implements Control {
   #adminParts(): AdminParts {
     const { bus, scope, store, clock, logger, controlToken } = this.#parts
     return {
-      scope, store, clock, logger,
+      scope, bus, store, clock, logger,
       tokens: new Tokens({ admin: this.#adminToken(), edge: controlToken }),
       line: this.#line,
       rollout: this.#rollout,

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
-import { busNamed } from '@sluice/buses'
 import { configVerifierFrom } from '@sluice/buses/config-feed'
 import { defaultScope } from '@sluice/proto/subjects'
-import { natsBusSettings, runServiceProcess } from '@sluice/service-kit'
+import { runServiceProcess } from '@sluice/service-kit'
+import { openEdgeBus } from './edge-bus.ts'
 import { createEdge } from './service.ts'
 import { edgeSettings } from './settings.ts'
 import { pullOverHttp } from './snapshot/pull-over-http.ts'
@@ -16,7 +16,7 @@ export function main(): Promise<void> {
       { setting: 'SLUICE_REDIS_URL', url: settings.redisUrl },
       ...settings.controlUrls.map((url) => ({ setting: 'SLUICE_CONTROL_URLS', url })),
     ],
-    openBus: async (settings) => (await busNamed('nats').load()).createNatsBus(natsBusSettings(settings, `edge ${settings.edgeName}`)),
+    openBus: openEdgeBus,
     async create(settings, parts) {
       const dataDirectory = resolve(settings.dataDir)
       if (settings.listenHttp !== undefined) parts.logger.info({ address: settings.listenHttp }, 'SLUICE_LISTEN_HTTP takes the place of listeners.http.address')

@@ -10,6 +10,8 @@ export const edgeSettings = distributedSettings(9100).extend({
   datacenter: z.string().default(''),
   workers: wholeNumber.refine((value) => value >= 1 && value <= 256, 'expected 1 to 256').default(() => Math.max(1, availableParallelism() - 1)),
   redisUrl: z.string().default('redis://127.0.0.1:6379'),
+  /** `control`: this edge opens connections to control only, and uses the bus through it. */
+  bus: z.enum(['nats', 'control'], 'expected nats or control').default('nats'),
   controlUrls: commaList.default([]),
   controlToken: z.string().optional(),
   configVerifyKeys: z.string().min(1).optional(),

@@ -1,3 +1,4 @@
+import type { Bus } from '@sluice/buses/bus'
 import type { ConfigStore } from '@sluice/config-stores/config-store'
 import type { Clock, Logger } from '@sluice/service-kit'
 import type { Circuits } from '../peers/circuits.ts'
@@ -13,6 +14,8 @@ import type { Tokens } from './access.ts'
 /** What the admin API's routes work on. */
 export interface AdminParts {
   readonly scope: string
+  /** Used for edges that have none of their own. */
+  readonly bus: Bus
   readonly store: ConfigStore
   readonly clock: Clock
   readonly logger: Logger

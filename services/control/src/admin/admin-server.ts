@@ -9,6 +9,7 @@ import fastify, { type FastifyServerOptions } from 'fastify'
 import { jsonSchemaTransform, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { AdminParts } from './admin-parts.ts'
 import { keepAuditTrail } from './audit-trail.ts'
+import { isForTheBus, openBusDoor } from './bus-door.ts'
 import { acceptYaml, maxBodyBytes } from './bodies.ts'
 import { replyWithProblems } from './error-replies.ts'
 import type { AdminApp } from './fastify-types.ts'
@@ -56,9 +57,13 @@ export async function createAdminServer(parts: AdminParts, at: AdminAddress): Pr
   keepAuditTrail(app, parts)
   for (const add of [addResourceRoutes, addConfigRoutes, addRevisionRoutes, addConsumerRoutes, addCredentialRoutes, addEdgeRoutes, addEndpointRoutes, addUsageRoutes, addLimitRoutes, addCircuitRoutes, addStatusRoutes, addBackupRoutes, addDocumentRoutes]) add(app, parts)
   await app.ready()
+  const closeDoor = openBusDoor(app.server, parts)
   return {
     listen: () => listen(app, at),
-    close: (deadlineMs) => close(app, deadlineMs),
+    close: (deadlineMs) => {
+      closeDoor()
+      return close(app, deadlineMs)
+    },
     url: () => urlOf(listening(app, at), at.tls === undefined ? 'http' : 'https'),
   }
 }
@@ -71,7 +76,8 @@ function makeApp({ tls }: AdminAddress): AdminApp {
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 300 },
   }
-  const app = (tls === undefined ? fastify(options) : fastify({ ...options, https: tls } as FastifyServerOptions)).withTypeProvider<ZodTypeProvider>()
+  const server = { shouldUpgradeCallback: isForTheBus }
+  const app = fastify({ ...options, ...(tls === undefined ? { http: server } : { https: { ...server, ...tls } }) } as FastifyServerOptions).withTypeProvider<ZodTypeProvider>()
   // Bodies are checked by the handlers, in the words of the configuration's own check.
   app.setValidatorCompiler((route) => (route.httpPart === 'body' ? () => true : validatorCompiler(route as Parameters<typeof validatorCompiler>[0])))
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
