@@ -15,6 +15,10 @@ for (let code = 0x20; code < 0x100; code++) if (code !== 0x7f) kinds[code] = VAL
 kinds[0x09] = VALUE
 for (const character of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") kinds[character.charCodeAt(0)]! |= TOKEN
 
+/** What may stand in a value, for one longer than `loopedLength`: a token, a cookie. A loop is faster up to there, this by half beyond. */
+const longValue = /[\t\x20-\x7e\x80-\xff]*/y
+const loopedLength = 64
+
 export function isTokenAt(text: string, from: number, to: number): boolean {
   for (let at = from; at < to; at++) if ((kinds[text.charCodeAt(at)]! & TOKEN) === 0) return false
   return to > from
@@ -32,6 +36,12 @@ export function isVisibleAt(text: string, from: number, to: number): boolean {
 export function isTextAt(text: string, from: number, to: number): boolean {
   for (let at = from; at < to; at++) if ((kinds[text.charCodeAt(at)]! & VALUE) === 0) return false
   return true
+}
+
+function endOfLongValue(text: string, from: number): number {
+  longValue.lastIndex = from
+  longValue.test(text)
+  return longValue.lastIndex
 }
 
 /** How the end of a message's body is found. */
@@ -77,7 +87,9 @@ export class FieldSection {
     let start = colon + 1
     while (isBlank(text.charCodeAt(start))) start++
     let end = start
-    while ((kinds[text.charCodeAt(end)]! & VALUE) !== 0) end++
+    const handOver = start + loopedLength
+    while ((kinds[text.charCodeAt(end)]! & VALUE) !== 0 && end < handOver) end++
+    if (end === handOver) end = endOfLongValue(text, end)
     // Where the value ends the line must; a stray CR, a bare LF and every other control character stop here too.
     if (end + 2 > to || text.charCodeAt(end) !== 0x0d || text.charCodeAt(end + 1) !== 0x0a) return -1
     let stop = end
