@@ -19,8 +19,8 @@ export interface Round {
   readonly core: number
 }
 
-/** JITs read far too low when cold. */
-const warmUpCpuSeconds = 1.5
+/** JITs read far too low when cold, and a full policy chain is compiled to its end only after some 80,000 requests. */
+const warmUpCpuSeconds = 6
 
 /** Starts it, warms it up, measures one round, and ends it with all its processes. */
 export async function measure(contender: Contender, round: Round): Promise<Row> {
