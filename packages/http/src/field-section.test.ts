@@ -25,8 +25,8 @@ test('what framing and routing need is noted on the way', () => {
 })
 
 test('a control character is refused however long the value before it', () => {
-  for (const before of [0, 1, 63, 64, 65, 66, 640]) {
-    const value = `é\t${'v'.repeat(before)}`
+  for (const before of [0, 60, 61, 62, 63, 640]) {
+    const value = `é\tw${'v'.repeat(before)}`
     assert.deepEqual(read(`A: ${value}`).fields.flat, ['A', value])
     for (const bad of ['\0', '\x1f', '\x7f', '\r', '\n']) assert.equal(read(`A: ${value}${bad}x`).problem, 'client.bad_request', `${JSON.stringify(bad)} after ${before}`)
   }
