@@ -3,6 +3,7 @@ import { accessLog } from './access-log.ts'
 import { activeHealth } from './active-health.ts'
 import { apiKeys } from './api-keys.ts'
 import type { Case } from './case.ts'
+import { cassandraOutage } from './cassandra-outage.ts'
 import { circuits } from './circuits.ts'
 import { clientAbort } from './client-abort.ts'
 import { commandLine } from './command-line.ts'
@@ -87,6 +88,7 @@ export const cases: readonly Case[] = [
   receipts,
   redisOutage,
   natsOutage,
+  cassandraOutage,
   serviceRestarts,
   edgeAlone,
   secrets,

@@ -1,6 +1,6 @@
 // ST1 and DI3: with the store killed nothing happens to traffic, changes are refused with the reason, and nothing acknowledged is lost
 import assert from 'node:assert/strict'
-import { fetchOnce, waitUntil, type PostgresServer } from '@sluice/testkit'
+import { fetchOnce, waitUntil } from '@sluice/testkit'
 import { bodyOf, named, refusalOf } from '../actors/ask.ts'
 import { makeConsumer, makeKeyOf, withKey } from '../actors/consumers.ts'
 import { describeFailures, startTraffic } from '../actors/steady-traffic.ts'
@@ -8,7 +8,13 @@ import type { Case } from './case.ts'
 
 const consumer = 'outage-acme'
 
-export const storeOutage = (server: PostgresServer): Case => ({
+/** What can be taken away and put back. */
+interface Server {
+  kill(): Promise<void>
+  restart(): Promise<void>
+}
+
+export const storeOutage = (server: Server): Case => ({
   name: 'while the store is killed requests go on and changes are refused; it comes back with all that was acknowledged',
   modes: ['distributed'],
   async run(system, t) {
@@ -20,7 +26,7 @@ export const storeOutage = (server: PostgresServer): Case => ({
     await traffic.more(50)
     const before = await system.admin('GET', '/v1/revisions?limit=500')
     t.after(() => server.restart())
-    await server.kill('SIGKILL')
+    await server.kill()
 
     await t.test('changes and questions about the configuration are 503 with the reason', async () => {
       for (const [method, path, body] of [['PUT', '/v1/routes/lost', { match: { path: '/lost' } }], ['GET', '/v1/routes', undefined], ['POST', `/v1/consumers/${consumer}/credentials`, { apiKey: {} }]] as const) {

@@ -10,6 +10,8 @@ export interface ProcessPlan {
   readonly directory: string
   /** Where `/healthz`, `/readyz` and `/metrics` are. */
   readonly metricsUrl: string
+  /** The command that runs it, as the same process: in another network namespace, for instance. */
+  readonly through?: readonly string[]
 }
 
 const startTimeoutMs = 45_000
@@ -46,9 +48,9 @@ export class SluiceProcess {
 
   launch(): void {
     if (this.isRunning) throw new Error(`${this.name} runs already`)
-    const { args, env, directory } = this.#plan
+    const { args, env, directory, through = [] } = this.#plan
     this.#exit = undefined
-    const life = startGuarded(this.#t, args, { cwd: directory, env: { ...withoutSettings(), ...env } })
+    const life = startGuarded(this.#t, [...through, sluiceCommand, ...args], { cwd: directory, env: { ...withoutSettings(), ...env } })
     this.#lives.push(life)
     life.exited.then((exit) => (this.#exit = exit), () => undefined)
   }
@@ -101,15 +103,15 @@ export class SluiceProcess {
 
 /** Runs `sluice` to its end, with none of this process's own settings. */
 export async function runSluice(t: Cleanup, args: readonly string[], options: ProcessOptions): Promise<Exit & { stdout: string; stderr: string }> {
-  const running = startGuarded(t, args, { ...options, env: { ...withoutSettings(), ...options.env } })
+  const running = startGuarded(t, [sluiceCommand, ...args], { ...options, env: { ...withoutSettings(), ...options.env } })
   const exit = await running.exited
   return { ...exit, stdout: running.stdout(), stderr: running.stderr() }
 }
 
 /** The watch over a process ends with it, not only with the test: there are many over time. */
-function startGuarded(t: Cleanup, args: readonly string[], options: ProcessOptions): RunningProcess {
+function startGuarded(t: Cleanup, [command = '', ...args]: readonly string[], options: ProcessOptions): RunningProcess {
   const endings: (() => void | Promise<void>)[] = []
-  const running = startProcess({ after: (end) => void endings.push(end) }, sluiceCommand, args, options)
+  const running = startProcess({ after: (end) => void endings.push(end) }, command, args, options)
   const end = async () => void (await Promise.all(endings.splice(0).map((one) => one())))
   running.exited.then(end, end)
   t.after(end)

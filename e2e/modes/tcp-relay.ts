@@ -6,6 +6,8 @@ import { freePort, type Cleanup } from '@sluice/testkit'
 export class TcpRelay {
   readonly port: number
   readonly #target: { readonly host: string; readonly port: number }
+  /** How much later than it came each piece goes on, either way. */
+  delayMs = 0
   readonly #sockets = new Set<Socket>()
   #server: Server | undefined
 
@@ -44,7 +46,34 @@ export class TcpRelay {
         this.#sockets.delete(socket)
         other.destroy()
       })
-      socket.pipe(other)
+      const lane = new Lane(other)
+      socket.on('data', (piece: Buffer) => lane.pass(piece, this.delayMs))
+      socket.once('end', () => lane.pass(undefined, this.delayMs))
+    }
+  }
+}
+
+/** One direction of a connection: pieces, and the end, in their order, each not before it is due. */
+class Lane {
+  readonly #to: Socket
+  readonly #waiting: { readonly piece: Buffer | undefined; readonly dueAt: number }[] = []
+
+  constructor(to: Socket) {
+    this.#to = to
+  }
+
+  pass(piece: Buffer | undefined, delayMs: number): void {
+    this.#waiting.push({ piece, dueAt: performance.now() + delayMs })
+    if (this.#waiting.length === 1) this.#sendDue()
+  }
+
+  #sendDue(): void {
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      const waitMs = next.dueAt - performance.now()
+      if (waitMs > 0) return void setTimeout(() => this.#sendDue(), waitMs)
+      this.#waiting.shift()
+      if (next.piece === undefined) this.#to.end()
+      else if (this.#to.writable) this.#to.write(next.piece)
     }
   }
 }
