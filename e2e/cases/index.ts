@@ -2,6 +2,7 @@
 import { accessLog } from './access-log.ts'
 import { activeHealth } from './active-health.ts'
 import { apiKeys } from './api-keys.ts'
+import { browserLogin } from './browser-login.ts'
 import type { Case } from './case.ts'
 import { cassandraOutage } from './cassandra-outage.ts'
 import { circuits } from './circuits.ts'
@@ -61,6 +62,7 @@ export const cases: readonly Case[] = [
   signedTokens,
   keySets,
   opaqueTokens,
+  browserLogin,
   apiKeys,
   passwords,
   identityChoice,

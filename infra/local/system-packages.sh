@@ -38,6 +38,7 @@ missing_packages() {
   has mvn || echo 'maven'
   has_postgres || echo 'postgresql'
   has etcd || echo 'etcd-server'
+  has chromium || has chromium-browser || has google-chrome || echo 'chromium chromium-browser'
   has nginx || [ -x /usr/sbin/nginx ] || echo 'nginx-light nginx'
   has wrk || echo 'wrk'
   has haproxy || [ -x /usr/sbin/haproxy ] || echo 'haproxy'

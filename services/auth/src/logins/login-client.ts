@@ -44,7 +44,7 @@ export interface CodeFacts {
 }
 
 /** A browser is not sent to an issuer that is known to be down, so what is known of it must be young. */
-const endpointsAgeMs = 30_000
+const endpointsAgeMs = 10_000
 
 export class LoginClient {
   readonly #settings: LoginSettings
