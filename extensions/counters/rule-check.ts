@@ -8,6 +8,12 @@ export function checkRule(rule: LimitRule, cost: number): void {
   throw new SluiceError('internal.invariant_broken', { detail: `No count with ${JSON.stringify(rule)} and cost ${cost}` })
 }
 
+/** The same for a charge: a log keeps an entry for each unit, so nothing is counted there beyond its limit. */
+export function checkCharge(rule: LimitRule, cost: number): void {
+  checkRule(rule, cost)
+  if (rule.algorithm === 'sliding-window-log') throw new SluiceError('internal.invariant_broken', { detail: 'A log cannot be overdrawn' })
+}
+
 function isWholeRule(rule: LimitRule, cost: number): boolean {
   switch (rule.algorithm) {
     case 'token-bucket': return rule.burst > 0 && rule.burst < Infinity

@@ -55,6 +55,20 @@ export function cassandraSettings(directory: string, { host, ports, seed, datace
   }
 }
 
+/** For clients that log in over TLS. */
+export function securedSettings({ cert, key }: { cert: string; key: string }): Record<string, unknown> {
+  return {
+    authenticator: 'PasswordAuthenticator',
+    authorizer: 'CassandraAuthorizer',
+    role_manager: 'CassandraRoleManager',
+    client_encryption_options: {
+      enabled: true,
+      optional: false,
+      ssl_context_factory: { class_name: 'org.apache.cassandra.security.PEMBasedSslContextFactory', parameters: { private_key: `${key}${cert}` } },
+    },
+  }
+}
+
 export const LOGBACK = `<configuration>
   <appender name="OUT" class="ch.qos.logback.core.ConsoleAppender"><encoder><pattern>%-5level %logger{0} %msg%n</pattern></encoder></appender>
   <root level="WARN"><appender-ref ref="OUT"/></root>
@@ -98,6 +112,7 @@ export function javaArguments(directory: string, jars: string, ports: CassandraP
     '-Dcassandra-foreground=yes',
     '-Dcassandra.skip_wait_for_gossip_to_settle=0',
     '-Dcassandra.ring_delay_ms=1000',
+    '-Dcassandra.superuser_setup_delay_ms=0',
     ...['-cp', `${directory}:${join(jars, '*')}`, 'org.apache.cassandra.service.CassandraDaemon'],
   ]
 }

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort, freePorts } from '../../packages/testkit/src/free-port.ts'
-import { cassandraSettings, javaArguments, LOGBACK } from './cassandra-settings.ts'
+import { cassandraSettings, javaArguments, LOGBACK, securedSettings } from './cassandra-settings.ts'
 import { cached, copyJars } from './download.ts'
 import { findOnPath, isExecutable } from './find-on-path.ts'
 import { probe } from './probe.ts'
@@ -18,6 +18,8 @@ export interface CassandraOptions {
   datacenter?: string
   /** A node whose cluster it joins; then its clients' port has to be that one's too. */
   joins?: CassandraServer
+  /** PEM texts: clients are spoken to over TLS, and have to log in (`cassandra` with the password `cassandra`). */
+  secured?: { cert: string; key: string }
   /** Settings of cassandra.yaml that differ from the small ones. */
   config?: Record<string, unknown>
 }
@@ -49,21 +51,21 @@ export async function start(options: CassandraOptions = {}): Promise<CassandraSe
     const [jmx = 0] = await freePorts(1)
     const ports = { native: port, storage: joins === undefined ? await freePort(host) : Number(joins.seed.split(':')[1]), jmx }
     const place = { host, ports, datacenter, seed: joins?.seed }
-    const settings = { ...cassandraSettings(scratch.directory, place), ...options.config }
+    const settings = { ...cassandraSettings(scratch.directory, place), ...(options.secured && securedSettings(options.secured)), ...options.config }
     writeFileSync(join(scratch.directory, 'cassandra.yaml'), JSON.stringify(settings, undefined, 1))
     writeFileSync(join(scratch.directory, 'logback.xml'), LOGBACK)
     if (datacenter !== undefined) writeFileSync(join(scratch.directory, 'cassandra-rackdc.properties'), `dc=${datacenter}\nrack=rack1\n`)
     const args = javaArguments(scratch.directory, jars, ports)
     // It writes nothing on SIGTERM that a test would miss, and takes six seconds over it.
-    const server = await startServer({ name: 'cassandra', port, scratch, command, args, isReady: () => isReady(port, host), startTimeoutMs: 180_000, stopTimeoutMs: 500 })
+    const server = await startServer({ name: 'cassandra', port, scratch, command, args, isReady: () => isReady(port, host, options.secured !== undefined), startTimeoutMs: 180_000, stopTimeoutMs: 500 })
     return Object.assign(server, { contactPoint: `${host}:${port}`, seed: `${host}:${ports.storage}`, datacenter: datacenter ?? 'datacenter1' })
   })
 }
 
 /** OPTIONS of the native protocol, version 4, is answered by SUPPORTED (opcode 6). */
-function isReady(port: number, host: string): Promise<boolean> {
+function isReady(port: number, host: string, tls: boolean): Promise<boolean> {
   const options = Uint8Array.of(4, 0, 0, 0, 5, 0, 0, 0, 0)
-  return probe(port, options, (received) => received.length >= 9 && received[4] === 6, host)
+  return probe(port, options, (received) => received.length >= 9 && received[4] === 6, { host, tls })
 }
 
 function locateJava(): string {

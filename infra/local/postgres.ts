@@ -1,6 +1,6 @@
 // A PostgreSQL server for tests: `node infra/local/postgres.ts` starts one by hand.
 import { execFile, execFileSync } from 'node:child_process'
-import { chownSync, existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
+import { chownSync, existsSync, globSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { findOnPath, isExecutable } from './find-on-path.ts'
@@ -15,11 +15,17 @@ export interface PostgresOptions {
   directory?: string
   /** Settings of postgresql.conf that differ from the small ones. */
   config?: Record<string, string>
+  /** A server whose copy it becomes; its commits are streamed. It takes writes once it is promoted. */
+  standbyOf?: PostgresServer
+  /** PEM texts, for clients that want TLS; plain connections are taken as well. */
+  tls?: { cert: string; key: string }
 }
 
 export interface PostgresServer extends LocalServer {
   /** Of the database `postgres`, as its superuser `sluice`, without a password. */
   readonly url: string
+  /** Makes a standby the primary that it is a copy of. */
+  promote(): Promise<void>
 }
 
 /** The path of `postgres`, with `initdb` beside it. */
@@ -43,22 +49,44 @@ export async function start(options: PostgresOptions = {}): Promise<PostgresServ
     const scratch = openScratch('postgres', options.directory)
     if (user !== undefined) chownSync(scratch.directory, user.uid, user.gid)
     const data = join(scratch.directory, 'data')
-    if (!existsSync(data)) await initialise(command, data, user)
-    const settings = { listen_addresses: '127.0.0.1', port: String(port), unix_socket_directories: '', shared_buffers: '16MB', max_connections: '100', log_min_messages: 'warning', ...options.config }
+    if (!existsSync(data)) await (options.standbyOf === undefined ? initialise(command, data, user) : copy(command, data, options.standbyOf, user))
+    const settings = { listen_addresses: '127.0.0.1', port: String(port), unix_socket_directories: '', shared_buffers: '16MB', max_connections: '100', log_min_messages: 'warning', ...tlsSettings(scratch.directory, options.tls, user), ...options.config }
     const args = ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
     // SIGINT ends it without waiting for its clients.
     const server = await startServer({ name: 'postgres', port, scratch, command, args, isReady: () => isReady(port), startTimeoutMs: 60_000, stopTimeoutMs: 10_000, stopSignal: 'SIGINT', user })
-    return withWholeFamily(server, `postgres://sluice@127.0.0.1:${port}/postgres`)
+    const promote = async () => void (await run(beside(command, 'pg_ctl'), ['promote', '-D', data], { cwd: scratch.directory, timeout: 60_000, ...user }))
+    return Object.assign(withWholeFamily(server), { url: `postgres://sluice@127.0.0.1:${port}/postgres`, promote })
   })
+}
+
+/** Another program of the same server; on PATH may be links to some of them only. */
+function beside(postgres: string, name: string): string {
+  return join(dirname(realpathSync(postgres)), name)
 }
 
 async function initialise(postgres: string, data: string, user: ServerUser | undefined): Promise<void> {
   const args = ['-D', data, '-U', 'sluice', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions']
-  await run(join(dirname(postgres), 'initdb'), args, { cwd: dirname(data), timeout: 60_000, ...user })
+  await run(beside(postgres, 'initdb'), args, { cwd: dirname(data), timeout: 60_000, ...user })
+}
+
+async function copy(postgres: string, data: string, primary: PostgresServer, user: ServerUser | undefined): Promise<void> {
+  const args = ['-d', primary.url, '-D', data, '--write-recovery-conf', '--wal-method=stream', '--checkpoint=fast', '--no-sync']
+  await run(beside(postgres, 'pg_basebackup'), args, { cwd: dirname(data), timeout: 60_000, ...user })
+}
+
+/** A key that others may read is refused by the server. */
+function tlsSettings(directory: string, tls: PostgresOptions['tls'], user: ServerUser | undefined): Record<string, string> {
+  if (tls === undefined) return {}
+  for (const [name, text] of [['cert', tls.cert], ['key', tls.key]] as const) {
+    const file = join(directory, `${name}.pem`)
+    writeFileSync(file, text, { mode: 0o600 })
+    if (user !== undefined) chownSync(file, user.uid, user.gid)
+  }
+  return { ssl: 'on', ssl_cert_file: join(directory, 'cert.pem'), ssl_key_file: join(directory, 'key.pem') }
 }
 
 /** Each of its connections is a process in a group of its own: a signal has to reach them, too. */
-function withWholeFamily(server: LocalServer, url: string): PostgresServer {
+function withWholeFamily(server: LocalServer): LocalServer {
   const killParent = server.kill.bind(server)
   const kill = async (signal: NodeJS.Signals = 'SIGKILL') => {
     const children = signal === 'SIGKILL' || signal === 'SIGSTOP' || signal === 'SIGCONT' ? childrenOf(server.pid) : []
@@ -66,7 +94,7 @@ function withWholeFamily(server: LocalServer, url: string): PostgresServer {
     for (const pid of children) signalOne(pid, signal)
     await done
   }
-  return Object.assign(server, { url, kill })
+  return Object.assign(server, { kill })
 }
 
 function childrenOf(parent: number): number[] {

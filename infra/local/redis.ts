@@ -14,6 +14,8 @@ export interface RedisOptions {
   directory?: string
   /** Further lines of redis.conf. Nothing is written to disk unless they say so. */
   config?: string
+  /** Whether it is a sentinel, which watches over others and keeps no keys. */
+  isSentinel?: boolean
 }
 
 export interface RedisServer extends LocalServer {
@@ -40,9 +42,10 @@ export async function start(options: RedisOptions = {}): Promise<RedisServer> {
   return withPort(options.port, async (port) => {
     const scratch = openScratch('redis', options.directory)
     const file = join(scratch.directory, 'redis.conf')
-    writeFileSync(file, `bind 127.0.0.1\nport ${port}\nsave ""\ndir ${scratch.directory}\n${options.config ?? ''}\n`)
+    const own = options.isSentinel ? '' : 'save ""\n'
+    writeFileSync(file, `bind 127.0.0.1\nport ${port}\n${own}dir ${scratch.directory}\n${options.config ?? ''}\n`)
     const isReady = () => probe(port, 'PING\r\n', isGreeting)
-    const server = await startServer({ name: 'redis', port, scratch, command, args: [file], isReady, startTimeoutMs: 20_000, stopTimeoutMs: 5000 })
+    const server = await startServer({ name: 'redis', port, scratch, command, args: options.isSentinel ? [file, '--sentinel'] : [file], isReady, startTimeoutMs: 20_000, stopTimeoutMs: 5000 })
     return Object.assign(server, { url: `redis://127.0.0.1:${port}` })
   })
 }

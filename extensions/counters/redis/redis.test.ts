@@ -162,5 +162,15 @@ describe('a Redis server that wants to know who comes', { skip }, () => {
 test('settings that do not fit are named, without the password that stands in the address', () => {
   assert.throws(() => createRedisCounters({ url: 'http://:hunter2@host' }), (error: Error) => /url: must look like redis:/.test(error.message) && !/hunter2/.test(error.message))
   assert.throws(() => createRedisCounters({ url: 'redis://host', timeoutMs: 0 }), /timeoutMs/)
+  const [a, b] = ['redis://:hunter2@a', 'redis://:hunter2@b']
+  const contradictions: [RedisCountersSettings, RegExp][] = [
+    [{ url: [a, b] }, /several addresses are those of sentinels .* or of a cluster/],
+    [{ url: [a, 'redis://:other@b'], cluster: true }, /scheme, login and database have to be the same/],
+    [{ url: [`${a}/1`, `${b}/1`], cluster: true }, /a cluster has the database 0 alone/],
+    [{ url: a, sentinel: 'main', cluster: true }, /there is one or the other/],
+    [{ url: a, sentinelPassword: 'hunter2' }, /expected only with sentinel/],
+    [{ url: a, certFile: 'cert.pem' }, /certFile and keyFile: expected both or neither/],
+  ]
+  for (const [settings, said] of contradictions) assert.throws(() => createRedisCounters(settings), (error: Error) => said.test(error.message) && !error.message.includes('hunter2'))
   assert.throws(() => createRedisCounters({ url: 'rediss://host', caFile: '/nowhere/ca.pem' }), /\/nowhere\/ca\.pem cannot be read/)
 })

@@ -2,15 +2,14 @@
  * Counters in Redis: one function call a take. A call has a time budget of milliseconds, so nothing waits for a
  * connection and nothing is sent twice by itself: without a ready connection a call fails at once.
  */
-import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SluiceError } from '@sluice/errors'
-import { Redis } from 'ioredis'
 import type { Counters, LimitRule, Take } from '../counter.ts'
-import { checkRule } from '../rule-check.ts'
+import { checkCharge, checkRule } from '../rule-check.ts'
 import { readSettings } from '../settings.ts'
 import { Breaker } from './breaker.ts'
 import { giveBackFunction, librarySource, peekFunction, takeFunction } from './library.ts'
+import { connectRedis, primariesOf, soon, type Client, type Settings } from './redis-client.ts'
 import { type RedisCountersSettings, schema } from './schema.ts'
 
 export interface RedisCountersParts {
@@ -19,11 +18,9 @@ export interface RedisCountersParts {
   readonly clock?: { monotonic(): number }
 }
 
-type Settings = ReturnType<typeof schema.settings.parse>
-
 /**
- * Counts in the Redis of `settings.url`. Returns at once and connects in the background, for as long as it takes;
- * `healthy` tells. Throws `config.invalid` for settings that do not fit and a CA file that cannot be read.
+ * Counts in the Redis of `settings.url`: a server, the primary that sentinels name, or a cluster. Returns at once and
+ * connects in the background, for as long as it takes; `healthy` tells. Throws `config.invalid` for settings that do not fit and a file that cannot be read.
  */
 export function createRedisCounters(settings: RedisCountersSettings, parts: RedisCountersParts = {}): Counters {
   return new RedisCounters(readSettings(schema, settings), parts)
@@ -31,15 +28,17 @@ export function createRedisCounters(settings: RedisCountersSettings, parts: Redi
 
 class RedisCounters implements Counters {
   readonly #settings: Settings
-  readonly #client: Redis
+  readonly #client: Client
   readonly #breaker: Breaker
   #loading: Promise<void> | undefined
+  #isClosed = false
 
   constructor(settings: Settings, parts: RedisCountersParts) {
     this.#settings = settings
     this.#breaker = new Breaker(parts.clock ?? { monotonic: () => performance.now() })
-    this.#client = new Redis(settings.url, clientOptions(settings))
-    this.#client.on('error', (error: Error) => void parts.onConnectionError?.(error))
+    this.#client = connectRedis(settings)
+    for (const event of ['error', 'node error']) this.#client.on(event, (error: Error) => void parts.onConnectionError?.(error))
+    this.#client.on('end', () => setTimeout(() => this.#connectAgain(), soon()).unref())
     this.#client.on('ready', () => {
       this.#breaker.answered()
       this.#loadLibrary().catch((error: unknown) => parts.onConnectionError?.(error))
@@ -65,15 +64,27 @@ class RedisCounters implements Counters {
     await this.#call(giveBackFunction, key, ruleArguments(rule, cost))
   }
 
+  async charge(key: string, rule: LimitRule, cost: number): Promise<void> {
+    checkCharge(rule, cost)
+    // To give back less than nothing is to count it, whatever is left.
+    await this.#call(giveBackFunction, key, ruleArguments(rule, -cost))
+  }
+
   async reset(key: string): Promise<boolean> {
     return (await this.#inTime(() => this.#client.del(this.#settings.keyPrefix + key))) === 1
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     if (this.#client.status === 'ready') {
       await Promise.race([this.#client.quit().catch(() => {}), sleep(1000, undefined, { ref: false })])
     }
     this.#client.disconnect()
+  }
+
+  /** The client ends by itself when sentinels tell of a new primary while it tries to reach the old one (ioredis 6.0). */
+  #connectAgain(): void {
+    if (!this.#isClosed && this.#client.status === 'end') this.#client.connect().catch(() => {})
   }
 
   /** One call, and a second one if the server had lost the library: emptied, replaced, or a replica that took over. */
@@ -105,33 +116,16 @@ class RedisCounters implements Counters {
   }
 
   #loadLibrary(): Promise<void> {
-    this.#loading ??= this.#client
-      .function('LOAD', 'REPLACE', librarySource)
-      .then(() => {})
-      .finally(() => (this.#loading = undefined))
+    this.#loading ??= loadEverywhere(this.#client).finally(() => (this.#loading = undefined))
     return this.#loading
   }
 }
 
-function clientOptions({ url, caFile }: Settings) {
-  return {
-    connectionName: 'sluice',
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
-    connectTimeout: 5000,
-    socketTimeout: 5000, // with calls unanswered for that long the connection is made anew
-    retryStrategy: () => 250 * (1 + Math.random()),
-    ...(url.startsWith('rediss:') && { tls: caFile === undefined ? {} : { ca: readCa(caFile) } }),
-  }
-}
-
-function readCa(file: string): Buffer {
-  try {
-    return readFileSync(file)
-  } catch (cause) {
-    throw new SluiceError('config.invalid', { detail: `${file} cannot be read`, cause })
-  }
+/** Of a cluster's primaries one may be away: it gets the library when it is missed there. */
+async function loadEverywhere(client: Client): Promise<void> {
+  const loads = await Promise.allSettled(primariesOf(client).map((primary) => primary.function('LOAD', 'REPLACE', librarySource)))
+  const failed = loads.find((load) => load.status === 'rejected')
+  if (failed !== undefined && loads.every((load) => load.status === 'rejected')) throw failed.reason
 }
 
 const tooLate = Symbol('too late')

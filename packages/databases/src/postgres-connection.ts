@@ -8,6 +8,7 @@ import pg, { type PoolClient, type PoolConfig } from 'pg'
 import { SluiceError } from '@sluice/errors'
 import { CALL_TIMEOUT_MS } from './answer.ts'
 import { migratePostgres, type Migrations } from './postgres-migrations.ts'
+import { PostgresPrimary } from './postgres-primary.ts'
 import type { PostgresAddress } from './postgres-settings.ts'
 
 const CONNECT_TIMEOUT_MS = 2000
@@ -27,21 +28,18 @@ export type Query = (text: string, values?: readonly unknown[]) => Promise<Row[]
 export class OutcomeUnknown extends Error {}
 
 export class PostgresConnection {
-  readonly #pool: pg.Pool
+  readonly #primary: PostgresPrimary
   readonly #migrations: Migrations
   readonly #onWarning: (message: string) => void
   #migrated: Promise<void> | undefined
   #isInTrouble = false
   #isClosed = false
 
-  /** Throws `config.invalid` when the file of `sslrootcert` cannot be read. */
-  constructor(address: PostgresAddress, migrations: Migrations, onWarning: (message: string) => void) {
+  /** `addresses` are of servers that stand in for each other. Throws `config.invalid` when a file that is named cannot be read. */
+  constructor(addresses: readonly PostgresAddress[], migrations: Migrations, onWarning: (message: string) => void) {
     this.#migrations = migrations
     this.#onWarning = onWarning
-    this.#pool = new pg.Pool(poolConfig(address))
-    // Without a listener, a connection that ends while nobody waits on it would end the process.
-    this.#pool.on('error', () => {})
-    this.#pool.on('connect', (client) => client.on('error', () => {}))
+    this.#primary = new PostgresPrimary(addresses.map(poolConfig))
   }
 
   /** Resolves when the first attempt to connect has ended, in whatever way, or after the time of two calls. */
@@ -92,7 +90,7 @@ export class PostgresConnection {
   async close(): Promise<void> {
     this.#isClosed = true
     await this.#migrated?.catch(() => {})
-    if (!this.#pool.ending) await this.#pool.end()
+    await this.#primary.end()
   }
 
   /** A refusal leaves the connection good; after anything else it ends, and what it was doing with it. */
@@ -127,9 +125,9 @@ export class PostgresConnection {
 
   async #connect(): Promise<PoolClient> {
     if (this.#isClosed) throw new Error('the store is closed')
-    if (this.#pool.waitingCount >= MAX_WAITING) throw new Error(`${MAX_WAITING} calls wait for a connection already`)
+    if (this.#primary.waitingCount >= MAX_WAITING) throw new Error(`${MAX_WAITING} calls wait for a connection already`)
     try {
-      const client = await this.#pool.connect()
+      const client = await this.#primary.connect()
       if (this.#migrated !== undefined) this.#isInTrouble = false
       return client
     } catch (error) {
@@ -145,19 +143,23 @@ export class PostgresConnection {
   }
 }
 
-/** Whether the server has said itself that it did not do it (SQLSTATE; classes 08 and 57P are the ends of connections). */
+/**
+ * Whether the server has said itself that it did not do it (SQLSTATE; classes 08 and 57P are the ends of connections, and
+ * 25006 is a primary that has become a standby: another one will do it).
+ */
 export function wasRefused(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && !/^(08|57P)/.test(error.code ?? '')
+  return error instanceof pg.DatabaseError && !/^(08|57P|25006)/.test(error.code ?? '')
 }
 
-function poolConfig({ host, port, user, password, database, sslMode, sslRootCert }: PostgresAddress): PoolConfig {
+function poolConfig(address: PostgresAddress): PoolConfig {
+  const { host, port, user, password, database } = address
   return {
     host,
     port,
     user,
     password,
     database,
-    ssl: sslMode === 'disable' ? false : { rejectUnauthorized: sslMode === 'verify-full', ...(sslRootCert !== undefined && { ca: readCertificates(sslRootCert) }) },
+    ssl: tlsOptions(address),
     application_name: 'sluice',
     max: MAX_CONNECTIONS,
     idleTimeoutMillis: 30_000,
@@ -175,11 +177,16 @@ function poolConfig({ host, port, user, password, database, sslMode, sslRootCert
   }
 }
 
-function readCertificates(file: string): string {
+function tlsOptions({ sslMode, sslRootCert, sslCert, sslKey }: PostgresAddress): PoolConfig['ssl'] {
+  if (sslMode === 'disable') return false
+  return { rejectUnauthorized: sslMode === 'verify-full', ca: readPem('sslrootcert', sslRootCert), cert: readPem('sslcert', sslCert), key: readPem('sslkey', sslKey) }
+}
+
+function readPem(parameter: string, file: string | undefined): string | undefined {
   try {
-    return readFileSync(file, 'utf8')
+    return file === undefined ? undefined : readFileSync(file, 'utf8')
   } catch (cause) {
-    throw new SluiceError('config.invalid', { detail: `settings of the postgres store: sslrootcert: ${messageOf(cause)}`, cause })
+    throw new SluiceError('config.invalid', { detail: `settings of the postgres store: ${parameter}: ${messageOf(cause)}`, cause })
   }
 }
 

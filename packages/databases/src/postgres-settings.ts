@@ -13,20 +13,27 @@ export interface PostgresAddress {
   readonly sslMode: SslMode
   /** Path of the authorities' certificates (PEM). */
   readonly sslRootCert: string | undefined
+  /** Paths of the client's certificate and its key (PEM), for mutual TLS. */
+  readonly sslCert: string | undefined
+  readonly sslKey: string | undefined
 }
+
+const address = z.string().transform((text, context) => {
+  const read = readPostgresUrl(text)
+  if (typeof read !== 'string') return read
+  context.addIssue({ code: 'custom', message: read })
+  return z.NEVER
+})
 
 /** How a store reaches its database; the stores add what is their own. */
 export const postgresSettings = {
   url: z
-    .string()
-    .transform((text, context) => {
-      const read = readPostgresUrl(text)
-      if (typeof read !== 'string') return read
-      context.addIssue({ code: 'custom', message: read })
-      return z.NEVER
-    })
-    .describe('`postgres://user:password@host[:5432]/database`; `?sslmode=verify-full&sslrootcert=PATH` for TLS.'),
+    .union([z.string().transform((one) => [one]), z.array(z.string()).min(1)])
+    .pipe(z.array(address))
+    .describe('`postgres://user:password@host[:5432]/database`; `?sslmode=verify-full&sslrootcert=PATH` for TLS. A list for a primary and its standbys: the one that takes writes is found.'),
 }
+
+const parameters = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey']
 
 /** What the URL says, or what is wrong with it. Neither repeats the password. */
 function readPostgresUrl(text: string): PostgresAddress | string {
@@ -36,12 +43,14 @@ function readPostgresUrl(text: string): PostgresAddress | string {
   const database = decoded(url.pathname.slice(1))
   const [user, password] = [decoded(url.username), decoded(url.password)]
   if (!/^postgres(ql)?:$/.test(url.protocol) || url.hostname === '' || !database || !user || password === undefined) return shape
-  const unknown = [...url.searchParams.keys()].filter((name) => name !== 'sslmode' && name !== 'sslrootcert')
-  if (unknown.length > 0) return `has the unknown parameter ${JSON.stringify(unknown[0])}; expected sslmode or sslrootcert`
+  const unknown = [...url.searchParams.keys()].filter((name) => !parameters.includes(name))
+  if (unknown.length > 0) return `has the unknown parameter ${JSON.stringify(unknown[0])}; expected sslmode, sslrootcert, sslcert or sslkey`
   const sslRootCert = url.searchParams.get('sslrootcert') ?? undefined
+  const [sslCert, sslKey] = [url.searchParams.get('sslcert') ?? undefined, url.searchParams.get('sslkey') ?? undefined]
+  if ((sslCert === undefined) !== (sslKey === undefined)) return 'has one of sslcert and sslkey; expected both or neither'
   const sslMode = sslModes.find((mode) => mode === (url.searchParams.get('sslmode') ?? (sslRootCert === undefined ? 'disable' : 'verify-full')))
   if (sslMode === undefined) return `has an unknown sslmode; expected ${sslModes.join(', ')}`
-  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 5432), user, password: password || undefined, database, sslMode, sslRootCert }
+  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 5432), user, password: password || undefined, database, sslMode, sslRootCert, sslCert, sslKey }
 }
 
 function decoded(text: string): string | undefined {

@@ -20,10 +20,44 @@ export function distributedSettings(metricsPort: number) {
 
 export type DistributedSettings = z.output<ReturnType<typeof distributedSettings>>
 
+/** Settings of the services that count in Redis. */
+export const redisSettings = {
+  redisUrl: commaList.refine((list) => list.length > 0, 'expected at least one address').default(['redis://127.0.0.1:6379']),
+  redisCa: z.string().optional(),
+  redisCert: z.string().optional(),
+  redisKey: z.string().optional(),
+  redisSentinel: z.string().optional(),
+  redisSentinelUser: z.string().optional(),
+  redisSentinelPassword: z.string().optional(),
+  redisCluster: flag.default(false),
+  /** How long one call may take before it fails: within a datacenter 20 ms are many, to another one they are none. */
+  redisTimeoutMs: wholeNumber.refine((value) => value >= 1 && value <= 10_000, 'expected milliseconds from 1 to 10000').default(20),
+}
+
+type RedisSettings = z.output<z.ZodObject<typeof redisSettings>>
+
+/** What the counters in Redis are made with. */
+export function redisCountersSettings(settings: RedisSettings) {
+  const given = {
+    caFile: settings.redisCa,
+    certFile: settings.redisCert,
+    keyFile: settings.redisKey,
+    sentinel: settings.redisSentinel,
+    sentinelUser: settings.redisSentinelUser,
+    sentinelPassword: settings.redisSentinelPassword,
+  }
+  return { url: settings.redisUrl, cluster: settings.redisCluster, timeoutMs: settings.redisTimeoutMs, ...onlyGiven(given) }
+}
+
+/** The ways to Redis, or to its sentinels. */
+export function redisDoors({ redisUrl }: RedisSettings): Door[] {
+  return redisUrl.map((url) => ({ setting: variableName('redisUrl'), url }))
+}
+
 /** Settings of the services that own a store. */
 export const storeSettings = {
   store: z.enum(['embedded', 'postgres', 'cassandra'], 'expected embedded, postgres or cassandra').default('embedded'),
-  postgresUrl: z.string().optional(),
+  postgresUrl: commaList.optional(),
   cassandraContactPoints: commaList.optional(),
   cassandraDatacenter: z.string().optional(),
   cassandraKeyspace: z.string().default('sluice'),
@@ -50,15 +84,24 @@ export function openingSettingsOf(settings: z.output<typeof storeShape>, dataDir
     ca: settings.cassandraCa,
     replication: settings.cassandraReplication,
   }
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  return onlyGiven(given)
 }
 
 /** The way to the store, where it would go in clear. */
-export function storeDoors({ store, postgresUrl = '' }: z.output<typeof storeShape>): Door[] {
-  if (store !== 'postgres' || !URL.canParse(postgresUrl)) return []
+export function storeDoors({ store, postgresUrl = [] }: z.output<typeof storeShape>): Door[] {
+  if (store !== 'postgres') return []
+  return postgresUrl.filter(isInClear).map((url) => ({ setting: variableName('postgresUrl'), url }))
+}
+
+/** What is no address at all is for the store to refuse. */
+function isInClear(postgresUrl: string): boolean {
+  if (!URL.canParse(postgresUrl)) return false
   const parameters = new URL(postgresUrl).searchParams
-  const mode = parameters.get('sslmode') ?? (parameters.has('sslrootcert') ? 'verify-full' : 'disable')
-  return mode === 'disable' ? [{ setting: variableName('postgresUrl'), url: postgresUrl }] : []
+  return (parameters.get('sslmode') ?? (parameters.has('sslrootcert') ? 'verify-full' : 'disable')) === 'disable'
+}
+
+function onlyGiven<T extends object>(settings: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: NonNullable<T[K]> }
 }
 
 function needed(name: string, store: string): never {

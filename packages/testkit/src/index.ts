@@ -10,12 +10,16 @@ export { afterDelay, afterPromise, answer, closeConnection, echo, neverAnswer, r
 export {
   missingServer,
   needServer,
+  primaryName,
   sharedServers,
   startCassandra,
   startEtcd,
   startNats,
+  startNatsCluster,
   startPostgres,
   startRedis,
+  startRedisCluster,
+  startSentinels,
   type CassandraOptions,
   type CassandraServer,
   type EtcdOptions,
@@ -24,10 +28,13 @@ export {
   type NatsServer,
   type PostgresOptions,
   type PostgresServer,
+  type RedisGroup,
   type RedisOptions,
   type RedisServer,
   type ServerName,
 } from './servers.ts'
+export { startCloudMap, type CloudMap } from './cloud-map.ts'
+export { startTlsRelay } from './tls-relay.ts'
 export { startConsul, type ConsulInstance, type ConsulServer } from './consul-server.ts'
 export { startDnsServer, type DnsServer, type DnsZone } from './dns-server.ts'
 export { startKubernetes, type KubernetesEndpoint, type KubernetesServer } from './kubernetes-server.ts'

@@ -1,8 +1,11 @@
 import type { TestContext } from 'node:test'
 
 export { start as startNats, type NatsOptions, type NatsServer } from '../../../infra/local/nats.ts'
+export { startNatsCluster } from '../../../infra/local/nats-cluster.ts'
 export { start as startRedis, type RedisOptions, type RedisServer } from '../../../infra/local/redis.ts'
+export { primaryName, startRedisCluster, startSentinels, type RedisGroup } from '../../../infra/local/redis-groups.ts'
 export { start as startPostgres, type PostgresOptions, type PostgresServer } from '../../../infra/local/postgres.ts'
+export { start as startMoto } from '../../../infra/local/moto.ts'
 export { start as startEtcd, type EtcdOptions, type EtcdServer } from '../../../infra/local/etcd.ts'
 export { start as startCassandra, type CassandraOptions, type CassandraServer } from '../../../infra/local/cassandra.ts'
 

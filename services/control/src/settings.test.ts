@@ -25,7 +25,7 @@ test('the store is opened with what was set and nothing else', () => {
   const cassandra = readSettings(controlSettings, { SLUICE_STORE: 'cassandra', SLUICE_CASSANDRA_CONTACT_POINTS: 'a,b:9043', SLUICE_CASSANDRA_DATACENTER: 'dc1' })
   assert.deepEqual(openingSettingsOf(cassandra, '/data'), { contactPoints: ['a', 'b:9043'], localDatacenter: 'dc1', keyspace: 'sluice' })
   const url = 'postgres://sluice:secret@db.example/sluice'
-  assert.deepEqual(openingSettingsOf(readSettings(controlSettings, { SLUICE_STORE: 'postgres', SLUICE_POSTGRES_URL: url }), '/data'), { url })
+  assert.deepEqual(openingSettingsOf(readSettings(controlSettings, { SLUICE_STORE: 'postgres', SLUICE_POSTGRES_URL: url }), '/data'), { url: [url] })
   assert.throws(() => openingSettingsOf(readSettings(controlSettings, { SLUICE_STORE: 'postgres' }), '/data'), /SLUICE_POSTGRES_URL: needed for SLUICE_STORE=postgres/)
 })
 

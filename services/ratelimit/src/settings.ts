@@ -1,9 +1,7 @@
-import { distributedSettings } from '@sluice/service-kit'
-import { z } from 'zod'
+import { distributedSettings, redisSettings } from '@sluice/service-kit'
+import type { z } from 'zod'
 
 /** Everything a ratelimit process reads from its environment. */
-export const ratelimitSettings = distributedSettings(9102).extend({
-  redisUrl: z.string().default('redis://127.0.0.1:6379'),
-})
+export const ratelimitSettings = distributedSettings(9102).extend(redisSettings)
 
 export type RatelimitSettings = z.output<typeof ratelimitSettings>
