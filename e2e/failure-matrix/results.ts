@@ -51,6 +51,8 @@ exact limit; upstreams outside of the zones. *Clean* is: no 5xx and no lost answ
 150 ms: the ${availableParallelism()} cores carry clients, upstreams, all zones and whatever else the machine does). A fault that the design holds for minutes is held for ${share === 1 ? 'all of them' : `${share * 100} % of them, 20 s at least`}
 (\`SLUICE_MATRIX_SHARE=1\` holds it for all).
 
+Behind a verdict: the commit, and the load of the machine in the last minute (runnable processes, of which ${availableParallelism()} at a time run). Times are as the clock went: twice the cores' load makes them twice as long.
+
 **${count('pass')} pass, ${count('fail')} fail, ${count('cannot run here')} cannot run here, ${count(undefined)} not run.** What failed is in bold.
 
 | fault | must hold | measured | verdict |
@@ -60,7 +62,8 @@ ${lines.join('\n')}
 }
 
 function lineOf({ fault, expectation }: Row, result: RowResult | undefined): string {
-  const cells = [fault, expectation, result === undefined ? '–' : result.measured.join('; '), result === undefined ? 'not run' : `${result.verdict}${result.commit === '' ? '' : ` (${result.commit})`}`]
+  const of = result?.load === undefined ? '' : ` (${result.commit}, load ${result.load})`
+  const cells = [fault, expectation, result === undefined ? '–' : result.measured.join('; '), result === undefined ? 'not run' : `${result.verdict}${of}`]
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`
 }
 

@@ -23,6 +23,8 @@ export interface RowResult {
   readonly measured: readonly string[]
   readonly seconds: number
   readonly commit: string
+  /** The machine's, over the last minute of the row: what else ran beside it. */
+  readonly load?: number
 }
 
 /** For how much of the time that the design names a fault is held: minutes are minutes only in a full run. */

@@ -1,4 +1,5 @@
 // Runs rows one after another: on the three zones, inside a network namespace of their own, or as tests of the repository.
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { runProcess, type Cleanup } from '@sluice/testkit'
 import { type MatrixSystem, startMatrixSystem } from './matrix-system.ts'
@@ -69,7 +70,7 @@ async function runOne(row: Row, matrix: MatrixSystem): Promise<{ isSound: boolea
   broken.push(...(await matrix.zoned.settled().then(() => [], (error: Error) => [error.message])))
   for (const problem of broken) context.check(false, `afterwards: ${problem}`)
   const verdict = context.failures.length === 0 ? 'pass' : 'fail'
-  return { isSound: broken.length === 0, result: { verdict, measured: context.measured, seconds: Math.round((performance.now() - began) / 1000), commit: commitHere() } }
+  return { isSound: broken.length === 0, result: { verdict, measured: context.measured, seconds: Math.round((performance.now() - began) / 1000), commit: commitHere(), load: Math.round(loadavg()[0]!) } }
 }
 
 /** Runs the tests that a row is. */
@@ -87,7 +88,7 @@ export async function runTests(t: Cleanup, row: Row): Promise<RowResult> {
     const summary = `\`${file}\`: ${passed} passed, ${failed} failed, ${skipped} skipped`
     measured.push(isGood ? summary : `**${summary}**`)
   }
-  const result: RowResult = { verdict: isPassed ? 'pass' : 'fail', measured, seconds: Math.round((performance.now() - began) / 1000), commit: commitHere() }
+  const result: RowResult = { verdict: isPassed ? 'pass' : 'fail', measured, seconds: Math.round((performance.now() - began) / 1000), commit: commitHere(), load: Math.round(loadavg()[0]!) }
   keepResult(row, result)
   return result
 }

@@ -41,6 +41,9 @@ missing_packages() {
   has chromium || has chromium-browser || has google-chrome || echo 'chromium chromium-browser'
   has nginx || [ -x /usr/sbin/nginx ] || echo 'nginx-light nginx'
   has wrk || echo 'wrk'
+  has ip || echo 'iproute2'
+  has nft || [ -x /usr/sbin/nft ] || echo 'nftables'
+  has faketime || [ -n "$(find /usr/lib -name libfaketime.so.1 2>/dev/null | head -n 1)" ] || echo 'libfaketime'
   has haproxy || [ -x /usr/sbin/haproxy ] || echo 'haproxy'
 }
 

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { randomInt } from 'node:crypto'
 import { fetchOnce, waitUntil } from '@sluice/testkit'
+import type { Edge } from '../../modes/system.ts'
 import type { Row, RowContext } from '../row.ts'
 
 const damages = 12
@@ -55,7 +56,7 @@ async function killWorker(context: RowContext): Promise<void> {
     const pids = await edge.workerPids()
     const from = performance.now()
     process.kill(pids[0]!, signal)
-    await waitUntil(async () => (await edge.workerPids()).every((pid) => pid !== pids[0]) && (await fetchOnce(`${edge.url}/open/of/this`, { timeoutMs: 1000 })).status === 200, { timeoutMs: 60_000, everyMs: 20, what: 'the worker to be replaced' })
+    await waitUntil(async () => (await isReplaced(edge, pids)) && (await fetchOnce(`${edge.url}/open/of/this`, { timeoutMs: 1000 })).status === 200, { timeoutMs: 60_000, everyMs: 20, what: 'the worker to be replaced' })
     const ms = Math.round(performance.now() - from)
     context.check(ms <= withinMs, `${signal}: replaced and serving after ${ms} ms`)
     await context.quietSpan(2)
@@ -63,6 +64,12 @@ async function killWorker(context: RowContext): Promise<void> {
     context.note(`lost with it: ${lost.map(([fault, often]) => `${often} × ${fault}`).join(', ') || 'nothing'}`)
     context.clean(before, load.between(from, performance.now(), others))
   }
+}
+
+/** Whether there are as many as before, without the first of them. */
+async function isReplaced(edge: Edge, before: readonly number[]): Promise<boolean> {
+  const now = await edge.workerPids()
+  return now.length === before.length && !now.includes(before[0]!)
 }
 
 async function killHostAgent(context: RowContext): Promise<void> {

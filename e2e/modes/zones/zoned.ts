@@ -1,4 +1,4 @@
-// The distributed mode over three zones: a NATS cluster of three, one Redis, the six services and four edges with one worker each.
+// The distributed mode over three zones: a NATS cluster of three, one Redis, the six services and four edges, one of them with two workers.
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,16 +12,18 @@ import type { Edge, System } from '../system.ts'
 import { openMeetingPlace, Zone } from './namespaces.ts'
 import { ZoneServer } from './zone-server.ts'
 
-export type ZoneName = 'a' | 'b' | 'c'
+type ZoneName = 'a' | 'b' | 'c'
 
 /** Each process has a network of its own zone, so that ports can be the usual ones. */
 const ports = { nats: 4222, cluster: 6222, redis: 6379, admin: 8001, http: 8000, secondHttp: 8010, metrics: 9100 }
 
 const placed: readonly (readonly [service: string, zone: ZoneName])[] = [['control', 'a'], ['auth', 'b'], ['ratelimit', 'b'], ['discovery', 'b'], ['analytics', 'b']]
-const edgesPlaced: readonly (readonly [name: string, zone: ZoneName, httpPort: number])[] = [['edge-a', 'a', ports.http], ['edge-b', 'b', ports.http], ['edge-c', 'c', ports.http], ['edge-d', 'c', ports.secondHttp]]
-
-/** A setting that only one process has, for rows that need it: the edge or service by name. */
-export type Extra = Readonly<Record<string, Readonly<Record<string, string>>>>
+const edgesPlaced: readonly { readonly name: string; readonly zone: ZoneName; readonly http: number; readonly workers: string }[] = [
+  { name: 'edge-a', zone: 'a', http: ports.http, workers: '2' },
+  { name: 'edge-b', zone: 'b', http: ports.http, workers: '1' },
+  { name: 'edge-c', zone: 'c', http: ports.http, workers: '1' },
+  { name: 'edge-d', zone: 'c', http: ports.secondHttp, workers: '1' },
+]
 
 export class ZonedSystem {
   readonly system: System
@@ -85,7 +87,7 @@ export interface LaunchPlan {
 }
 
 /** Starts everything; this process has to be in a network namespace of its own. */
-export async function startZoned(t: Cleanup, extra: Extra = {}): Promise<ZonedSystem> {
+export async function startZoned(t: Cleanup): Promise<ZonedSystem> {
   process.setMaxListeners(100) // each process that is watched over hangs on this one's end
   openMeetingPlace()
   const directory = mkdtempSync(join(tmpdir(), 'sluice-e2e-zones-'))
@@ -106,11 +108,11 @@ export async function startZoned(t: Cleanup, extra: Extra = {}): Promise<ZonedSy
     SLUICE_ADMIN_ADDRESS: `0.0.0.0:${ports.admin}`,
     SLUICE_WORKERS: '1',
   }
-  const launch = (inner: Cleanup, plan: LaunchPlan) => sluiceIn(inner, { directory: join(directory, plan.name), ...plan, env: { ...shared, ...plan.env, ...extra[plan.name] } })
+  const launch = (inner: Cleanup, plan: LaunchPlan) => sluiceIn(inner, { directory: join(directory, plan.name), ...plan, env: { ...shared, ...plan.env } })
   const services = new Map(placed.map(([service, zone], index) => [service, launch(t, { name: service, service, zone: zones[zone], metricsPort: ports.metrics + 10 + index, env: {} })]))
   await Promise.all([...services.values()].map((service) => service.start()))
-  const edges = edgesPlaced.map(([name, zone, http]) => {
-    const process = launch(t, { name, service: 'edge', zone: zones[zone], metricsPort: ports.metrics + http - ports.http, env: { SLUICE_EDGE_NAME: name, SLUICE_ZONE: zone, SLUICE_LISTEN_HTTP: `0.0.0.0:${http}` } })
+  const edges = edgesPlaced.map(({ name, zone, http, workers }) => {
+    const process = launch(t, { name, service: 'edge', zone: zones[zone], metricsPort: ports.metrics + http - ports.http, env: { SLUICE_EDGE_NAME: name, SLUICE_WORKERS: workers, SLUICE_ZONE: zone, SLUICE_LISTEN_HTTP: `0.0.0.0:${http}` } })
     return edgeOf(process, { name, address: `${zones[zone].clientAddress}:${http}`, logDirectory: join(directory, name) })
   })
   const system = runningSystem({ t, mode: 'distributed', edges, services, adminUrl: adminAt(zones.a.clientAddress), adminToken, directory, standing: standingConfig(`0.0.0.0:${ports.http}`) })
