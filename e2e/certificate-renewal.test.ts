@@ -5,22 +5,9 @@ import { Agent } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { connect } from 'node:tls'
-import { fetchOnce, freePorts, makeCertificate, waitUntil, type MadeCertificate } from '@sluice/testkit'
+import { fetchOnce, freePorts, makeCertificate, waitUntil } from '@sluice/testkit'
+import { serialOf, serialShown } from './actors/tls-handshake.ts'
 import { SluiceProcess } from './modes/sluice-process.ts'
-
-/** The serial number of the certificate that a new connection is shown. */
-function shownBy(port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
-      resolve(socket.getPeerCertificate().serialNumber)
-      socket.destroy()
-    })
-    socket.on('error', reject)
-  })
-}
-
-const serialOf = ({ serial }: MadeCertificate): string => serial.toString('hex').toUpperCase()
 
 test('a renewed certificate is noticed by itself; half of it, or nonsense, changes nothing, and connections stay', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-renewal-'))
@@ -41,25 +28,25 @@ test('a renewed certificate is noticed by itself; half of it, or nonsense, chang
   const args = ['run', '-c', join(directory, 'gateway.json'), '--workers', '1', '--data-dir', join(directory, 'data')]
   const gateway = new SluiceProcess(t, { name: 'gateway', args, env: {}, directory, metricsUrl: `http://127.0.0.1:${metrics}` })
   await gateway.start()
-  assert.equal(await shownBy(https), serialOf(first))
+  assert.equal(await serialShown(https), serialOf(first))
   const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: first.cert })
   t.after(() => agent.destroy())
   const ask = () => fetchOnce(`https://127.0.0.1:${https}/`, { agent })
   assert.equal((await ask()).status, 200)
 
   write('cert.pem', second.cert)
-  await waitUntil(() => gateway.output().includes('renewed files cannot be taken yet'), { timeoutMs: 30_000, what: 'a certificate without its key to be noticed' })
-  assert.equal(await shownBy(https), serialOf(first))
+  await waitUntil(() => gateway.output().includes('renewed values cannot be taken yet'), { timeoutMs: 30_000, what: 'a certificate without its key to be noticed' })
+  assert.equal(await serialShown(https), serialOf(first))
   write('key.pem', second.key)
-  await waitUntil(async () => (await shownBy(https)) === serialOf(second), { timeoutMs: 30_000, everyMs: 100, what: 'the renewed certificate' })
+  await waitUntil(async () => (await serialShown(https)) === serialOf(second), { timeoutMs: 30_000, everyMs: 100, what: 'the renewed certificate' })
   const kept = await ask()
   assert.deepEqual([kept.status, kept.reusedConnection], [200, true])
 
-  const told = () => gateway.output().split('renewed files cannot be taken yet').length
+  const told = () => gateway.output().split('renewed values cannot be taken yet').length
   const before = told()
   write('cert.pem', 'nonsense')
   await waitUntil(() => told() > before, { timeoutMs: 30_000, what: 'the nonsense to be noticed' })
-  assert.equal(await shownBy(https), serialOf(second))
+  assert.equal(await serialShown(https), serialOf(second))
   await gateway.stop()
   assert.equal(gateway.output().includes(first.key) || gateway.output().includes(second.key), false)
 })

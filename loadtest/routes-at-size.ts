@@ -135,7 +135,7 @@ async function bootFromDisk(config: SegmentedConfig): Promise<{ readyMs: number;
   const directory = mkdtempSync(join(tmpdir(), 'sluice-routes-'))
   const [http = 0, metrics = 0, nothing = 0] = await freePorts(3)
   mkdirSync(join(directory, 'snapshots'), { recursive: true })
-  await new SnapshotDisk(join(directory, 'snapshots'), (error) => { throw error }).save({ revision: 1, config, forcedRevision: 0 })
+  await new SnapshotDisk(join(directory, 'snapshots'), undefined, (error) => { throw error }).save({ revision: 1, config, forcedRevision: 0 })
   const env = { ...process.env, SLUICE_DATA_DIR: directory, SLUICE_EDGE_NAME: 'edge-1', SLUICE_WORKERS: '1', SLUICE_LISTEN_HTTP: `127.0.0.1:${http}`, SLUICE_METRICS_ADDRESS: `127.0.0.1:${metrics}`, SLUICE_NATS_URL: `nats://127.0.0.1:${nothing}`, SLUICE_REDIS_URL: `redis://127.0.0.1:${nothing}`, SLUICE_LOG_LEVEL: 'fatal' }
   const started = performance.now()
   const child = spawn(fileURLToPath(new URL('../node_modules/.bin/sluice', import.meta.url)), ['service', 'edge'], { env, stdio: 'ignore' })

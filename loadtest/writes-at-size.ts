@@ -12,6 +12,7 @@ import { openConfigStore } from '../extensions/config-stores/index.ts'
 import { systemClock } from '../packages/service-kit/src/index.ts'
 import { putOne, replaceConfig } from '../services/control/src/revisions/changes.ts'
 import { RevisionLine } from '../services/control/src/revisions/revision-line.ts'
+import { SecretSources } from '../services/control/src/secret-sources/secret-sources.ts'
 import { validateConfig } from '../services/control/src/validation/index.ts'
 import { manyRoutes } from './propagation/many-routes.ts'
 
@@ -33,7 +34,7 @@ async function measure(count: number): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-writes-'))
   const store = await openConfigStore('embedded', { directory })
   const line = new RevisionLine({ store, scope, clock: systemClock, onCommitted: () => {} })
-  const checking = { validate: validateConfig, environment: {}, baseDirectory: directory, otherDirectories: [] }
+  const checking = { validate: validateConfig, sources: new SecretSources({ environment: {}, sealing: undefined }), baseDirectory: directory, otherDirectories: [] }
   const about = { author: 'bench', note: '' }
   const config = manyRoutes(count)
   const putAll = () => line.commit(replaceConfig(checking, { version: 1, ...config }, { ...about, origin: 'api' }))

@@ -4,6 +4,7 @@ import { exitCodes, type AddCommand, type CommandContext } from './command.ts'
 import { addApply } from './commands/apply.ts'
 import { addBus } from './commands/bus.ts'
 import { addBackup } from './commands/backup.ts'
+import { addCertificates } from './commands/certificates.ts'
 import { addCheck } from './commands/check.ts'
 import { addConsumers } from './commands/consumers.ts'
 import { addDiff } from './commands/diff.ts'
@@ -22,7 +23,7 @@ import { reportFailure } from './failure.ts'
 import type { Surroundings } from './surroundings.ts'
 
 const commands: readonly AddCommand[] = [
-  addRun, addService, addCheck, addDiff, addApply, addExport, addStatus, addRevisions, addRollback, addConsumers, addKeys, addToken, addBus, addBackup, addRestore, addSimulate, addNotBuilt,
+  addRun, addService, addCheck, addDiff, addApply, addExport, addStatus, addRevisions, addRollback, addConsumers, addKeys, addCertificates, addToken, addBus, addBackup, addRestore, addSimulate, addNotBuilt,
 ]
 
 /** Runs one command line (without the program's own name) to its end; answers its exit code. Never rejects. */

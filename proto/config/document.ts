@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { consumer, group } from './consumer.ts'
 import { listeners } from './listeners.ts'
+import { namedCertificate } from './named-certificate.ts'
 import { policyList } from './policy-entry.ts'
 import { route } from './route.ts'
 import { resourceName } from './strings.ts'
@@ -16,6 +17,7 @@ const shared = {
   routes: z.array(route).max(200_000).default([]).describe('Which requests go where, by which rules.'),
   policies: policyList.default([]).describe('For every route; the least specific place.'),
   groups: z.array(group).default([]).describe('Groups of consumers.'),
+  certificates: z.array(namedCertificate).max(1000).default([]).describe('Certificates that `listeners.https` shows beside its own, by the names in them.'),
 }
 
 /** The whole config file; the same resources as the admin API's. */
@@ -28,8 +30,8 @@ export const gatewayConfig = z.strictObject({
 })
 
 /**
- * What one revision holds and an edge is given: no admin settings, no consumers. `secrets` maps each `env:` and
- * `file:` reference to the value it had when the revision was made; it never leaves through the admin API.
+ * What one revision holds and an edge is given: no admin settings, no consumers. `secrets` maps each reference, such as
+ * `env:NAME`, to the value it had when the revision was made; it never leaves through the admin API.
  */
 export const revisionDocument = z.strictObject({
   version: z.literal(1),

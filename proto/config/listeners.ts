@@ -32,7 +32,7 @@ export const certificate = z.strictObject({
 
 export const httpsListener = z.strictObject({
   address: listenAddress.default('127.0.0.1:8443').describe('Where clients connect.'),
-  certificates: z.array(certificate).min(1).max(1000).describe('Chosen by the name that the client asks for (SNI) among the names in the certificates; the first one for any other.'),
+  certificates: z.array(certificate).max(1000).default([]).describe('Chosen by the name that the client asks for (SNI) among the names in these and in [certificates](#certificates); for any other name the first of these, or of those by name.'),
   minVersion: z.enum(['1.2', '1.3']).default('1.3').describe('The oldest TLS that is spoken.'),
   http2: z.boolean().default(true).describe('Whether HTTP/2 is offered beside HTTP/1.1 (ALPN).'),
   clientCertificates: z.boolean().optional().describe('Whether clients are asked for a certificate in the handshake; one without is served all the same, where no policy needs it. As soon as a policy such as `mtls-auth` stands anywhere when left out.'),

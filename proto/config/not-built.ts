@@ -5,7 +5,7 @@
 export const notBuiltSettings: Readonly<Record<string, readonly string[]>> = {
   telemetry: ['traces'],
   'telemetry.accessLog': ['sinks'],
-  document: ['certificates', 'apis'],
+  document: ['apis'],
 }
 
 export const notBuiltPolicies: readonly string[] = [

@@ -1,9 +1,9 @@
 /**
- * Values kept elsewhere. Any string setting may be `env:NAME` or `file:PATH`; a revision keeps the reference where it
+ * Values kept elsewhere. Any string setting may be `env:NAME`, `file:PATH` and so on; a revision keeps the reference where it
  * was written and the value under the reference in `secrets`. Names, labels and owners are no settings: what they
  * hold is taken as it stands.
  */
-import { isReference } from './strings.ts'
+import { isReference, referenceKinds } from './strings.ts'
 
 type Path = readonly (string | number)[]
 
@@ -11,14 +11,21 @@ type Path = readonly (string | number)[]
 const fileSettings: ReadonlySet<unknown> = new Set(['jwksFile', 'certFile', 'keyFile', 'caFile', 'crlFile', 'clientCertFile', 'clientKeyFile'])
 /** Policies whose setting `files` lists such paths, however deep. */
 const listsFiles: ReadonlySet<unknown> = new Set(['ip-restriction'])
-const resourceLists: ReadonlySet<unknown> = new Set(['upstreams', 'routes', 'groups', 'consumers'])
+const resourceLists: ReadonlySet<unknown> = new Set(['upstreams', 'routes', 'groups', 'consumers', 'certificates'])
 const resourceMarks: ReadonlySet<unknown> = new Set(['name', 'labels', 'owner'])
 
 export interface FoundReference {
-  /** `env:NAME` or `file:PATH`: the key in `secrets`. */
+  /** Such as `env:NAME`: the key in `secrets`. */
   readonly reference: string
   readonly path: Path
 }
+
+/** False: there is no reference in what this is the JSON of. Cheaper by far than walking through it. */
+export function mayHoldReferences(json: string): boolean {
+  return possibleReference.test(json)
+}
+
+const possibleReference = new RegExp(`"(?:${referenceKinds.join('|')}):|File"|"files"`)
 
 /** Every reference in a document, in its order; one that stands in several places is told for each. */
 export function referencesIn(document: unknown): FoundReference[] {

@@ -20,14 +20,19 @@ export const positiveInteger = z.int().min(1)
 /** A duration in milliseconds; one day at most. */
 export const durationMs = z.int().min(1).max(86_400_000)
 
-const referencePattern = /^(env|file):(.+)$/s
+/** Where values are kept: this machine's environment and files, stores of secrets, and `sealed`: in the text itself, which only control can read. */
+export const referenceKinds = ['env', 'file', 'vault', 'aws-sm', 'k8s', 'sealed'] as const
 
-/** Whether a string setting stands for a value kept elsewhere: `env:NAME` or `file:PATH`. */
+export type ReferenceKind = (typeof referenceKinds)[number]
+
+const referencePattern = new RegExp(`^(${referenceKinds.join('|')}):(.+)$`, 's')
+
+/** Whether a string setting stands for a value kept elsewhere, such as `env:NAME`. */
 export function isReference(value: string): boolean {
   return referencePattern.test(value)
 }
 
-export function parseReference(value: string): { kind: 'env' | 'file'; target: string } | undefined {
+export function parseReference(value: string): { kind: ReferenceKind; target: string } | undefined {
   const match = referencePattern.exec(value)
-  return match === null ? undefined : { kind: match[1] as 'env' | 'file', target: match[2]! }
+  return match === null ? undefined : { kind: match[1] as ReferenceKind, target: match[2]! }
 }

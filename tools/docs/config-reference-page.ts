@@ -1,6 +1,6 @@
 import { discoverySources } from '../../extensions/discovery-sources/index.ts'
 import { settingsTable } from '../../extensions/policies/settings-table.ts'
-import { consumer, credential, gatewayConfig, group, httpListener, notBuiltBalancers, notBuiltSettings, notBuiltSources, route, upstream } from '../../proto/config/index.ts'
+import { consumer, credential, gatewayConfig, group, httpListener, namedCertificate, notBuiltBalancers, notBuiltSettings, notBuiltSources, route, upstream } from '../../proto/config/index.ts'
 import { pageHead, table } from './page-text.ts'
 
 type Schema = Parameters<typeof settingsTable>[0]
@@ -22,13 +22,14 @@ const sections: readonly Section[] = [
   { title: 'Discovery sources', of: [], about: 'What `discovery` of an upstream holds, for each `source`. Of the settings `tls` each can be left out.', schemas: discoverySources.filter(({ name }) => name !== 'static').map(({ settings }) => settings) },
   { title: 'Routes', of: ['routes'], about: 'A list; which of several is taken does not depend on its order.', schemas: [route] },
   { title: 'Groups', of: ['groups'], about: 'A list.', schemas: [group] },
+  { title: 'Certificates', of: ['certificates'], about: 'A list; `listeners.https` shows them beside its own.', schemas: [namedCertificate] },
   { title: 'Consumers', of: ['consumers'], about: 'A list; a credential is one of the kinds below.', schemas: [consumer, ...credential.options] },
   { title: 'Telemetry and admin', of: ['telemetry', 'admin'], about: 'Services of the distributed mode have `SLUICE_METRICS_ADDRESS` and `SLUICE_ADMIN_ADDRESS` in place of the two addresses.', schemas: [gatewayConfig.pick({ telemetry: true, admin: true })] },
 ]
 
 const introduction = `The configuration as a file holds it, YAML or JSON; the admin API takes and gives the same resources. A running gateway has
-it as JSON Schema for editors at \`/schema.json\` of the admin port. Any text that is a setting may be \`env:NAME\` or \`file:PATH\`, read
-when the configuration is applied; relative paths start at the file's folder. An unknown setting is a problem, told with the
+it as JSON Schema for editors at \`/schema.json\` of the admin port. Any text that is a setting may be a reference to where its value is kept:
+\`env:NAME\`, \`file:PATH\`, \`vault:\`, \`aws-sm:\`, \`k8s:\` ([how](../services/control/src/secret-sources/README.md)); relative paths start at the file's folder. An unknown setting is a problem, told with the
 nearest name there is.`
 
 /** docs/config-reference.md: every setting of the configuration, from the schemas that check it. */

@@ -3,6 +3,7 @@ import { type BackupRecord, finishRestore, requireEmptyStore as requireNoRevisio
 import { openCredentialStore } from '@sluice/credential-stores'
 import { requireEmptyStore as requireNoConsumers, restoreConsumers } from '@sluice/auth/restore'
 import { defaultScope } from '@sluice/proto/subjects'
+import type { Sealing } from '@sluice/service-kit'
 import { Failure } from '../failure.ts'
 import { readBackup } from './backup-file.ts'
 import type { StoredBackup } from './backup-folder.ts'
@@ -16,6 +17,8 @@ export interface RestorePlan {
   readonly store: string
   readonly settings: object
   readonly environment: Readonly<NodeJS.ProcessEnv>
+  /** What values lie sealed with in the store. */
+  readonly sealing: Sealing | undefined
   readonly baseDirectory: string
   readonly onWarning: (message: string) => void
 }
@@ -56,8 +59,8 @@ export async function restoreBackup(plan: RestorePlan): Promise<Restored> {
 }
 
 async function restoreInto(plan: RestorePlan, store: Awaited<ReturnType<typeof openConfigStore>>, credentials: Awaited<ReturnType<typeof openCredentialStore>>): Promise<Restored> {
-  const { chain, key, atMs = Infinity, environment, baseDirectory } = plan
-  const parts = { store, scope: defaultScope, environment, baseDirectory }
+  const { chain, key, atMs = Infinity, environment, sealing, baseDirectory } = plan
+  const parts = { store, scope: defaultScope, environment, sealing, baseDirectory }
   await requireNoRevisions(parts)
   await requireNoConsumers(credentials, defaultScope)
   const found: Found = { consumers: new Map(), revisions: 0, content: 0 }

@@ -38,10 +38,12 @@ async function restore(context: CommandContext, options: Options): Promise<void>
   if (options.check === true) return answer(context, options.json, { files: chain.map(({ file }) => file) }, ({ files }) => `${files.length} files are whole: ${files.join(', ')}`)
   const { environment, err } = context.surroundings
   const dataDirectory = pathOf(context, options.dataDir ?? environment['SLUICE_DATA_DIR'] ?? '.sluice')
-  const [{ openingSettingsOf, readSettings, storeSettings }, { z }] = await Promise.all([import('@sluice/service-kit'), import('zod')])
+  const [{ openingSettingsOf, readSettings, sealingFrom, sealingIn, storeSettings }, { z }] = await Promise.all([import('@sluice/service-kit'), import('zod')])
   const settings = readSettings(z.object(storeSettings), environment)
+  const sealingKey = environment['SLUICE_SEALING_KEY']
+  const sealing = sealingKey ? sealingFrom(sealingKey, 'SLUICE_SEALING_KEY') : settings.store === 'embedded' ? sealingIn(dataDirectory) : undefined
   const restored = await restoreBackup({
-    chain, key, atMs, environment,
+    chain, key, atMs, environment, sealing,
     above: options.above,
     store: settings.store,
     settings: openingSettingsOf(settings, dataDirectory),

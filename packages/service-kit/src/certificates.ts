@@ -1,5 +1,5 @@
 // X.509 certificates (RFC 5280) made on the spot: ECDSA P-256, as much of the format as a TLS peer looks at.
-import { generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto'
 
 export interface CertificateOptions {
   /** DNS names and IPv4 addresses it stands for. */
@@ -10,6 +10,8 @@ export interface CertificateOptions {
   subject?: string
   /** Who signs [itself]. */
   issuer?: MadeCertificate
+  /** Its key [a new one]. */
+  privateKey?: KeyObject
   /** May sign others. */
   isAuthority?: boolean
   validFrom?: Date
@@ -30,7 +32,7 @@ const dayMs = 86_400_000
 
 export function makeCertificate(options: CertificateOptions = {}): MadeCertificate {
   const { names = [], uris = [], subject = names[0] ?? 'test', issuer, isAuthority = false } = options
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { privateKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey } = options
   const validFrom = options.validFrom ?? new Date(Date.now() - dayMs)
   const validTo = options.validTo ?? new Date(Date.now() + 30 * dayMs)
   const serial = Buffer.concat([Buffer.from([1]), randomBytes(8)])
@@ -41,7 +43,7 @@ export function makeCertificate(options: CertificateOptions = {}): MadeCertifica
     nameOf(issuer?.subject ?? subject),
     sequence(time(validFrom), time(validTo)),
     nameOf(subject),
-    publicKey.export({ type: 'spki', format: 'der' }),
+    createPublicKey(privateKey).export({ type: 'spki', format: 'der' }),
     tagged(0xa3, sequence(...extensions([...names.map(alternativeName), ...uris.map(uriName)], isAuthority))),
   )
   const signature = sign('sha256', body, issuer?.privateKey ?? privateKey)

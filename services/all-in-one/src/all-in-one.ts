@@ -14,7 +14,7 @@ import { createDiscovery } from '@sluice/discovery'
 import { createEdge, type Edge } from '@sluice/edge'
 import { defaultScope } from '@sluice/proto/subjects'
 import { createRatelimit } from '@sluice/ratelimit'
-import { mergeMetrics, MetricsRegistry, oncePerMinute, parseAddress, readSettings, startHealthServer, systemClock, urlOf, type Health, type Logger, type MetricSnapshot, type Service } from '@sluice/service-kit'
+import { mergeMetrics, MetricsRegistry, oncePerMinute, parseAddress, readSettings, sealingFrom, sealingIn, startHealthServer, systemClock, urlOf, type Health, type Logger, type MetricSnapshot, type Sealing, type Service } from '@sluice/service-kit'
 import { chooseAddresses, type NamedAddress } from './addresses.ts'
 import { baseDirectoryFor } from './data-directory.ts'
 import { lockDataDirectory } from './data-lock.ts'
@@ -188,6 +188,9 @@ class Gateway implements AllInOne {
       dataDirectory,
       environment,
       signer: createConfigSigner(this.keys.privateKey),
+      sealing: this.sealing(settings),
+      isOnly: true,
+      secretRefreshMs: settings.secretRefreshSeconds * 1000,
       ...(settings.adminToken !== undefined && { adminToken: settings.adminToken }),
       ...(configFile !== undefined && { configFile }),
     })
@@ -208,7 +211,12 @@ class Gateway implements AllInOne {
       baseDirectory: configFile === undefined ? dataDirectory : baseDirectoryFor(configFile),
       counting: { counters },
       verifier: this.verifier,
+      sealing: this.sealing(settings),
     })
+  }
+
+  private sealing({ sealingKey }: AllInOneSettings): Sealing {
+    return sealingKey === undefined ? sealingIn(this.parts.dataDirectory) : sealingFrom(sealingKey, 'SLUICE_SEALING_KEY')
   }
 
   private async openMetrics(address: NamedAddress, edge: Edge): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Cell, HistogramCell, MetricsRegistry } from '@sluice/service-kit'
 import type { Rollout } from './rollout/rollout.ts'
+import type { SecretSources } from './secret-sources/secret-sources.ts'
 
 const propagationBounds = [0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30]
 
@@ -8,12 +9,14 @@ export class ControlMetrics {
   readonly #commits: Cell
   readonly #propagation: HistogramCell
 
-  constructor(metrics: MetricsRegistry, rollout: Rollout) {
+  constructor(metrics: MetricsRegistry, { rollout, sources }: { rollout: Rollout; sources: Pick<SecretSources, 'states'> }) {
     this.#commits = metrics.counter('sluice_control_commits_total', 'Revisions committed by this control').with()
     this.#propagation = metrics.histogram('sluice_control_propagation_seconds', 'From the commit of a revision until every live edge ran it', propagationBounds).with()
     const head = metrics.gauge('sluice_control_head_revision', 'The newest revision known to control', [], 'max').with()
     const edges = metrics.gauge('sluice_control_edges', 'Edges by state', ['state'])
+    const stores = metrics.gauge('sluice_control_secret_store_up', 'Whether a store of secrets that references lead to could be asked at last', ['kind'], 'min')
     metrics.onCollect(() => {
+      for (const { kind, isUp } of sources.states()) stores.with(kind).set(isUp ? 1 : 0)
       head.set(rollout.head()?.revision ?? 0)
       const states = rollout.edges().map((edge) => edge.state)
       for (const state of ['live', 'leaving', 'missing'] as const) edges.with(state).set(states.filter((one) => one === state).length)

@@ -1,7 +1,7 @@
 import type { Bus } from '@sluice/buses/bus'
 import type { ConfigSigner } from '@sluice/buses/config-feed'
 import type { ConfigStore } from '@sluice/config-stores/config-store'
-import type { Clock, Logger, MetricsRegistry, Service } from '@sluice/service-kit'
+import type { Clock, Logger, MetricsRegistry, Sealing, Service } from '@sluice/service-kit'
 import type { AdminAddress } from './admin/admin-server.ts'
 
 export interface ControlParts {
@@ -22,8 +22,14 @@ export interface ControlParts {
   readonly dataDirectory: string
   /** A file, or a folder of them, that is applied at start and on save. */
   readonly configFile?: string
-  /** Where `env:` references are looked up. */
+  /** Where `env:` references are looked up, and the settings of stores of secrets. */
   readonly environment: Readonly<NodeJS.ProcessEnv>
+  /** What values of references lie sealed with in the store, and `sealed:` is read with; left out, they lie there in clear. */
+  readonly sealing?: Sealing | undefined
+  /** Whether no other control works on the same store [false]: then whatever file differs from what runs was renewed. */
+  readonly isOnly?: boolean
+  /** Between two looks at stores of secrets [60000]. */
+  readonly secretRefreshMs?: number
 }
 
 export interface Control extends Service {

@@ -1,27 +1,24 @@
 /** How control's rooms are put together, started and stopped. */
-import { basename, resolve } from 'node:path'
-import { codeOf } from '@sluice/errors'
 import type { Health } from '@sluice/service-kit'
 import { Tokens } from './admin/access.ts'
 import type { AdminParts } from './admin/admin-parts.ts'
 import { type AdminServer, createAdminServer } from './admin/admin-server.ts'
 import { adminTokenIn } from './admin/admin-token.ts'
 import { ConfigSource } from './config-source/config-source.ts'
-import { RenewedFiles } from './config-source/renewed-files.ts'
 import { ControlMetrics } from './control-metrics.ts'
 import { Consumers } from './peers/consumers.ts'
 import { Endpoints } from './peers/endpoints.ts'
 import { Circuits } from './peers/circuits.ts'
 import { Limits } from './peers/limits.ts'
-import { putConsumers } from './peers/put-consumers.ts'
 import { Usage } from './peers/usage.ts'
-import { type Checking, readAnew, replaceConfig } from './revisions/changes.ts'
 import { type Committed, RevisionLine } from './revisions/revision-line.ts'
 import { revisionGoal } from './rollout/receipts.ts'
 import { Rollout } from './rollout/rollout.ts'
 import type { Control, ControlParts } from './control-parts.ts'
+import { OwnChanges } from './own-changes.ts'
+import { RenewedValues } from './secret-sources/renewed-values.ts'
+import { SecretSources } from './secret-sources/secret-sources.ts'
 import { StoreWatch } from './store-watch.ts'
-import { type CheckedFile, validateConfig, type Validation } from './validation/index.ts'
 
 /** How long a revision is followed for the log's line on it, and how many at once. */
 const followMs = 30_000
@@ -33,7 +30,9 @@ export class ControlService implements Control {
   readonly #rollout: Rollout
   readonly #consumers: Consumers
   readonly #source: ConfigSource | undefined
-  readonly #renewedFiles: RenewedFiles
+  readonly #sources: SecretSources
+  readonly #own: OwnChanges
+  readonly #renewedValues: RenewedValues
   readonly #metrics: ControlMetrics
   readonly #storeWatch: StoreWatch
   #admin: AdminServer | undefined
@@ -41,14 +40,16 @@ export class ControlService implements Control {
   #followed = 0
 
   constructor(parts: ControlParts) {
-    const { bus, scope, store, clock, logger, metrics, signer } = parts
+    const { bus, scope, store, clock, logger, metrics, signer, sealing, environment, dataDirectory } = parts
     this.#parts = parts
-    this.#line = new RevisionLine({ store, scope, clock, onCommitted: (committed) => this.#committed(committed) })
+    this.#line = new RevisionLine({ store, scope, sealing, clock, onCommitted: (committed) => this.#committed(committed) })
     this.#rollout = new Rollout({ bus, scope, store, stored: this.#line.stored, clock, logger, signer })
     this.#consumers = new Consumers(bus, scope)
     this.#source = parts.configFile === undefined ? undefined : this.#sourceOf(parts.configFile)
-    this.#renewedFiles = new RenewedFiles({ logger, values: async () => (await this.#line.stored.head())?.secrets, directories: () => this.#directories(), renew: (files) => this.#renew(files) })
-    this.#metrics = new ControlMetrics(metrics, this.#rollout)
+    this.#sources = new SecretSources({ environment, sealing, now: () => clock.monotonic(), onState: (name, fault) => this.#tellOfStore(name, fault) })
+    this.#own = new OwnChanges({ line: this.#line, store, scope, clock, logger, consumers: this.#consumers, sources: this.#sources, dataDirectory, fileDirectory: () => this.#source?.baseDirectory() })
+    this.#renewedValues = this.#watchValues()
+    this.#metrics = new ControlMetrics(metrics, { rollout: this.#rollout, sources: this.#sources })
     this.#storeWatch = new StoreWatch({ store, logger, begin: () => this.#begin() })
   }
 
@@ -67,7 +68,7 @@ export class ControlService implements Control {
     this.#isStopping = true
     this.#storeWatch.stop()
     this.#source?.stop()
-    this.#renewedFiles.stop()
+    this.#renewedValues.stop()
     // Requests that wait for edges are answered with what is known.
     this.#rollout.stop()
     await this.#admin?.close(deadlineMs)
@@ -91,59 +92,43 @@ export class ControlService implements Control {
   /** All that needs the store; runs again until it has been there for it. */
   async #begin(): Promise<void> {
     await this.#rollout.start()
-    if (this.#source !== undefined) {
-      await this.#source.start()
-      // Only who follows a file is the one control whose folders count.
-      this.#renewedFiles.start()
-    } else if ((await this.#line.stored.head()) === undefined) await this.#beginEmpty()
-  }
-
-  /** Based on "no revision", so that it never takes the place of what another control has committed meanwhile. */
-  async #beginEmpty(): Promise<void> {
-    try {
-      await this.#line.commit(replaceConfig(this.#checking(), { version: 1 }, { author: 'control', note: 'empty, to begin with', origin: 'api', ifMatch: 0 }))
-      this.#parts.logger.info('there is no configuration yet: an empty one is served')
-    } catch (error) {
-      if (codeOf(error) !== 'config.revision_conflict') throw error
-    }
+    if (this.#source !== undefined) await this.#source.start()
+    else await this.#own.beginEmpty()
+    this.#renewedValues.start()
   }
 
   #sourceOf(configFile: string): ConfigSource {
-    const { environment, clock, logger, store, scope } = this.#parts
+    const { clock, logger, store, scope } = this.#parts
     return new ConfigSource({
       path: configFile,
-      environment,
+      read: (path) => this.#own.readFile(path),
       clock,
       logger,
       lastDigest: async () => (await store.lastFromFile(scope))?.fileDigest,
-      apply: (file, validation) => this.#applyFile(file, validation),
+      apply: (file, validation) => this.#own.applyFile(file, validation),
     })
   }
 
-  async #applyFile(file: CheckedFile['file'], validation: Validation): Promise<number> {
-    const { store, scope, clock } = this.#parts
-    const checking = { ...this.#checking(), validate: async () => validation }
-    const note = basename(file.path)
-    const prepare = async () => void (await putConsumers(this.#consumers, validation.consumers ?? []))
-    const { revision } = await this.#line.commit(replaceConfig(checking, file.input, { author: 'file', note, origin: 'file', isForced: true, fileDigest: file.digest, prepare }))
-    await store.appendAudit({ scope, atMs: clock.now(), actor: 'file', action: `apply ${note}`, outcome: `revision ${revision}` })
-    return revision
+  #watchValues(): RenewedValues {
+    const { logger, clock, secretRefreshMs = 60_000, isOnly = false } = this.#parts
+    return new RenewedValues({
+      logger,
+      sources: this.#sources,
+      now: () => clock.monotonic(),
+      storesEveryMs: secretRefreshMs,
+      isOnly,
+      head: async () => {
+        const head = await this.#line.stored.head()
+        return head && { values: head.secrets, committedAtMs: head.record.committedAtMs }
+      },
+      directories: () => this.#own.directories(),
+      renew: (references) => this.#own.renew(references),
+    })
   }
 
-  /** What came from the file is looked for beside it; what came by the API as the API does. */
-  async #directories(): Promise<readonly string[]> {
-    const { baseDirectory, otherDirectories } = this.#checking()
-    const head = await this.#line.stored.head()
-    return head?.record.origin === 'file' ? [...otherDirectories, baseDirectory] : [baseDirectory, ...otherDirectories]
-  }
-
-  async #renew(files: readonly string[]): Promise<number> {
-    const { store, scope, clock } = this.#parts
-    const [baseDirectory, ...otherDirectories] = await this.#directories()
-    const note = `renewed ${files.map((file) => basename(file.slice('file:'.length))).join(', ')}`.slice(0, 200)
-    const { revision } = await this.#line.commit(readAnew({ ...this.#checking(), baseDirectory: baseDirectory!, otherDirectories }, { author: 'file', note }))
-    await store.appendAudit({ scope, atMs: clock.now(), actor: 'file', action: note, outcome: `revision ${revision}` })
-    return revision
+  #tellOfStore(name: string, fault: string | undefined): void {
+    if (fault === undefined) this.#parts.logger.info({ store: name }, 'the store of secrets is reached')
+    else this.#parts.logger.warn({ store: name, problem: fault }, 'a store of secrets cannot be asked; values from before stay')
   }
 
   #committed({ revision, config, forcedRevision, at }: Committed): void {
@@ -164,26 +149,20 @@ export class ControlService implements Control {
     this.#metrics.observePropagation(propagationMs)
   }
 
-  #checking(): Checking {
-    const { dataDirectory, environment } = this.#parts
-    const folder = this.#source?.baseDirectory()
-    return { validate: validateConfig, environment, baseDirectory: resolve(dataDirectory), otherDirectories: folder === undefined ? [] : [folder] }
-  }
-
   #adminParts(): AdminParts {
-    const { bus, scope, store, clock, logger, controlToken } = this.#parts
+    const { bus, scope, store, clock, logger, sealing, controlToken } = this.#parts
     return {
-      scope, bus, store, clock, logger,
+      scope, bus, store, clock, logger, sealing,
       tokens: new Tokens({ admin: this.#adminToken(), edge: controlToken }),
       line: this.#line,
       rollout: this.#rollout,
-      checking: this.#checking(),
+      checking: this.#own.checking(),
       consumers: this.#consumers,
       endpoints: new Endpoints(bus, scope),
       usage: new Usage(bus, scope),
       limits: new Limits(bus, scope),
       circuits: new Circuits(bus, scope),
-      status: () => ({ file: this.#source?.status() ?? null, bus: bus.status, store: this.#storeWatch.isReached ? 'reached' : 'away' }),
+      status: () => ({ file: this.#source?.status() ?? null, bus: bus.status, store: this.#storeWatch.isReached ? 'reached' : 'away', secretStores: Object.fromEntries(this.#sources.states().map(({ kind, isUp }) => [kind, isUp ? 'reached' : 'away'])) }),
     }
   }
 

@@ -6,7 +6,7 @@ import { openConfigStore } from '@sluice/config-stores'
 import { defaultScope } from '@sluice/proto/subjects'
 import { natsBusSettings, openingSettingsOf, runServiceProcess, storeDoors } from '@sluice/service-kit'
 import { createControl } from './service.ts'
-import { adminTlsOf, controlSettings } from './settings.ts'
+import { adminTlsOf, controlSealing, controlSettings } from './settings.ts'
 
 /** Control of the distributed mode: `sluice service control`. */
 export function main(): Promise<void> {
@@ -19,6 +19,8 @@ export function main(): Promise<void> {
       const dataDirectory = resolve(settings.dataDir)
       await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
       const store = await openConfigStore(settings.store, openingSettingsOf(settings, dataDirectory), { clock: parts.clock, onWarning: (message) => parts.logger.warn(message) })
+      const sealing = controlSealing(settings, dataDirectory)
+      if (sealing === undefined) parts.logger.warn('SLUICE_SEALING_KEY is not set: values of references lie in the store in clear, and private keys are not taken by the admin API')
       const control = createControl({
         ...parts,
         scope: defaultScope,
@@ -27,6 +29,9 @@ export function main(): Promise<void> {
         dataDirectory,
         signer: configSignerFrom(settings.configSigningKey, 'SLUICE_CONFIG_SIGNING_KEY'),
         environment: process.env,
+        sealing,
+        isOnly: settings.store === 'embedded',
+        secretRefreshMs: settings.secretRefreshSeconds * 1000,
         ...(settings.adminToken === undefined ? {} : { adminToken: settings.adminToken }),
         ...(settings.controlToken === undefined ? {} : { controlToken: settings.controlToken }),
       })

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { distributedSettings, parseAddress, SettingsError, storeSettings } from '@sluice/service-kit'
+import { distributedSettings, parseAddress, type Sealing, sealingFrom, sealingIn, SettingsError, storeSettings, wholeNumber } from '@sluice/service-kit'
 import { z } from 'zod'
 
 const path = z.string().min(1)
@@ -13,6 +13,8 @@ export const controlSettings = distributedSettings(9105).extend({
   adminKey: path.optional(),
   controlToken: z.string().optional(),
   configSigningKey: path.optional(),
+  sealingKey: path.optional(),
+  secretRefreshSeconds: wholeNumber.refine((seconds) => seconds >= 1, 'expected at least 1').default(60),
 })
 
 export type ControlSettings = z.output<typeof controlSettings>
@@ -24,6 +26,12 @@ function isAddress(text: string): boolean {
   } catch {
     return false
   }
+}
+
+/** What values are sealed with: a key of this control's own will do while no other one works on its store. Throws a `SettingsError`. */
+export function controlSealing({ sealingKey, store }: ControlSettings, dataDirectory: string): Sealing | undefined {
+  if (sealingKey !== undefined) return sealingFrom(sealingKey, 'SLUICE_SEALING_KEY')
+  return store === 'embedded' ? sealingIn(dataDirectory) : undefined
 }
 
 /** The admin API's certificate and key (PEM); undefined when neither is set. Throws a `SettingsError`. */

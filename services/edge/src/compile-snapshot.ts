@@ -92,6 +92,7 @@ export class SnapshotCompiler {
       upstreamSettings: new Map(Object.entries(upstreams)),
       trustedProxies: frame.trustedProxies === this.#frame?.trustedProxies ? this.#snapshot!.trustedProxies : new CidrSet(frame.trustedProxies),
       listeners: frame.listeners,
+      certificates: frame.certificates,
       clientAuthorities: this.#authorities.after(changedRoutes(routes, settings), policiesOutside(frame, upstreams)),
       strictTransport: strictTransportOf(frame.listeners),
     }

@@ -1,5 +1,5 @@
 import type { CidrSet } from '@sluice/http'
-import type { Listeners, Route, RouteMatch, Upstream } from '@sluice/proto/config'
+import type { Listeners, NamedCertificate, Route, RouteMatch, Upstream } from '@sluice/proto/config'
 import type { RouteFacts } from '@sluice/policies/exchange'
 import type { PolicyChain } from './policy-chain/policy-chain.ts'
 import type { Split } from './router/split.ts'
@@ -31,6 +31,7 @@ export interface CompiledSnapshot {
   readonly upstreamSettings: ReadonlyMap<string, Upstream>
   readonly trustedProxies: CidrSet
   readonly listeners: Listeners
+  readonly certificates: readonly NamedCertificate[]
   /** PEM, of the policies that go by certificates of clients; undefined: there is none. */
   readonly clientAuthorities: readonly string[] | undefined
   /** Strict-Transport-Security, for responses over TLS alone (RFC 6797 §7.2). */

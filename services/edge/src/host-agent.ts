@@ -10,7 +10,7 @@ import type { Counters } from '@sluice/counters/counter'
 import { codeOf } from '@sluice/errors'
 import { EdgeReportReplySchema, EdgeReportSchema, RollCallSchema } from '@sluice/proto/messages/control'
 import { subjects } from '@sluice/proto/subjects'
-import { mergeMetrics, version, type Clock, type Health, type Logger, type MetricSnapshot, type MetricsRegistry, type Service } from '@sluice/service-kit'
+import { mergeMetrics, version, type Clock, type Health, type Logger, type MetricSnapshot, type MetricsRegistry, type Sealing, type Service } from '@sluice/service-kit'
 import type { Worker } from 'node:cluster'
 import { join } from 'node:path'
 import { createDiscoveryFeed, type DiscoveryFeed } from './snapshot/discovery-feed.ts'
@@ -52,6 +52,8 @@ export interface EdgeParts {
   readonly listenHttps?: string
   /** Another way to control, for when the bus is away. */
   readonly fallback?: ConfigTransport
+  /** What values of references lie sealed with on the disk [a key in the data directory]. */
+  readonly sealing?: Sealing | undefined
   /** Whose revisions are taken; left out, everybody's on the bus. */
   readonly verifier?: ConfigVerifier | undefined
 }
@@ -106,7 +108,7 @@ class HostAgent implements Edge {
   constructor(parts: EdgeParts) {
     this.parts = parts
     this.crashes = new CrashGuard(parts.clock)
-    this.disk = new SnapshotDisk(join(parts.dataDirectory, 'snapshots'), (error) => parts.logger.error({ err: error }, 'the snapshot could not be kept on disk'))
+    this.disk = new SnapshotDisk(join(parts.dataDirectory, 'snapshots'), parts.sealing, (error) => parts.logger.error({ err: error }, 'the snapshot could not be kept on disk'))
     this.pool = new WorkerPool({
       settings: this.workerSettings(),
       logger: parts.logger,

@@ -1,5 +1,5 @@
 /** What a worker has been given, entity by entity, and what of it has not been taken into force yet. */
-import { readKey, readLine, referencesIn, type RevisionDocument, revisionDocument, route, type Route, upstream, type Upstream, withReferencesResolved, documentOf, type Entity } from '@sluice/proto/config'
+import { mayHoldReferences, readKey, readLine, referencesIn, type RevisionDocument, revisionDocument, route, type Route, upstream, type Upstream, withReferencesResolved, documentOf, type Entity } from '@sluice/proto/config'
 import type { z } from 'zod'
 
 /** Why a revision cannot be run, with the place in it. */
@@ -15,7 +15,7 @@ export class SnapshotRefused extends Error {
 }
 
 /** All but routes and upstreams: small, and read anew when any of it changes. */
-export type Frame = Pick<RevisionDocument, 'listeners' | 'trustedProxies' | 'policies' | 'groups' | 'telemetry'>
+export type Frame = Pick<RevisionDocument, 'listeners' | 'trustedProxies' | 'policies' | 'groups' | 'certificates' | 'telemetry'>
 
 export interface ReadEntity<T> {
   readonly value: T
@@ -39,7 +39,7 @@ export class ReceivedConfig {
     if (isRemoval) this.#lines.delete(key)
     else this.#lines.set(key, line)
     if (key.startsWith('secrets/')) return this.#takeSecret(key, line, isRemoval)
-    if (!isRemoval && /"(?:env|file):|File"|"files"/.test(line)) this.#withReferences.add(key)
+    if (!isRemoval && mayHoldReferences(line)) this.#withReferences.add(key)
     else this.#withReferences.delete(key)
   }
 

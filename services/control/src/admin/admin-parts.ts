@@ -1,6 +1,6 @@
 import type { Bus } from '@sluice/buses/bus'
 import type { ConfigStore } from '@sluice/config-stores/config-store'
-import type { Clock, Logger } from '@sluice/service-kit'
+import type { Clock, Logger, Sealing } from '@sluice/service-kit'
 import type { Circuits } from '../peers/circuits.ts'
 import type { Consumers } from '../peers/consumers.ts'
 import type { Endpoints } from '../peers/endpoints.ts'
@@ -19,6 +19,8 @@ export interface AdminParts {
   readonly store: ConfigStore
   readonly clock: Clock
   readonly logger: Logger
+  /** What private keys are sealed with that are sent here; left out, none is taken. */
+  readonly sealing: Sealing | undefined
   readonly tokens: Tokens
   readonly line: RevisionLine
   readonly rollout: Rollout

@@ -14,6 +14,7 @@ import { acceptYaml, maxBodyBytes } from './bodies.ts'
 import { replyWithProblems } from './error-replies.ts'
 import type { AdminApp } from './fastify-types.ts'
 import { addBackupRoutes } from './routes/backup-routes.ts'
+import { addCertificateRoutes } from './routes/certificate-routes.ts'
 import { addConfigRoutes } from './routes/config-routes.ts'
 import { addConsumerRoutes } from './routes/consumer-routes.ts'
 import { addCredentialRoutes } from './routes/credential-routes.ts'
@@ -55,7 +56,7 @@ export async function createAdminServer(parts: AdminParts, at: AdminAddress): Pr
   acceptYaml(app)
   admitByToken(app, parts)
   keepAuditTrail(app, parts)
-  for (const add of [addResourceRoutes, addConfigRoutes, addRevisionRoutes, addConsumerRoutes, addCredentialRoutes, addEdgeRoutes, addEndpointRoutes, addUsageRoutes, addLimitRoutes, addCircuitRoutes, addStatusRoutes, addBackupRoutes, addDocumentRoutes]) add(app, parts)
+  for (const add of [addResourceRoutes, addCertificateRoutes, addConfigRoutes, addRevisionRoutes, addConsumerRoutes, addCredentialRoutes, addEdgeRoutes, addEndpointRoutes, addUsageRoutes, addLimitRoutes, addCircuitRoutes, addStatusRoutes, addBackupRoutes, addDocumentRoutes]) add(app, parts)
   await app.ready()
   const closeDoor = openBusDoor(app.server, parts)
   return {

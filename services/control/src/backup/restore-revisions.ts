@@ -1,8 +1,9 @@
 /** Putting a history back: the revisions as they were, then the one that is to be in force, with the values of its references read anew. */
 import type { ConfigStore } from '@sluice/config-stores/config-store'
 import { SluiceError } from '@sluice/errors'
-import { type Clock, systemClock } from '@sluice/service-kit'
+import { type Clock, type Sealing, systemClock } from '@sluice/service-kit'
 import { type Checking, rollBack } from '../revisions/changes.ts'
+import { SecretSources } from '../secret-sources/secret-sources.ts'
 import { RevisionLine } from '../revisions/revision-line.ts'
 import { validateConfig } from '../validation/index.ts'
 import type { BackupRevision } from './backup-records.ts'
@@ -10,8 +11,10 @@ import type { BackupRevision } from './backup-records.ts'
 export interface RestoreParts {
   readonly store: ConfigStore
   readonly scope: string
-  /** Where `env:` and `file:` references are read. */
-  readonly environment: Checking['environment']
+  /** Where references are read. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** What values lie sealed with in the store, and `sealed:` references are read with. */
+  readonly sealing?: Sealing | undefined
   readonly baseDirectory: string
   readonly clock?: Clock
 }
@@ -42,9 +45,9 @@ export async function restoreRevision({ store, scope }: Pick<RestoreParts, 'stor
  * of a reference was left out of it. Throws `config.*` when a reference cannot be read here; the history stands then.
  */
 export async function finishRestore(parts: RestoreParts, { revision, above = 0, note }: RestoreGoal): Promise<number> {
-  const { store, scope, environment, baseDirectory, clock = systemClock } = parts
-  const line = new RevisionLine({ store, scope, clock, onCommitted: () => {} })
-  const checking: Checking = { validate: validateConfig, environment, baseDirectory, otherDirectories: [] }
+  const { store, scope, environment, sealing, baseDirectory, clock = systemClock } = parts
+  const line = new RevisionLine({ store, scope, sealing, clock, onCommitted: () => {} })
+  const checking: Checking = { validate: validateConfig, sources: new SecretSources({ environment, sealing }), baseDirectory, otherDirectories: [] }
   const head = (await store.head(scope))?.revision ?? 0
   if (head === 0) return 0
   const goal = await line.stored.read(revision ?? head)

@@ -7,12 +7,13 @@ import { dirname, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf } from '@sluice/errors'
 import type { Clock, Logger } from '@sluice/service-kit'
-import { type CheckedFile, checkConfigFile, type Validation } from '../validation/index.ts'
+import type { CheckedFile, Validation } from '../validation/index.ts'
 import { watchPath } from './watch-path.ts'
 
 export interface ConfigSourceParts {
   readonly path: string
-  readonly environment: Readonly<NodeJS.ProcessEnv>
+  /** Reads the file and checks it against what runs. */
+  read(path: string): Promise<CheckedFile>
   readonly clock: Clock
   readonly logger: Logger
   /** The digest last applied from a file, by this process or one before it. */
@@ -67,7 +68,7 @@ export class ConfigSource {
 
   /** Reads the file without applying it. Throws `ConfigFileError`. */
   async check(): Promise<void> {
-    const found = await checkConfigFile(this.#parts.path, { environment: this.#parts.environment })
+    const found = await this.#parts.read(this.#parts.path)
     if (found.problems.length > 0) throw new ConfigFileError(found.problems)
   }
 
@@ -109,7 +110,7 @@ export class ConfigSource {
 
   /** False: something that it needs is away. */
   async #read(isFirst: boolean): Promise<boolean> {
-    const found = await checkConfigFile(this.#parts.path, { environment: this.#parts.environment })
+    const found = await this.#parts.read(this.#parts.path)
     if (found.problems.length > 0) {
       if (isFirst) throw new ConfigFileError(found.problems)
       this.#refuse(found)

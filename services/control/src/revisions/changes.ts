@@ -1,10 +1,11 @@
 /** The changes that there are: the whole configuration, one resource, a step back. */
 import type { Commit } from '@sluice/config-stores/config-store'
 import { SluiceError } from '@sluice/errors'
+import type { SecretSources } from '../secret-sources/secret-sources.ts'
 import type { Path, Problem } from '../validation/problem.ts'
 import type { Validation, ValidationParts } from '../validation/validate.ts'
 import { toldOfPart, withOwned } from './owned-config.ts'
-import { deleteResource, findResource, listResources, pathOfResource, putResource, type ResourceKind, resourceKinds, type WrittenDocument } from './resources.ts'
+import { deleteResource, findResource, listResources, pathOfResource, putResource, type Resource, type ResourceKind, resourceKinds, type WrittenDocument } from './resources.ts'
 import type { StoredRevision } from './stored-revisions.ts'
 
 export interface Change {
@@ -36,10 +37,10 @@ export interface Change {
 
 export type Validate = (input: unknown, parts: ValidationParts) => Promise<Validation>
 
-/** How this control checks: against its environment, with relative paths from these folders. */
+/** How this control checks: with references read from these sources, relative paths from these folders. */
 export interface Checking {
   readonly validate: Validate
-  readonly environment: ValidationParts['environment']
+  readonly sources: SecretSources
   readonly baseDirectory: string
   readonly otherDirectories: readonly string[]
 }
@@ -58,9 +59,18 @@ interface WholeConfig extends Authorship {
   readonly prepare?: (validation: Validation) => Promise<void>
 }
 
-/** The configuration in place of all that was. Every reference has to be readable. */
+/**
+ * The configuration in place of all that was; certificates stay when it names none, since their keys may have come by the
+ * admin API alone. Every reference has to be readable, but for those of a store of secrets that is away.
+ */
 export function replaceConfig(checking: Checking, input: unknown, about: WholeConfig): Change {
-  return { ...about, touches: 'everything', edit: () => input, validate: (edited) => check(checking, edited, undefined) }
+  return { ...about, touches: 'everything', edit: (head) => withCertificatesOf(head, input), validate: (edited, lastValues) => check(checking, edited, { lastValues, keepsOnlyAway: true }) }
+}
+
+/** What a whole configuration means: without a word on certificates those of the head. */
+export function withCertificatesOf({ certificates }: WrittenDocument, input: unknown): unknown {
+  if (certificates === undefined || typeof input !== 'object' || input === null || Array.isArray(input) || 'certificates' in input) return input
+  return { ...input, certificates }
 }
 
 /**
@@ -72,7 +82,7 @@ export function replaceOwned(checking: Checking, input: unknown, owner: string, 
     ...about,
     touches: 'everything',
     edit: (head) => withOwned(head, input, owner),
-    validate: async (edited, lastValues) => toldOfPart(await check(checking, edited, lastValues), edited, input),
+    validate: async (edited, lastValues) => toldOfPart(await check(checking, edited, { lastValues }), edited, input),
   }
 }
 
@@ -81,8 +91,11 @@ interface ResourceWrite extends Authorship {
   readonly name: string
 }
 
+type Body = Readonly<Record<string, unknown>>
+
 interface ResourcePut extends ResourceWrite {
-  readonly body: Readonly<Record<string, unknown>>
+  /** Or made of what there was of that name. */
+  readonly body: Body | ((before: Resource | undefined) => Body)
   readonly create: boolean
   /** Told whether there was one of that name; again when the change is made on a newer head. */
   readonly onEdit?: (exists: boolean) => void
@@ -99,12 +112,13 @@ export function putOne(checking: Checking, about: ResourcePut): Change {
     origin: 'api',
     touches: [`${kind}/${name}`],
     edit(head) {
-      const exists = findResource(head, kind, name) !== undefined
+      const before = findResource(head, kind, name)
+      const exists = before !== undefined
       onEdit?.(exists)
       if (create && exists) throw new SluiceError('config.exists', { detail: `${kind}/${name} exists; PUT replaces it` })
-      return putResource(head, kind, name, body)
+      return putResource(head, kind, name, typeof body === 'function' ? body(before) : body)
     },
-    validate: (edited, lastValues, upstreams) => check(checking, edited, lastValues, upstreams),
+    validate: (edited, lastValues, upstreams) => check(checking, edited, { lastValues, upstreams }),
     base: (edited) => pathOfResource(edited as WrittenDocument, kind, name),
   }
 }
@@ -120,7 +134,7 @@ export function deleteOne(checking: Checking, about: ResourceWrite): Change {
       if (findResource(head, kind, name) === undefined) throw new SluiceError('config.not_found', { detail: `There is no ${kind}/${name}` })
       return deleteResource(head, kind, name)
     },
-    validate: (edited, lastValues, upstreams) => check(checking, edited, lastValues, upstreams),
+    validate: (edited, lastValues, upstreams) => check(checking, edited, { lastValues, upstreams }),
     refuse: (problems, edited) => inUse(`${kind}/${name}`, problems, edited as WrittenDocument),
   }
 }
@@ -140,15 +154,18 @@ function nameOf(document: WrittenDocument, [kind, place]: Path): string {
 
 /** The content of an older revision as a new one. References are read anew; what cannot be read has the value of then. */
 export function rollBack(checking: Checking, to: StoredRevision, about: Authorship): Change {
-  return { ...about, origin: 'rollback', isForced: true, touches: 'everything', edit: () => to.document, validate: (edited) => check(checking, edited, to.secrets) }
+  return { ...about, origin: 'rollback', isForced: true, touches: 'everything', edit: () => to.document, validate: (edited) => check(checking, edited, { lastValues: to.secrets }) }
 }
 
-/** The head as it is, its references read anew; what cannot be read keeps its value. */
-export function readAnew(checking: Checking, about: Authorship): Change {
-  return { ...about, origin: 'api', touches: 'everything', edit: (head) => head, validate: (edited, lastValues) => check(checking, edited, lastValues) }
+/**
+ * The head as it is, the references in `touches` (resources of it) read anew, and with them whoever else has one that
+ * changed; what cannot be read keeps its value.
+ */
+export function readAnew(checking: Checking, about: Authorship & { readonly touches: readonly string[] }): Change {
+  return { ...about, origin: 'api', edit: (head) => head, validate: (edited, lastValues, upstreams) => check(checking, edited, { lastValues, upstreams }) }
 }
 
-function check(checking: Checking, input: unknown, lastValues: Readonly<Record<string, string>> | undefined, upstreams?: readonly string[]): Promise<Validation> {
-  const { validate, environment, baseDirectory, otherDirectories } = checking
-  return validate(input, { environment, baseDirectory, otherDirectories, lastValues, upstreams })
+function check(checking: Checking, input: unknown, about: Pick<ValidationParts, 'lastValues' | 'keepsOnlyAway' | 'upstreams'>): Promise<Validation> {
+  const { validate, sources, baseDirectory, otherDirectories } = checking
+  return validate(input, { sources, baseDirectory, otherDirectories, ...about })
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { entitiesOf, SegmentedConfig } from '@sluice/proto/config'
 import type { SluiceError } from '@sluice/errors'
+import { SecretSources } from '../secret-sources/secret-sources.ts'
 import { pointerOf } from '../validation/problem.ts'
 import { validateConfig } from '../validation/index.ts'
 import { type Change, deleteOne, putOne } from './changes.ts'
@@ -11,7 +12,7 @@ import type { WrittenDocument } from './resources.ts'
 import type { StoredRevision } from './stored-revisions.ts'
 
 const environment: Record<string, string> = { HOST: 'http://127.0.0.1:1', ORIGIN: 'https://a.example' }
-const checking = { validate: validateConfig, environment, baseDirectory: '/', otherDirectories: [] }
+const checking = { validate: validateConfig, sources: new SecretSources({ environment, sealing: undefined }), baseDirectory: '/', otherDirectories: [] }
 const about = { author: 'test', note: '' }
 
 function headOf(document: WrittenDocument, secrets: Record<string, string> = {}): StoredRevision {

@@ -1,5 +1,5 @@
 /** What in a configuration has to be looked at again when one resource of it changes. */
-import { entitiesOf, type Entity, documentOf, type PathClass, pathClassOf, pathKeyOf, readKey, referencesIn, routeMatch, upstreamsOfRoute } from '@sluice/proto/config'
+import { entitiesOf, type Entity, documentOf, mayHoldReferences, type PathClass, pathClassOf, pathKeyOf, readKey, referencesIn, routeMatch, upstreamsOfRoute } from '@sluice/proto/config'
 import { hostsOf } from '../validation/shadowed-routes.ts'
 import type { WrittenDocument } from './resources.ts'
 
@@ -25,7 +25,7 @@ export class DocumentIndex {
   readonly #routesByPlace = new Map<string, Keys>()
   readonly #routesByClass = new Map<string, Keys>()
   readonly #routesByUpstream = new Map<string, Keys>()
-  /** Keys of entities by `env:` or `file:` reference. */
+  /** Keys of entities by reference. */
   readonly #entitiesByReference = new Map<string, Keys>()
   readonly #routesWithoutUpstream: Keys = new Set()
 
@@ -82,7 +82,7 @@ export class DocumentIndex {
 
 /** Most entities have none; looking for what one could begin with is far cheaper than walking through each. */
 function referencesOf(entity: Entity): { reference: string }[] {
-  return /"(?:env|file):|File"|"files"/.test(JSON.stringify(entity[1])) ? referencesIn(documentOf([entity])) : []
+  return mayHoldReferences(JSON.stringify(entity[1])) ? referencesIn(documentOf([entity])) : []
 }
 
 function someOf(names: Keys | undefined, most: number): string[] {

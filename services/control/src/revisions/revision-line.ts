@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto'
 import type { Commit, CommitOutcome, ConfigStore } from '@sluice/config-stores/config-store'
 import { codeOf, SluiceError } from '@sluice/errors'
 import { deltaBetween, entitiesOf, lineOf, readLine, type RevisionDocumentInput, type SegmentedConfig } from '@sluice/proto/config'
-import type { Clock } from '@sluice/service-kit'
+import type { Clock, Sealing } from '@sluice/service-kit'
 import type { Warning } from '../validation/problem.ts'
 import type { Validation } from '../validation/validate.ts'
 import type { Change } from './changes.ts'
@@ -41,6 +41,8 @@ export interface Preview {
 export interface RevisionLineParts {
   readonly store: ConfigStore
   readonly scope: string
+  /** What values of references lie sealed with in the store; left out, they lie there in clear. */
+  readonly sealing?: Sealing | undefined
   readonly clock: Clock
   /** Told of each revision made here, before the committer is answered. */
   readonly onCommitted: (committed: Committed) => void
@@ -58,7 +60,7 @@ export class RevisionLine {
 
   constructor(parts: RevisionLineParts) {
     this.#parts = parts
-    this.stored = new StoredRevisions(parts.store, parts.scope)
+    this.stored = new StoredRevisions(parts.store, parts.scope, parts.sealing)
   }
 
   /** Makes the change a revision. Changes made here go one after the other; against other controls the store decides. */
@@ -66,6 +68,14 @@ export class RevisionLine {
     const mine = this.#last.then(() => this.#commit(change))
     this.#last = mine.catch(() => undefined)
     return mine
+  }
+
+  /** The head's resources in which these references stand, as a change of them would name them. */
+  async usersOf(references: readonly string[]): Promise<string[]> {
+    const head = await this.stored.head()
+    if (head === undefined) return []
+    const index = this.#indexOf(head)
+    return [...new Set(references.flatMap((reference) => [...index.usersOf(reference)]))]
   }
 
   /** What the change would do. Throws what `commit` would throw for it. */
@@ -95,7 +105,7 @@ export class RevisionLine {
 
   /** Undefined: another writer was faster. */
   async #write(change: Change, checked: CheckedChange, head: StoredRevision | undefined): Promise<Committed | undefined> {
-    const { store, scope, clock, onCommitted } = this.#parts
+    const { store, scope, sealing, clock, onCommitted } = this.#parts
     const { config, delta, document, secrets, validation } = checked
     const { digest } = config
     const { author, note, origin, fileDigest = '', isForced = false } = change
@@ -104,7 +114,7 @@ export class RevisionLine {
     const about = { config, forcedRevision, warnings: validation.warnings }
     if (head?.config.digest === digest && change.fileDigest === undefined) return { ...about, revision: head.record.revision, isNew: false, at: clock.monotonic() }
     const storage = storeBeside(head && { revision: expectedHead, storage: head.storage }, config, delta)
-    const body = encodeBody({ base: storage.base, lines: storage.base === 0 ? linesInOrder({ ...document, secrets }) : [...storage.lines.values()], forcedRevision })
+    const body = encodeBody({ base: storage.base, lines: storage.base === 0 ? linesInOrder({ ...document, secrets }) : [...storage.lines.values()], forcedRevision }, sealing)
     const facts = { scope, digest, changeId: randomUUID(), author, note, origin, fileDigest, committedAtMs: clock.now() }
     const made = { record: { ...facts, revision: expectedHead + 1 }, config, document, secrets, forcedRevision, storage }
     this.stored.underWay = made

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { SecretSources } from '../secret-sources/secret-sources.ts'
 import { test } from 'node:test'
 import { openConfigStore } from '@sluice/config-stores'
 import { createFakeClock } from '@sluice/testkit'
@@ -22,7 +23,7 @@ test('what changed is stored beside what stays, and each revision is read back w
     await rm(directory, { recursive: true, force: true })
   })
   const accepted = async (input: unknown) => ({ problems: [], warnings: [], document: input as never, revision: input as never, consumers: [] })
-  const checking = { validate: accepted, environment: {}, baseDirectory: '/', otherDirectories: [] }
+  const checking = { validate: accepted, sources: new SecretSources({ environment: {}, sealing: undefined }), baseDirectory: '/', otherDirectories: [] }
   const line = new RevisionLine({ store, scope, clock: createFakeClock(), onCommitted: () => {} })
   const route = (name: string, size: number) => ({ name, match: { path: `/${name}` }, upstream: 'u', labels: { note: randomBytes(size / 2).toString('hex') } })
   const routes = Array.from({ length: 500 }, (_, index) => route(`r${index}`, 400))

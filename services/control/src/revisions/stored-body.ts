@@ -3,7 +3,8 @@
  * them or those that differ from another revision. So a change of one route is a few hundred bytes in the store,
  * however many routes there are. What begins differently was written before there were lines: one JSON document.
  */
-import { entitiesOf, lineKey, lineOf, linesOf, type RevisionDocumentInput, textOfLines } from '@sluice/proto/config'
+import { entitiesOf, isSecretLine, lineOf, linesOf, type RevisionDocumentInput, sealLines, textOfLines, unsealLines } from '@sluice/proto/config'
+import type { Sealing } from '@sluice/service-kit'
 
 export interface StoredBody {
   /** The revision that the lines are to be applied to; 0 when they are all there are. */
@@ -19,13 +20,23 @@ interface FirstLine {
   readonly forced?: number
 }
 
-export function encodeBody({ base, lines, forcedRevision }: StoredBody): Uint8Array {
+/** With a sealing the values of references lie sealed, and nothing else does. */
+export function encodeBody({ base, lines, forcedRevision }: StoredBody, sealing?: Sealing | undefined): Uint8Array {
   const first: FirstLine = { format: 2, base, ...(forcedRevision > 0 ? { forced: forcedRevision } : {}) }
-  return Buffer.from(`${JSON.stringify(first)}\n${textOfLines(lines)}`)
+  return Buffer.from(`${JSON.stringify(first)}\n${textOfLines(sealing === undefined ? lines : sealLines(lines, sealing.seal))}`)
 }
 
-/** Throws a `SyntaxError` for what nobody wrote as a revision. */
-export function decodeBody(body: Uint8Array): StoredBody {
+/** Throws a `SyntaxError` for what nobody wrote as a revision, an `Error` for values that cannot be unsealed. */
+export function decodeBody(body: Uint8Array, sealing?: Sealing | undefined): StoredBody {
+  const stored = readBody(body)
+  return { ...stored, lines: unsealLines(stored.lines, sealing?.unseal ?? cannotUnseal) }
+}
+
+function cannotUnseal(): never {
+  throw new Error('its values are sealed, and there is no key to read them with (SLUICE_SEALING_KEY)')
+}
+
+function readBody(body: Uint8Array): StoredBody {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8')
   const end = text.indexOf('\n')
   if (end < 0) return { base: 0, lines: linesOfDocument(text), forcedRevision: 0 }
@@ -36,8 +47,8 @@ export function decodeBody(body: Uint8Array): StoredBody {
 
 /** The body without the values of references; undefined when it holds none. */
 export function withoutValues(body: Uint8Array): Uint8Array | undefined {
-  const stored = decodeBody(body)
-  const lines = stored.lines.filter((line) => !lineKey(line).startsWith('"secrets/'))
+  const stored = readBody(body)
+  const lines = stored.lines.filter((line) => !isSecretLine(line))
   return lines.length === stored.lines.length ? undefined : encodeBody({ ...stored, lines })
 }
 

@@ -4,6 +4,7 @@
  */
 import type { ConfigStore, RevisionRecord } from '@sluice/config-stores/config-store'
 import { SluiceError } from '@sluice/errors'
+import type { Sealing } from '@sluice/service-kit'
 import { documentOf, emptyConfig, entitiesOf, lineKey, readLine, type SegmentedConfig } from '@sluice/proto/config'
 import type { WrittenDocument } from './resources.ts'
 import type { Storage } from './store-beside.ts'
@@ -30,14 +31,17 @@ const maxDepth = 64
 export class StoredRevisions {
   readonly #store: ConfigStore
   readonly #scope: string
+  readonly #sealing: Sealing | undefined
   /** What is being committed here: others hear of it from the store before its committer does. */
   underWay: StoredRevision | undefined
   /** By number, the one used last at the end. */
   readonly #kept = new Map<number, StoredRevision>()
 
-  constructor(store: ConfigStore, scope: string) {
+  /** `sealing`: what values of references lie sealed with; left out, they lie in clear. */
+  constructor(store: ConfigStore, scope: string, sealing?: Sealing | undefined) {
     this.#store = store
     this.#scope = scope
+    this.#sealing = sealing
   }
 
   /** The head, or undefined before the first revision. Throws `dependency.store_unreachable`. */
@@ -101,7 +105,11 @@ export class StoredRevisions {
     const stored = await this.#store.read(this.#scope, revision)
     if (stored === undefined) throw new SluiceError('config.not_found', { detail: `There is no revision ${revision}` })
     const { body, ...record } = stored
-    return { record, ...decodeBody(body) }
+    try {
+      return { record, ...decodeBody(body, this.#sealing) }
+    } catch (error) {
+      throw new SluiceError('config.unreadable', { detail: `Revision ${revision} in the store cannot be read: ${(error as Error).message}`, cause: error })
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 /** Certificates and keys that a configuration names: whether they can be read, belong together, and are good today. */
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { createPrivateKey, hash, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
-import { certificateNames } from '@sluice/proto/config'
+import { certificateNames, isReference } from '@sluice/proto/config'
 import { isMap, parts, type Settings, textOf, viewDocument } from './document-view.ts'
 import { type Path, pointerOf, type ProblemList, type Warning } from './problem.ts'
 
@@ -16,7 +16,7 @@ interface Place {
   readonly path: Path
   /** PEM; undefined when it is not there or could not be read. */
   readonly content: string | undefined
-  /** As it was written: a path, or a reference. */
+  /** As it was written: a path, or a reference; the resource's name when the text itself was. */
   readonly written: string
 }
 
@@ -35,6 +35,33 @@ export function checkCertificates(checked: Checked, problems: ProblemList): void
     const ca = placeAt(checked, [...path, 'tls'], settings['tls'], 'caFile')
     if (ca.content !== undefined) readCertificates(ca as Readable, problems)
   }
+  checkKeptElsewhere(checked, problems)
+}
+
+/** A configuration is passed around: a private key has no place in it. */
+function checkKeptElsewhere({ input }: Checked, problems: ProblemList): void {
+  for (const { path, settings } of viewDocument(input).certificates) {
+    const key = textOf(settings, 'key')
+    if (key === undefined || isReference(key)) continue
+    problems.add({ path: [...path, 'key'], message: 'the private key stands here in clear', expected: 'where it is kept, such as "file:key.pem" or "env:TLS_KEY"; `sluice certificates put` seals it', code: 'config.invalid' })
+  }
+}
+
+/** Handshakes need a certificate, whoever's. */
+export function checkSomethingShown(resolved: unknown, problems: ProblemList): void {
+  if (isSomethingShown(resolved)) return
+  problems.add({ path: ['listeners', 'https'], message: 'listeners.https has no certificate to show', expected: 'one in "certificates", there or beside "listeners", or by `sluice certificates put`', code: 'config.invalid' })
+}
+
+/** What only a gateway that runs can tell: whether it has a certificate by its admin API. */
+export function unshownWarnings(resolved: unknown): Warning[] {
+  if (isSomethingShown(resolved)) return []
+  return [{ path: ['listeners', 'https'], message: 'listeners.https has no certificate here: it needs one by `sluice certificates put`' }]
+}
+
+function isSomethingShown(resolved: unknown): boolean {
+  const https = httpsOf(resolved)
+  return https === undefined || parts(https, 'certificates').length > 0 || viewDocument(resolved).certificates.length > 0
 }
 
 /** What is allowed and will hardly do: certificates out of their time, names that two of them claim. */
@@ -66,16 +93,20 @@ export function idleTlsWarnings(resolved: unknown): Warning[] {
 
 function pairsIn(checked: Checked): Pair[] {
   const { resolved } = checked
-  const listeners = isMap(resolved) ? resolved['listeners'] : undefined
-  const https = isMap(listeners) ? listeners['https'] : undefined
-  const shown = isMap(https) ? parts(https, 'certificates', ['listeners', 'https']) : []
+  const https = httpsOf(resolved)
+  const shown = https === undefined ? [] : parts(https, 'certificates', ['listeners', 'https'])
   const server = shown.map(({ path, settings }) => ({ isServer: true, cert: placeAt(checked, path, settings, 'certFile'), key: placeAt(checked, path, settings, 'keyFile') }))
+  const named = viewDocument(resolved).certificates.map(({ path, settings }) => {
+    const [cert, key] = [placeAt(checked, path, settings, 'certificate'), placeAt(checked, path, settings, 'key')]
+    const name = `certificates/${textOf(settings, 'name') ?? String(path.at(-1))}`
+    return { isServer: true, cert: namedPlace(cert, name), key: namedPlace(key, name) }
+  })
   const client = viewDocument(resolved).upstreams.map(({ path, settings }) => {
     const { tls } = settings
     const at = [...path, 'tls']
     return { isServer: false, cert: placeAt(checked, at, tls, 'clientCertFile'), key: placeAt(checked, at, tls, 'clientKeyFile') }
   })
-  return [...server, ...client].filter(({ cert, key }) => cert.content !== undefined || key.content !== undefined)
+  return [...server, ...named, ...client].filter(({ cert, key }) => cert.content !== undefined || key.content !== undefined)
 }
 
 function placeAt({ input, unread }: Checked, above: Path, settings: unknown, key: string): Place {
@@ -85,9 +116,35 @@ function placeAt({ input, unread }: Checked, above: Path, settings: unknown, key
   return { path, content, written: typeof written === 'string' ? written : '' }
 }
 
+function httpsOf(resolved: unknown): Settings | undefined {
+  const listeners = isMap(resolved) ? resolved['listeners'] : undefined
+  const https = isMap(listeners) ? listeners['https'] : undefined
+  return isMap(https) ? https : undefined
+}
+
+/** What is no short reference is not for sentences. */
+function namedPlace(place: Place, name: string): Place {
+  const { written } = place
+  return isReference(written) && !written.startsWith('sealed:') ? place : { ...place, written: name }
+}
+
 type Readable = Place & { readonly content: string }
 
-function checkPair({ cert, key }: Pair, problems: ProblemList): void {
+/** Pairs that were found good: a context for each of a thousand, at each write, would take a second. */
+const sound = new Set<string>()
+const maxSound = 4000
+
+function checkPair(pair: Pair, problems: ProblemList): void {
+  const digest = hash('sha256', JSON.stringify([pair.cert.content, pair.key.content]))
+  if (sound.has(digest)) return
+  const before = problems.kept.length
+  lookAtPair(pair, problems)
+  if (problems.kept.length > before || pair.cert.content === undefined || pair.key.content === undefined) return
+  if (sound.size >= maxSound) sound.clear()
+  sound.add(digest)
+}
+
+function lookAtPair({ cert, key }: Pair, problems: ProblemList): void {
   const certificate = cert.content === undefined ? undefined : readCertificates(cert as Readable, problems)
   const privateKey = key.content === undefined ? undefined : readKey(key as Readable, problems)
   if (certificate === undefined || privateKey === undefined) return

@@ -19,6 +19,7 @@ export interface DocumentView {
   readonly upstreams: readonly NamedPart[]
   readonly routes: readonly Part[]
   readonly groups: readonly Part[]
+  readonly certificates: readonly Part[]
   readonly consumers: readonly Part[]
 }
 
@@ -28,6 +29,7 @@ export function viewDocument(input: unknown): DocumentView {
     upstreams: entries(document, 'upstreams'),
     routes: parts(document, 'routes'),
     groups: parts(document, 'groups'),
+    certificates: parts(document, 'certificates'),
     consumers: parts(document, 'consumers'),
   }
 }

@@ -26,11 +26,17 @@ export function configJsonSchema(): Record<string, unknown> {
  * Reads and checks a config file or folder. Problems and warnings come as lines for people,
  * `file:line:column: what is wrong; what was expected; the nearest valid name`, in the order of the text.
  */
-export async function checkConfigFile(path: string, parts: Omit<ValidationParts, 'baseDirectory'>, overlays: readonly string[] = []): Promise<CheckedFile> {
+export async function checkConfigFile(path: string, parts: FileCheckParts, overlays: readonly string[] = []): Promise<CheckedFile> {
   const file = await loadConfigFile(path, overlays)
   if (file.problems.length > 0) return { file, validation: undefined, problems: inOrder(file.problems.map((problem) => [problem, problem.position])), warnings: [] }
-  const validation = await validateConfig(file.input, { ...parts, baseDirectory: file.baseDirectory })
+  const { complete = (input) => input } = parts
+  const validation = await validateConfig(complete(file.input), { ...parts, baseDirectory: file.baseDirectory })
   return { file, validation, problems: linesOf(file, validation.problems), warnings: linesOf(file, validation.warnings) }
+}
+
+export interface FileCheckParts extends Omit<ValidationParts, 'baseDirectory'> {
+  /** The configuration that the file means beside what is there already [the file's]. */
+  readonly complete?: (input: unknown) => unknown
 }
 
 export interface CheckedFile {

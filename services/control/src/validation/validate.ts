@@ -3,7 +3,8 @@
  * other, and the values that its references stand for. All problems at once, since each run costs its author a walk.
  */
 import { type GatewayConfig, gatewayConfig, type GatewayConfigInput, type RevisionDocumentInput, resourceName, upstream, withReferencesResolved } from '@sluice/proto/config'
-import { certificateWarnings, checkCertificates, idleTlsWarnings } from './certificate-checks.ts'
+import { SecretSources } from '../secret-sources/secret-sources.ts'
+import { certificateWarnings, checkCertificates, checkSomethingShown, idleTlsWarnings, unshownWarnings } from './certificate-checks.ts'
 import { viewDocument } from './document-view.ts'
 import { notBuiltAt } from './not-built-names.ts'
 import { checkPolicies, type PolicySchemas } from './policy-checks.ts'
@@ -21,9 +22,13 @@ export interface ValidationParts {
   readonly baseDirectory: string
   /** Tried after it, for parts of a configuration that came from elsewhere. */
   readonly otherDirectories?: readonly string[]
-  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Where references are looked up when `sources` are left out; what is sealed is passed over then. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
+  readonly sources?: SecretSources | undefined
   /** Values of references from before: they stay when what they stand for cannot be read now. */
   readonly lastValues?: Readonly<Record<string, string>> | undefined
+  /** They stay only where a store of secrets cannot be asked; what it does not have is a problem. */
+  readonly keepsOnlyAway?: boolean | undefined
   readonly readFile?: ReferenceParts['readFile']
   /** Names of all upstreams, when only those that matter stand in a part of a configuration. */
   readonly upstreams?: readonly string[] | undefined
@@ -52,17 +57,20 @@ export async function checkConfig(input: unknown, policies: PolicySchemas, parts
 }
 
 async function check(input: unknown, policies: PolicySchemas, parts: ValidationParts): Promise<Validation> {
-  const { baseDirectory, otherDirectories = [], environment, lastValues, readFile, upstreams } = parts
-  const references = await readReferences(input, { environment, directories: [baseDirectory, ...otherDirectories], lastValues, readFile })
+  const { baseDirectory, otherDirectories = [], environment = {}, lastValues, keepsOnlyAway, readFile, upstreams } = parts
+  const sources = parts.sources ?? new SecretSources({ environment, sealing: 'elsewhere' })
+  const references = await readReferences(input, { sources, directories: [baseDirectory, ...otherDirectories], lastValues, keepsOnlyAway, readFile })
   const resolved = references.found.length === 0 ? input : withReferencesResolved(input, references.values)
   const problems = new ProblemList()
   for (const problem of [...references.problems, ...keySetProblems(references)]) problems.add(problem)
-  const unread = new Set(references.problems.map((problem) => pointerOf(problem.path)))
-  const config = addProblems({ input, resolved, policies, unread, problems, upstreams })
+  const unread = new Set([...references.problems, ...references.elsewhere].map(({ path }) => pointerOf(path)))
+  // Certificates that a configuration does not name stay those of the gateway that it is for.
+  const isOffline = parts.sources === undefined && (input as { certificates?: unknown } | null)?.certificates === undefined
+  const config = addProblems({ input, resolved, policies, unread, problems, upstreams, isOffline })
   const found = withoutValues(problems.all(), references.values)
   if (config === undefined || found.length > 0) return refused(found)
   const document = input as GatewayConfigInput
-  const warnings = [...doubtfulSettings(viewDocument(resolved), resolved), ...undefinedGroups(viewDocument(resolved)), ...shadowedRoutes(config.routes), ...idleTlsWarnings(resolved), ...certificateWarnings({ input, resolved, unread }, Date.now()), ...keptWarnings(references)]
+  const warnings = [...doubtfulSettings(viewDocument(resolved), resolved), ...undefinedGroups(viewDocument(resolved)), ...shadowedRoutes(config.routes), ...idleTlsWarnings(resolved), ...(isOffline ? unshownWarnings(resolved) : []), ...certificateWarnings({ input, resolved, unread }, Date.now()), ...keptWarnings(references)]
   return { problems: [], warnings, document, revision: revisionOf(document, references), consumers: document.consumers ?? [] }
 }
 
@@ -82,10 +90,12 @@ interface Checked {
   readonly unread: ReadonlySet<string>
   readonly problems: ProblemList
   readonly upstreams: readonly string[] | undefined
+  /** Nobody knows here what the gateway has by its admin API. */
+  readonly isOffline: boolean
 }
 
 /** Answers the configuration with its defaults, when its shape is right. */
-function addProblems({ input, resolved, policies, unread, problems, upstreams }: Checked): GatewayConfig | undefined {
+function addProblems({ input, resolved, policies, unread, problems, upstreams, isOffline }: Checked): GatewayConfig | undefined {
   const parsed = gatewayConfig.safeParse(resolved, shapeErrorMap)
   const issues = parsed.error?.issues.filter((issue) => isNotSaidElsewhere(issue) && !unread.has(pointerOf(issue.path as Path))) ?? []
   addShapeProblems(issues, { schema: gatewayConfig, base: [], written: input, notBuilt: notBuiltAt, problems })
@@ -100,6 +110,7 @@ function addProblems({ input, resolved, policies, unread, problems, upstreams }:
   checkRoutes(view, resolved, policies, problems)
   checkAddresses(resolved, problems)
   checkCertificates({ input, resolved, unread }, problems)
+  if (!isOffline) checkSomethingShown(resolved, problems)
   return parsed.data
 }
 
@@ -131,12 +142,12 @@ function keptWarnings({ found, kept }: ReferenceValues): Warning[] {
 
 /** The parts of a configuration that are a revision; `admin`, `telemetry.metrics` and consumers are not. */
 function revisionOf(document: GatewayConfigInput, { found, values }: ReferenceValues): RevisionDocumentInput {
-  const { listeners, trustedProxies, upstreams, routes, policies, groups, telemetry } = document
-  const parts = { listeners, trustedProxies, upstreams, routes, policies, groups }
+  const { listeners, trustedProxies, upstreams, routes, policies, groups, certificates, telemetry } = document
+  const parts = { listeners, trustedProxies, upstreams, routes, policies, groups, certificates }
   const present = Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined))
   const revision: RevisionDocumentInput = { version: 1, ...present, ...(telemetry?.accessLog && { telemetry: { accessLog: telemetry.accessLog } }) }
   const used = found.filter(({ path: [part, inner] }) => Object.hasOwn(parts, part!) || inner === 'accessLog').map((one) => one.reference)
-  return used.length === 0 ? revision : { ...revision, secrets: Object.fromEntries(used.map((reference) => [reference, values[reference]!])) }
+  return used.length === 0 ? revision : { ...revision, secrets: Object.fromEntries(used.map((reference) => [reference, values[reference] ?? ''])) }
 }
 
 /** A sentence of a policy's schema may quote a value that came from a reference: it shows the reference instead. */

@@ -4,7 +4,7 @@
  */
 import { constants, createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
-import { certificateNames, wildcardFor, type HttpsListener } from '@sluice/proto/config'
+import { certificateNames, wildcardFor, type HttpsListener, type NamedCertificate } from '@sluice/proto/config'
 
 /** A certificate as the gauge of its end knows it. */
 export interface CertificateEnd {
@@ -85,6 +85,8 @@ export class CertificateTable {
 }
 
 export interface CertificateSettings extends Pick<HttpsListener, 'certificates' | 'minVersion'> {
+  /** Those that stand beside the listener's own; they come after them, by name. */
+  readonly named?: readonly NamedCertificate[]
   /** PEM: what clients' certificates are checked against; undefined: clients are not asked for one. */
   readonly clientAuthorities?: readonly string[] | undefined
 }
@@ -93,19 +95,38 @@ export interface CertificateSettings extends Pick<HttpsListener, 'certificates' 
  * Compiles what the document holds, whose file settings are the files' contents by now. A certificate that `previous`
  * has keeps its context. Throws `CertificateProblem`.
  */
-export function compileCertificates({ certificates, minVersion, clientAuthorities }: CertificateSettings, previous?: CertificateTable): CertificateTable {
+export function compileCertificates({ certificates, named = [], minVersion, clientAuthorities }: CertificateSettings, previous?: CertificateTable): CertificateTable {
   const shared = { minVersion, clientAuthorities }
   const known = new Map(previous?.compiled.map((one) => [one.digest, one]))
-  return new CertificateTable(certificates.map(({ certFile, keyFile }, index) => {
-    const digest = createHash('sha256').update(JSON.stringify([certFile, keyFile, shared])).digest('base64')
-    return known.get(digest) ?? compile({ cert: certFile, key: keyFile }, shared, digest, `/listeners/https/certificates/${index}`)
+  const pairs = [...certificates.map(ownPair), ...[...named].sort((a, b) => (a.name < b.name ? -1 : 1)).map(namedPair)]
+  if (pairs.length === 0) throw new CertificateProblem('there is no certificate', '/listeners/https/certificates')
+  return new CertificateTable(pairs.map((pair) => {
+    const digest = createHash('sha256').update(JSON.stringify([pair.cert, pair.key, shared])).digest('base64')
+    return known.get(digest) ?? compile(pair, shared, digest)
   }), clientAuthorities !== undefined)
 }
 
-function compile({ cert, key }: { cert: string; key: string }, { minVersion, clientAuthorities }: Omit<CertificateSettings, 'certificates'>, digest: string, pointer: string): CompiledCertificate {
-  const certificate = readOr(() => new X509Certificate(cert), 'the certificate cannot be read', `${pointer}/certFile`)
-  const privateKey = readOr<KeyObject>(() => createPrivateKey(key), 'the private key cannot be read', `${pointer}/keyFile`)
-  if (!certificate.checkPrivateKey(privateKey)) throw new CertificateProblem('the private key does not belong to the certificate', `${pointer}/keyFile`)
+/** PEM, and where it stands in the document. */
+interface Pair {
+  readonly cert: string
+  readonly key: string
+  readonly certAt: string
+  readonly keyAt: string
+}
+
+function ownPair({ certFile, keyFile }: HttpsListener['certificates'][number], index: number): Pair {
+  const at = `/listeners/https/certificates/${index}`
+  return { cert: certFile, key: keyFile, certAt: `${at}/certFile`, keyAt: `${at}/keyFile` }
+}
+
+function namedPair({ name, certificate, key }: NamedCertificate): Pair {
+  return { cert: certificate, key, certAt: `/certificates/${name}/certificate`, keyAt: `/certificates/${name}/key` }
+}
+
+function compile({ cert, key, certAt, keyAt }: Pair, { minVersion, clientAuthorities }: Pick<CertificateSettings, 'minVersion' | 'clientAuthorities'>, digest: string): CompiledCertificate {
+  const certificate = readOr(() => new X509Certificate(cert), 'the certificate cannot be read', certAt)
+  const privateKey = readOr<KeyObject>(() => createPrivateKey(key), 'the private key cannot be read', keyAt)
+  if (!certificate.checkPrivateKey(privateKey)) throw new CertificateProblem('the private key does not belong to the certificate', keyAt)
   // A session that goes on brings a client along that was checked by other authorities, or long ago.
   const clients = clientAuthorities === undefined ? {} : { ca: [...clientAuthorities], secureOptions: constants.SSL_OP_NO_TICKET }
   return new CompiledCertificate(digest, certificate, { ...clients, cert, key, ciphers, honorCipherOrder: false, minVersion: minVersion === '1.2' ? 'TLSv1.2' : 'TLSv1.3', sessionIdContext, sessionTimeout: sessionSeconds })

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { CidrSet } from '@sluice/http'
 import type { OpenLimit } from '@sluice/policies/policy'
-import type { HttpListener as HttpSettings, HttpsListener as HttpsSettings, Listeners } from '@sluice/proto/config'
+import type { HttpListener as HttpSettings, HttpsListener as HttpsSettings, Listeners, NamedCertificate } from '@sluice/proto/config'
 import { compileCertificates, type CertificateTable } from './certificate-table.ts'
 import { doorRules, type DoorRules } from './door-rules.ts'
 import { HttpListener, type HttpListenerParts, type Listener } from './http-listener.ts'
@@ -25,13 +25,14 @@ export type HttpEngine = 'node' | 'own'
 /** What listeners go by. */
 export interface ListenerFacts {
   readonly listeners: Listeners
+  readonly certificates: readonly NamedCertificate[]
   readonly trustedProxies: CidrSet
   /** PEM, those that policies name; undefined: none asks for certificates of clients. */
   readonly clientAuthorities: readonly string[] | undefined
 }
 
 /** Listeners as the document has them, their certificates read. */
-export interface PreparedListeners extends ListenerFacts {
+export interface PreparedListeners extends Omit<ListenerFacts, 'certificates'> {
   readonly certificates: CertificateTable | undefined
 }
 
@@ -69,7 +70,7 @@ export class ListenerSet {
     if (https === undefined || https === false) return { ...facts, certificates: undefined }
     const asksClients = https.clientCertificates ?? facts.clientAuthorities !== undefined
     const clientAuthorities = asksClients ? (facts.clientAuthorities ?? []) : undefined
-    return { ...facts, certificates: compileCertificates({ ...https, clientAuthorities }, this.certificates) }
+    return { ...facts, certificates: compileCertificates({ ...https, named: facts.certificates, clientAuthorities }, this.certificates) }
   }
 
   /** Opens what is wanted and not open yet. Rejects when an address cannot be opened; everything is as before then. */

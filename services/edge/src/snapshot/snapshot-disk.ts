@@ -2,12 +2,13 @@
  * The last good revisions on disk, so that an edge starts while everything else is away: three whole ones, and beside
  * them what each later revision changed, so that a change of one route writes no more than that. A file's name holds the
  * revision and its digest, over which what it makes is checked: one that is truncated or damaged is noticed, and what was
- * before it is taken. Written aside, flushed, renamed.
+ * before it is taken. Written aside, flushed, renamed. Values of references lie sealed.
  */
 import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { ConfigRevision } from '@sluice/buses/config-feed'
-import { deltaBetween, emptyConfig, linesOf, type SegmentedConfig, textOfLines } from '@sluice/proto/config'
+import { deltaBetween, emptyConfig, linesOf, sealLines, type SegmentedConfig, textOfLines, unsealLines } from '@sluice/proto/config'
+import { type Sealing, sealingIn } from '@sluice/service-kit'
 
 /** Whole revisions that are kept. */
 const generations = 3
@@ -35,13 +36,16 @@ interface FirstLine {
 export class SnapshotDisk {
   private readonly directory: string
   private readonly onError: (error: unknown) => void
+  private given: Sealing | undefined
   private written: SegmentedConfig | undefined
   private sinceWhole = { characters: 0, deltas: 0 }
   private waiting: ConfigRevision | undefined
   private writing: Promise<void> | undefined
 
-  constructor(directory: string, onError: (error: unknown) => void) {
+  /** `sealing` left out: that of a key beside the directory, made when there is none. */
+  constructor(directory: string, sealing: Sealing | undefined, onError: (error: unknown) => void) {
     this.directory = directory
+    this.given = sealing
     this.onError = onError
   }
 
@@ -97,19 +101,27 @@ export class SnapshotDisk {
   }
 
   private async write({ revision, config, forcedRevision }: ConfigRevision): Promise<void> {
-    const delta = this.written === undefined ? undefined : textOfLines(deltaBetween(this.written, config))
+    const delta = this.written === undefined ? undefined : this.textOf(deltaBetween(this.written, config))
     const isSmall = config.size <= wholeBelow
     const { characters, deltas } = this.sinceWhole
     const isWhole = delta === undefined || isSmall || characters + delta.length > config.size * maxDeltaShare || deltas >= maxDeltas
     const from = isWhole ? emptyConfig.digest : this.written!.digest
     const first = `${JSON.stringify({ forcedRevision, from } satisfies FirstLine)}\n`
-    await this.place(`${revision}-${config.digest}.${isWhole ? 'whole' : 'delta'}`, first + (isWhole ? textOfLines([...config.lines()]) : delta))
+    await this.place(`${revision}-${config.digest}.${isWhole ? 'whole' : 'delta'}`, first + (isWhole ? this.textOf([...config.lines()]) : delta))
     this.written = config
     this.sinceWhole = isWhole ? { characters: 0, deltas: 0 } : { characters: characters + delta.length, deltas: deltas + 1 }
     if (isWhole) await this.prune()
   }
 
-  /** Readable by this user alone: a revision may hold resolved secrets. */
+  private get sealing(): Sealing {
+    return (this.given ??= sealingIn(dirname(this.directory)))
+  }
+
+  private textOf(lines: readonly string[]): string {
+    return textOfLines(sealLines(lines, this.sealing.seal))
+  }
+
+  /** Readable by this user alone. */
   private async place(name: string, text: string): Promise<void> {
     await mkdir(this.directory, { recursive: true, mode: 0o700 })
     const target = join(this.directory, name)
@@ -138,7 +150,7 @@ export class SnapshotDisk {
       const end = text.indexOf('\n')
       const { forcedRevision, from } = JSON.parse(text.slice(0, end)) as FirstLine
       if (from !== base.digest) return 'of another'
-      const config = base.with(linesOf(text.slice(end + 1)))
+      const config = base.with(unsealLines(linesOf(text.slice(end + 1)), this.sealing.unseal))
       return config.digest === digest ? { revision, config, forcedRevision } : undefined
     } catch {
       return undefined
