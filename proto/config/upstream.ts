@@ -47,6 +47,12 @@ export const upstreamTls = z
   })
   .refine((value) => (value.clientCertFile === undefined) === (value.clientKeyFile === undefined), '"clientCertFile" and "clientKeyFile" stand together')
 
+const hedge = z.strictObject({
+  afterMs: durationMs.optional().describe('How long the first attempt is waited for; with `percentile`, at least so long, and so long while fewer than 100 answers are known.'),
+  percentile: z.number().min(50).max(99.9).optional().describe('Waits for as long as this share of the upstream\'s answers took lately, which each worker finds out for itself [95 when `afterMs` is left out].'),
+  max: positiveInteger.max(5).default(1).describe('Attempts beside the first. Each goes to another endpoint, after the same time again, and spends the budget of `retries`.'),
+})
+
 export const upstream = z
   .strictObject({
     endpoints: z.array(endpoint).min(1).max(10_000).optional().describe('Where requests may go; either these or `discovery`.'),
@@ -78,6 +84,7 @@ export const upstream = z
         replayBytes: z.int().min(0).max(16_777_216).default(65_536).describe('Bytes of the body of an idempotent request (`PUT`, `DELETE`) that are kept to be sent again; one that is longer is tried once. 0 keeps none.'),
       })
       .prefault({}),
+    hedge: hedge.optional().describe('A second attempt beside one that keeps waiting, for `GET`, `HEAD` and `OPTIONS` without a body; off when left out.'),
     limits: z
       .strictObject({
         requestsPerEndpoint: positiveInteger.max(1_000_000).optional().describe('Requests under way at one endpoint, from one edge; its workers share it evenly. A connection carries one at a time, so it is a limit of connections, too. With all endpoints full: 503 `upstream.overloaded`.'),
@@ -91,6 +98,7 @@ export const upstream = z
   })
   .refine((value) => (value.endpoints === undefined) !== (value.discovery === undefined), 'needs either "endpoints" or "discovery"')
   .refine((value) => value.hashOn === undefined || value.balancer === 'consistent-hash', { path: ['hashOn'], error: '"balancer: consistent-hash" beside it' })
+  .refine((value) => value.hedge === undefined || value.balancer !== 'sticky-cookie', { path: ['hedge'], error: 'no "balancer: sticky-cookie" beside it, whose clients stay where they are' })
   .refine((value) => value.stickyCookie === undefined || value.balancer === 'sticky-cookie', { path: ['stickyCookie'], error: 'needs "balancer: sticky-cookie" beside it' })
 
 export type Endpoint = z.output<typeof endpoint>

@@ -1,7 +1,7 @@
 /** Which request bodies are read as JSON, and whether they can be. */
 import type { HeaderFields } from '@sluice/http'
 
-const jsonType = /^\s*(?:application|text)\/json\s*(?:;|$)|^[^;]*\+json\s*(?:;|$)/i
+const jsonType = /(?:^|,)\s*(?:application\/json|text\/json|[^;,]*\+json)\s*(?:[;,]|$)/i
 /** A text in another one could be JSON here and something else there. RFC 8259 §8.1: it is UTF-8, of which ASCII is a part. */
 const otherCharset = /;\s*charset\s*=\s*(?!"?(?:utf-?8|us-ascii)"?\s*(?:;|$))/i
 

@@ -84,7 +84,7 @@ test('JSON that holds too much, or is none, is refused with a code of its own', 
 })
 
 test('what is JSON goes by Content-Type, each of several counting, or is everything', () => {
-  for (const type of ['application/json', 'Application/JSON; charset=utf-8', 'application/vnd.api+json;version=2', 'text/json', 'application/json ; charset="UTF-8"']) assert.equal(codeOfBody({ json: {} }, deep, ['Content-Type', type]), 'client.json_too_deep', type)
+  for (const type of ['application/json', 'Application/JSON; charset=utf-8', 'application/vnd.api+json;version=2', 'text/json', 'application/json ; charset="UTF-8"', 'text/plain, application/json']) assert.equal(codeOfBody({ json: {} }, deep, ['Content-Type', type]), 'client.json_too_deep', type)
   for (const type of ['text/plain', 'application/jsonp', 'application/x-ndjson', 'multipart/form-data; boundary=+json']) assert.equal(codeOfBody({ json: {} }, deep, ['Content-Type', type]), undefined, type)
   assert.equal(codeOfBody({ json: {} }, deep, ['Content-Type', 'text/plain', 'Content-Type', 'application/json']), 'client.json_too_deep')
   assert.equal(codeOfBody({ json: { anyType: true } }, deep, []), 'client.json_too_deep')

@@ -30,6 +30,7 @@ import { openAccessLog } from './telemetry/access-log.ts'
 import { newRequestId } from './telemetry/request-id.ts'
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
 import { Deadlines } from './upstream/deadlines.ts'
+import { countHedges } from './upstream/hedged-attempt.ts'
 import { HostResolver, resolveHost } from './upstream/host-resolver.ts'
 import { Mirrors } from './upstream/mirrors.ts'
 import { PoolSet } from './upstream/pool-set.ts'
@@ -186,6 +187,7 @@ export class EdgeWorker {
       pools,
       tunnels: new Tunnels(() => systemClock.monotonic()),
       deadlines: this.deadlines,
+      hedges: countHedges(this.metrics),
       mirrors: new Mirrors({ pools, deadlines: this.deadlines, clock: systemClock, metrics: this.metrics }),
       clock: systemClock,
       logger: this.parts.logger,

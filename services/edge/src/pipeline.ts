@@ -4,6 +4,7 @@
  * it is built.) A phase answers at once whenever it can; only a policy that has to fetch something makes the walk wait.
  */
 import { catalogue, SluiceError, type ErrorCode } from '@sluice/errors'
+import type { EndpointState } from '@sluice/balancers/balancer'
 import { HeaderFields, removeHopByHop } from '@sluice/http'
 import type { Decision } from '@sluice/policies/policy'
 import type { Upstream as UpstreamSettings } from '@sluice/proto/config'
@@ -14,7 +15,7 @@ import type { CompiledRoute, CompiledSnapshot } from './compiled-snapshot.ts'
 import { EdgeExchange } from './exchange.ts'
 import type { ClientSide, ClientWatcher } from './listener/client-side.ts'
 import { readRequest } from './parser/read-request.ts'
-import { runBodyHooks, runDoneHooks, runRequestHooks, runResponseHooks } from './policy-chain/policy-chain.ts'
+import { runAttemptHooks, runBodyHooks, runDoneHooks, runRequestHooks, runResponseHooks, showResponseBody } from './policy-chain/policy-chain.ts'
 import { circuitResponse } from './responder/circuit-response.ts'
 import { grpcStatusFields } from './responder/grpc-status.ts'
 import { mapBack } from './responder/map-back.ts'
@@ -24,12 +25,13 @@ import { cleanUpstreamFields, writeResponseFields } from './responder/response-f
 import { findRoute } from './router/find-route.ts'
 import type { DeadlineQueue, Deadlines, Expiring } from './upstream/deadlines.ts'
 import { grpcTimeoutText, readGrpcTimeout } from './upstream/grpc-timeout.ts'
+import { HedgedAttempt, type HedgeCounts, type HedgedWalk } from './upstream/hedged-attempt.ts'
 import type { Mirror, MirroredBody, Mirrors } from './upstream/mirrors.ts'
 import type { PoolSet } from './upstream/pool-set.ts'
 import { hostForAttempt, writeRequestFields } from './upstream/request-fields.ts'
 import { ReplayBody } from './upstream/replay-body.ts'
-import { blamesEndpoint, idempotentMethods, isUnreachable, mayRetry } from './upstream/retry-rule.ts'
-import type { AttemptHandler, EndpointPool } from './upstream/upstream-client.ts'
+import { blamesEndpoint, idempotentMethods, isUnreachable, mayRetry, safeMethods } from './upstream/retry-rule.ts'
+import type { Attempt, AttemptHandler, EndpointPool } from './upstream/upstream-client.ts'
 import { continueTrace, traceparentOf } from './telemetry/trace-context.ts'
 import type { Tunnel, TunnelWatcher } from './upgrade/tunnel.ts'
 import type { Tunnels } from './upgrade/tunnels.ts'
@@ -41,6 +43,7 @@ export interface PipelineParts {
   readonly tunnels: Tunnels
   readonly deadlines: Deadlines
   readonly mirrors: Mirrors
+  readonly hedges: HedgeCounts
   readonly clock: Clock
   readonly logger: Logger
   readonly requestId: () => string
@@ -74,13 +77,13 @@ function isFinished(exchange: EdgeExchange): boolean {
   return exchange.stage === 'finished'
 }
 
-class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
+class Walk implements ClientWatcher, AttemptHandler, HedgedWalk, TunnelWatcher, Expiring {
   deadlineAt = 0
   queue: DeadlineQueue | undefined = undefined
   earlier: Expiring | undefined = undefined
   later: Expiring | undefined = undefined
   private readonly pipeline: Pipeline
-  private readonly exchange: EdgeExchange
+  readonly exchange: EdgeExchange
   private body: Readable | null = null
   /** Keeps the body's beginning for a second attempt; only of a request that may have one. */
   private replay: ReplayBody | undefined
@@ -161,7 +164,7 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
     if (upstream === undefined) return this.refuse('internal.invariant_broken')
     if (rewrite !== undefined) request.path = rewrite.pathFor(request.path, exchange.parameters)
     writeRequestFields(exchange)
-    if (request.declaredBytes !== 0) this.body = clientSide.body(this.onBody)
+    if (request.declaredBytes !== 0) this.body = exchange.keptBody === undefined ? clientSide.body(this.onBody) : new KeptBody(exchange.keptBody, this.onBody)
     if (this.body !== null && idempotentMethods.has(request.method)) this.keepBody(this.body, upstream.settings.retries)
     exchange.stage = 'upstream'
     if (mirror !== undefined && clientSide.upgrade === undefined) this.mirror(mirror)
@@ -185,7 +188,6 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
   /** One try at one endpoint; `failure` is what stands when there is none left to try. */
   private attempt(now: number, failure: ErrorCode): void {
     const { exchange } = this
-    const { request } = exchange
     const upstream = exchange.route.upstream!
     const { settings } = upstream
     this.turn = upstream.admit(now)
@@ -199,16 +201,26 @@ class Walk implements ClientWatcher, AttemptHandler, TunnelWatcher, Expiring {
     exchange.attempts++
     exchange.upstreamSince = now
     endpoint.open++
+    exchange.attempt = settings.hedge === undefined || !this.mayHedge() ? this.send(endpoint, exchange.request.headers, now, this) : this.hedge(endpoint, settings.hedge.max, now)
+  }
+
+  /** The request on its way to one endpoint; `headers` are for this attempt. */
+  send(endpoint: EndpointState, headers: HeaderFields, now: number, handler: AttemptHandler): Attempt {
+    const { exchange } = this
+    const { request } = exchange
+    const { settings } = exchange.route.upstream!
     const host = hostForAttempt(settings.hostHeader, endpoint.hostHeader)
-    if (host !== undefined) request.headers.set('Host', host)
-    if (exchange.clientSide.isGrpc && this.deadlineAt > 0) request.headers.set('grpc-timeout', grpcTimeoutText(this.deadlineAt - now))
-    request.headers.set('traceparent', traceparentOf(exchange.trace!))
+    if (host !== undefined) headers.set('Host', host)
+    if (exchange.clientSide.isGrpc && this.deadlineAt > 0) headers.set('grpc-timeout', grpcTimeoutText(this.deadlineAt - now))
+    headers.set('traceparent', traceparentOf(exchange.trace!))
     const path = endpoint.basePath === '' ? request.path : endpoint.basePath + request.path
-    exchange.attempt = this.poolFor(endpoint.origin, settings).send(
+    const target = request.query === '' ? path : `${path}?${request.query}`
+    if (exchange.route.hasAttemptHooks) runAttemptHooks(exchange, headers, target)
+    return this.poolFor(endpoint.origin, settings).send(
       {
         method: request.method,
-        path: request.query === '' ? path : `${path}?${request.query}`,
-        fields: request.headers.flat,
+        path: target,
+        fields: headers.flat,
         body: this.replay?.open() ?? this.body,
         upgrade: exchange.clientSide.upgrade,
         acceptsTrailers: exchange.clientSide.acceptsTrailers,

@@ -8,6 +8,7 @@ import type { Balancer, EndpointState, UpstreamEndpoints } from '@sluice/balance
 import type { HeaderFields } from '@sluice/http'
 import { circuitBreaker as circuitSettings, type Upstream } from '@sluice/proto/config'
 import type { Clock } from '@sluice/service-kit'
+import { AnswerTimes } from './answer-times.ts'
 import { CircuitBreaker, type HeldCircuit } from './circuit-breaker.ts'
 import { Outliers } from './outliers.ts'
 import { keyReader, type KeyedExchange, type ReadKey } from './pick-key.ts'
@@ -48,6 +49,8 @@ export class UpstreamState {
   readonly outliers = new Outliers()
   /** Undefined for an upstream without `circuitBreaker` that nobody holds open. */
   circuit: CircuitBreaker | undefined
+  /** Only with `hedge.percentile`. */
+  private answerTimes: AnswerTimes | undefined
   /** Whether something has failed since `UpstreamFindings` looked last. */
   hasFailed = false
   private readonly clock: Clock
@@ -67,6 +70,7 @@ export class UpstreamState {
     this.budget = new RetryBudget(settings.retries.budgetPercent)
     this.endpoints = createUpstreamEndpoints(name, this.facts(), undefined, 0, this.rules())
     this.useCircuit(settings)
+    this.useAnswerTimes(settings)
   }
 
   /** New settings of the same balancer. */
@@ -74,6 +78,7 @@ export class UpstreamState {
     this.settings = settings
     this.budget.percent = settings.retries.budgetPercent
     this.useCircuit(settings)
+    this.useAnswerTimes(settings)
     this.refresh()
   }
 
@@ -123,6 +128,7 @@ export class UpstreamState {
   /** The head of a response has come, `ms` after the attempt began. Runs once an attempt. */
   noteAnswer(endpoint: EndpointState, status: number, headers: Pick<HeaderFields, 'get'>, ms: number, turn: number, nowMs: number): void {
     this.balancer.observe?.(endpoint, ms, status < 500, nowMs)
+    this.answerTimes?.note(ms)
     if (status >= 500) this.hasFailed = true
     if (this.settings.health.passive) {
       this.outliers.noteAnswer(endpoint, status, this.endpoints, nowMs)
@@ -145,6 +151,20 @@ export class UpstreamState {
     this.circuit?.noteFailure(turn, nowMs)
   }
 
+  /** Another attempt of the same request was answered first: this one has taken at least so long. */
+  noteOvertaken(endpoint: EndpointState, ms: number, nowMs: number): void {
+    this.balancer.observe?.(endpoint, ms, true, nowMs)
+    this.answerTimes?.note(ms)
+  }
+
+  /** How long an attempt is waited for before another one is made beside it; undefined: too little is known yet. */
+  hedgeAfterMs(): number | undefined {
+    const { hedge } = this.settings
+    const percentile = hedgePercentile(hedge)
+    const known = percentile === undefined ? undefined : this.answerTimes?.percentile(percentile)
+    return known === undefined ? hedge?.afterMs : Math.max(known, hedge?.afterMs ?? 0)
+  }
+
   /** The attempt is over, whatever came of it; without an outcome it counts for nothing. */
   release(turn: number): void {
     this.circuit?.release(turn)
@@ -161,6 +181,11 @@ export class UpstreamState {
     else if (this.circuit === undefined) this.circuit = new CircuitBreaker(settings)
     else this.circuit.settings = settings
     this.circuit?.hold(this.held)
+  }
+
+  private useAnswerTimes({ hedge }: Upstream): void {
+    if (hedgePercentile(hedge) === undefined) this.answerTimes = undefined
+    else this.answerTimes ??= new AnswerTimes()
   }
 
   private refresh(): void {
@@ -181,4 +206,9 @@ export class UpstreamState {
       id: url, url, weight, priority, zone: zone ?? '', health: health.get(url) ?? 'healthy',
     }))
   }
+}
+
+function hedgePercentile(hedge: Upstream['hedge']): number | undefined {
+  if (hedge === undefined) return undefined
+  return hedge.percentile ?? (hedge.afterMs === undefined ? 95 : undefined)
 }

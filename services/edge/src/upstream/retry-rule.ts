@@ -3,6 +3,9 @@ import { catalogue, sourceOf, type ErrorCode } from '@sluice/errors'
 /** Methods whose repetition does no more than the first (RFC 9110 §9.2.2). */
 export const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
+/** Methods that ask and change nothing (RFC 9110 §9.2.1); TRACE, whose answer is where it went, is left out. */
+export const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+
 /**
  * Whether another endpoint may be tried after this failure: always when no byte left, and otherwise only for an
  * idempotent request whose connection broke before a response began, and whose body, if it has one, can be sent again.
