@@ -83,8 +83,10 @@ export class WorkerPool {
   /** Begins the workers' processes ahead of `start`: loading a worker takes as long as all that comes before it. */
   warm(): void {
     if (this.pinger !== undefined) return
+    // Read once, by the first setupPrimary. Handing connections out spreads them evenly, but costs three times as much as
+    // accepting them: one worker has nobody to share with.
+    cluster.schedulingPolicy = this.parts.settings.workers === 1 ? cluster.SCHED_NONE : cluster.SCHED_RR
     cluster.setupPrimary({ exec: fileURLToPath(new URL('../worker-main.ts', import.meta.url)), args: [], serialization: 'advanced' })
-    cluster.schedulingPolicy = cluster.SCHED_RR
     for (let index = 0; index < this.parts.settings.workers; index++) this.fork()
     this.pinger = setInterval(() => this.ping(), pingMs).unref()
     this.keyTurner = setInterval(() => this.turnTicketKeys(), ticketKeysMs).unref()
