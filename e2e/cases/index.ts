@@ -18,6 +18,7 @@ import { edgeAlone } from './edge-alone.ts'
 import { edgeAnswers } from './edge-answers.ts'
 import { endpointLoss } from './endpoint-loss.ts'
 import { forwarding } from './forwarding.ts'
+import { guardrails } from './guardrails.ts'
 import { guessing } from './guessing.ts'
 import { groupMatching } from './group-matching.ts'
 import { health } from './health.ts'
@@ -74,6 +75,7 @@ export const cases: readonly Case[] = [
   edgeAnswers,
   configChange,
   configWrites,
+  guardrails,
   commandLine,
   teams,
   configFile,

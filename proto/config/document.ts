@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { consumer, group } from './consumer.ts'
+import { guardrail } from './guardrail.ts'
 import { listeners } from './listeners.ts'
 import { namedCertificate } from './named-certificate.ts'
 import { policyList } from './policy-entry.ts'
@@ -18,6 +19,7 @@ const shared = {
   policies: policyList.default([]).describe('For every route; the least specific place.'),
   groups: z.array(group).default([]).describe('Groups of consumers.'),
   certificates: z.array(namedCertificate).max(1000).default([]).describe('Certificates that `listeners.https` shows beside its own, by the names in them.'),
+  guardrails: z.array(guardrail).max(1000).default([]).describe('Rules that every change of the configuration has to keep.'),
 }
 
 /** The whole config file; the same resources as the admin API's. */

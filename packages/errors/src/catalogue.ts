@@ -89,6 +89,7 @@ export const catalogue = {
   'config.not_owned': entry(409, 'This belongs to somebody else'),
   'config.not_found': entry(404, 'There is no such resource'),
   'config.shrinks': entry(409, 'Much of what is served would go'),
+  'config.guardrail': entry(400, 'A guardrail forbids this'),
   'config.unreadable': entry(500, 'A revision in the store cannot be read'),
   'config.refused_by_edge': entry(409, 'An edge refused this revision'),
   'admin.unauthenticated': entry(401, 'A valid admin token is needed'),

@@ -39,8 +39,9 @@ export class OwnChanges {
 
   /** Reads and checks the config file; what a store of secrets that is away had said stays, as in a change. */
   async readFile(path: string): Promise<CheckedFile> {
-    const head = await this.#parts.line.stored.head().catch(() => undefined)
-    return checkConfigFile(path, { sources: this.#parts.sources, lastValues: head?.secrets, keepsOnlyAway: true, complete: (input) => (head === undefined ? input : withCertificatesOf(head.document, input)) })
+    const { line, store, scope, sources } = this.#parts
+    const [head, last] = await Promise.all([line.stored.head().catch(() => undefined), store.lastFromFile(scope).catch(() => undefined)])
+    return checkConfigFile(path, { sources, isKnown: (digest) => digest === last?.fileDigest, lastValues: head?.secrets, keepsOnlyAway: true, complete: (input) => (head === undefined ? input : withCertificatesOf(head.document, input)) })
   }
 
   /** Makes the file a revision and answers its number. */

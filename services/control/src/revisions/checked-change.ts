@@ -4,6 +4,7 @@ import { deltaBetween, emptyConfig, entitiesOf, lineOf, readLine, SegmentedConfi
 import type { Warning } from '../validation/problem.ts'
 import type { Validation } from '../validation/validate.ts'
 import type { Change } from './changes.ts'
+import { checkGuardrails } from '../guardrails/guardrails.ts'
 import { problemsError } from './config-problems.ts'
 import type { DocumentIndex } from './document-index.ts'
 import { partToCheck } from './part-to-check.ts'
@@ -32,11 +33,31 @@ async function checkWhole(change: Change, edited: unknown, head: StoredRevision 
   const validation = await change.validate(edited, head?.secrets ?? {})
   if (validation.problems.length > 0) throw change.refuse?.(validation.problems, edited) ?? problemsError(validation.problems, change.base?.(edited))
   const { secrets = {}, ...document } = validation.revision!
+  const warnings = keepGuardrails(change, document, undefined)
   const before = head?.config ?? emptyConfig
   const written = SegmentedConfig.of(entitiesOf(validation.revision!))
   const delta = deltaBetween(before, written)
   if (change.isForced !== true) checkShrinking(delta, head)
-  return { validation, document, secrets, delta, config: written }
+  return { validation: withWarnings(validation, warnings), document, secrets, delta, config: written }
+}
+
+/** Throws `config.guardrail` and answers what is only told; `only` are the resources that the change can have made worse. */
+function keepGuardrails(change: Change, edited: WrittenDocument, only: ReadonlySet<string> | undefined): readonly Warning[] {
+  const { problems, warnings } = checkGuardrails(edited, { nowMs: Date.now(), only, isLenient: change.isLenient === true })
+  if (problems.length > 0) throw problemsError(problems, change.base?.(edited))
+  return warnings
+}
+
+function withWarnings(validation: Validation, more: readonly Warning[]): Validation {
+  const told = new Set(validation.warnings.map(({ message }) => message))
+  return { ...validation, warnings: [...validation.warnings, ...more.filter(({ message }) => !told.has(message))] }
+}
+
+/** What a change of these can make break a guardrail; undefined: everything. */
+function concerned(touched: ReadonlySet<string>, index: DocumentIndex): ReadonlySet<string> | undefined {
+  if ([...touched].some((resource) => resource.startsWith('policies'))) return undefined
+  const routes = [...touched].filter((resource) => resource.startsWith('upstreams/')).flatMap((resource) => [...index.routesTo(resource.slice('upstreams/'.length))])
+  return new Set([...touched, ...routes.map((name) => `routes/${name}`)])
 }
 
 /** Fewer than this may go at once, whatever their share. */
@@ -55,6 +76,7 @@ function checkShrinking(delta: readonly string[], head: StoredRevision | undefin
 async function checkPart(change: Change, edited: WrittenDocument, head: StoredRevision, index: DocumentIndex): Promise<CheckedChange> {
   const touched = new Set(change.touches)
   const { validation, secrets } = await checkUntilSettled(change, edited, touched, head, index)
+  const warnings = keepGuardrails(change, edited, concerned(touched, index))
   const keys = new Set([...touched].map(entityOf))
   const unused = unusedReferences(keys, head, index, secrets)
   const kept = { ...head.secrets, ...secrets }
@@ -65,7 +87,7 @@ async function checkPart(change: Change, edited: WrittenDocument, head: StoredRe
     ...unused.map((reference) => lineOf(`secrets/${reference}`, undefined)),
   ]
   const config = head.config.with(delta)
-  return { validation, document: edited, secrets: kept, config, delta: deltaBetween(head.config, config) }
+  return { validation: withWarnings(validation, warnings), document: edited, secrets: kept, config, delta: deltaBetween(head.config, config) }
 }
 
 /** A reference in the part may have another value now: whoever else has it is looked at, too. */

@@ -1,4 +1,6 @@
 /** Checking a configuration: what control does before each revision, and what `sluice check` does on its own. */
+import { checkGuardrails } from '../guardrails/guardrails.ts'
+import type { WrittenDocument } from '../revisions/resources.ts'
 import { loadConfigFile } from './config-file.ts'
 import type { ConfigFile } from './config-file-read.ts'
 import { makeConfigSchema } from './json-schema.ts'
@@ -30,13 +32,22 @@ export async function checkConfigFile(path: string, parts: FileCheckParts, overl
   const file = await loadConfigFile(path, overlays)
   if (file.problems.length > 0) return { file, validation: undefined, problems: inOrder(file.problems.map((problem) => [problem, problem.position])), warnings: [] }
   const { complete = (input) => input } = parts
-  const validation = await validateConfig(complete(file.input), { ...parts, baseDirectory: file.baseDirectory })
+  const validation = withGuardrails(await validateConfig(complete(file.input), { ...parts, baseDirectory: file.baseDirectory }), parts.isKnown?.(file.digest) === true)
   return { file, validation, problems: linesOf(file, validation.problems), warnings: linesOf(file, validation.warnings) }
+}
+
+/** A configuration that is good otherwise, held against the rules that stand in it. */
+function withGuardrails(found: Validation, isLenient: boolean): Validation {
+  if (found.revision === undefined) return found
+  const { problems, warnings } = checkGuardrails(found.revision as WrittenDocument, { nowMs: Date.now(), isLenient })
+  return { ...found, problems, warnings: [...found.warnings, ...warnings] }
 }
 
 export interface FileCheckParts extends Omit<ValidationParts, 'baseDirectory'> {
   /** The configuration that the file means beside what is there already [the file's]. */
   readonly complete?: (input: unknown) => unknown
+  /** Whether a file of this digest is in force already: guardrails that it breaks by now, since a waiver has ended, are told only. */
+  readonly isKnown?: (digest: string) => boolean
 }
 
 export interface CheckedFile {

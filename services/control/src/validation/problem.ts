@@ -1,7 +1,7 @@
 /** Where a problem is, from the document's root: keys and indexes. */
 export type Path = readonly (string | number)[]
 
-export type ProblemCode = 'config.invalid' | 'config.not_built' | 'config.reference_missing'
+export type ProblemCode = 'config.invalid' | 'config.not_built' | 'config.reference_missing' | 'config.guardrail'
 
 export interface Problem {
   readonly path: Path
