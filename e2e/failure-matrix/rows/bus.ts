@@ -1,5 +1,6 @@
 import { fetchOnce, waitUntil } from '@sluice/testkit'
 import type { MatrixSystem } from '../matrix-system.ts'
+import { cpuSecondsOf } from '../../modes/cpu-time.ts'
 import { hasFilter } from '../../modes/zones/namespaces.ts'
 import type { Row, RowContext } from '../row.ts'
 
@@ -87,7 +88,8 @@ async function bootAlone(context: RowContext): Promise<void> {
   const began = performance.now()
   await edge.process.start()
   const ms = Math.round(performance.now() - began)
-  context.check(ms <= 3000, `ready ${ms} ms after its start, with ${manyRoutes} routes`)
+  const cpu = cpuSecondsOf([edge.process.pid, ...(await edge.workerPids())])
+  context.check(ms <= 3000, `ready ${ms} ms after its start, with ${manyRoutes} routes, ${cpu.toFixed(1)} s of CPU`)
   const { body } = await fetchOnce(`${edge.url}/many/9999`)
   context.check(body === 'route 9999', 'it serves the last revision')
 }
