@@ -30,6 +30,7 @@ const flows: Readonly<Record<Exclude<keyof typeof subjects, 'edgeReport'>, Flow>
   authSession: flow('edge', 'auth'),
   authSessionEnd: flow('edge', 'auth'),
   authLogoutToken: flow('edge', 'auth'),
+  authUpstreamToken: flow('edge', 'auth'),
   authKeySet: flow('edge', 'auth'),
   authKeySetChanged: flow('auth', 'edge'),
   authChanged: flow('auth', 'edge'),

@@ -47,6 +47,8 @@ export const subjects = {
   authSessionEnd: on('auth.session.end'),
   /** edge → auth, request, queue `auth`: LogoutTokenRequest → LogoutTokenReply */
   authLogoutToken: on('auth.session.logout'),
+  /** edge → auth, request, queue `auth`: UpstreamTokenRequest → UpstreamTokenReply */
+  authUpstreamToken: on('auth.upstream.token'),
   /** edge → auth, request, queue `auth`: KeySetRequest → KeySet */
   authKeySet: on('auth.keyset.get'),
   /** auth → edges, publish: KeySet */

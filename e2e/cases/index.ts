@@ -44,6 +44,7 @@ import { serviceRestarts } from './service-restarts.ts'
 import { signedTokens } from './signed-tokens.ts'
 import { teams } from './teams.ts'
 import { trafficSplit } from './traffic-split.ts'
+import { upstreamTokens } from './upstream-tokens.ts'
 import { usage } from './usage.ts'
 import { websockets } from './websockets.ts'
 import { workerRestart } from './worker-restart.ts'
@@ -64,6 +65,7 @@ export const cases: readonly Case[] = [
   keySets,
   opaqueTokens,
   browserLogin,
+  upstreamTokens,
   apiKeys,
   passwords,
   identityChoice,

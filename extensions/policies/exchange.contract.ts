@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { HeaderFields } from '@sluice/http'
 import type { ClientCertificate, ClientFacts, Exchange, Identity, RequestFacts, RouteFacts } from './exchange.ts'
-import type { ExternalAnswer, ExternalQuestion, ExternalRules, HookResult, IntrospectionRules, LimiterRules, LimitVerdict, LoginRules, Logins, OpenLimitRules, OpenVerdict, PolicyParts, Refusal, SecretRules, SignatureRules, SignedText, TokenRules, Verdict } from './policy.ts'
+import type { ExternalAnswer, ExternalQuestion, ExternalRules, HookResult, IntrospectionRules, LimiterRules, LimitVerdict, LoginRules, Logins, OpenLimitRules, OpenVerdict, PolicyParts, Refusal, SecretRules, SignatureRules, SignedText, TokenRules, UpstreamTokenRules, UpstreamTokens, Verdict } from './policy.ts'
 
 export interface ExchangeChanges {
   readonly method?: string
@@ -55,7 +55,7 @@ export function identityOf(changes: Partial<Identity> = {}): Identity {
 
 export interface AskedParts extends PolicyParts {
   /** What the policy asked for when it was compiled. */
-  readonly asked: { tokens: TokenRules[]; introspection: IntrospectionRules[]; keys: SecretRules[]; passwords: SecretRules[]; signatures: SignatureRules[]; external: ExternalRules[]; logins: LoginRules[]; limiters: LimiterRules[]; openLimits: OpenLimitRules[] }
+  readonly asked: { tokens: TokenRules[]; introspection: IntrospectionRules[]; keys: SecretRules[]; passwords: SecretRules[]; signatures: SignatureRules[]; external: ExternalRules[]; logins: LoginRules[]; upstreamTokens: UpstreamTokenRules[]; limiters: LimiterRules[]; openLimits: OpenLimitRules[] }
   /** Credentials that were checked, and keys that were counted. */
   readonly seen: string[]
   /** Keys that were given back or left. */
@@ -71,6 +71,8 @@ export interface PartsChanges {
   readonly external?: (question: ExternalQuestion, cacheKey: string) => ExternalAnswer | Promise<ExternalAnswer>
   /** What differs from logins that nobody answers, and sessions that go on. */
   readonly logins?: Partial<Logins>
+  /** What differs from tokens for upstreams that nobody gives. */
+  readonly upstreamTokens?: Partial<UpstreamTokens>
   /** What the clock says [0]. */
   readonly clock?: PolicyParts['clock']
   readonly take?: (key: string, cost: number, rules: LimiterRules) => LimitVerdict | Promise<LimitVerdict>
@@ -82,7 +84,7 @@ export interface PartsChanges {
 const admitted: LimitVerdict = { admitted: true, remaining: 1, resetMs: 1000, retryAfterMs: 0, waitMs: 0, decidedBy: 'counters' }
 
 export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
-  const asked: AskedParts['asked'] = { tokens: [], introspection: [], keys: [], passwords: [], signatures: [], external: [], logins: [], limiters: [], openLimits: [] }
+  const asked: AskedParts['asked'] = { tokens: [], introspection: [], keys: [], passwords: [], signatures: [], external: [], logins: [], upstreamTokens: [], limiters: [], openLimits: [] }
   const seen: string[] = []
   const returned: string[] = []
   const check = (credential: string, from?: string): Verdict | Promise<Verdict> => {
@@ -104,6 +106,7 @@ export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
       signatures: (rules) => (asked.signatures.push(rules), { check: (signed, from) => changes.signature?.(signed, from) ?? check(signed.base, from) }),
       external: (rules) => (asked.external.push(rules), { ask: (question, cacheKey) => changes.external?.(question, cacheKey) ?? { outcome: 'unavailable' }, identify: (subject) => check(subject) }),
       logins: (rules) => (asked.logins.push(rules), { ...noLogins, identify: (claims) => check(String(claims['sub'])), ...changes.logins }),
+      upstreamTokens: (rules) => (asked.upstreamTokens.push(rules), { get: () => unreachable, renounce: () => undefined, ...changes.upstreamTokens }),
       passwords: (rules) => (asked.passwords.push(rules), { check: (username, password, from) => check(`${username}:${password}`, from) }),
       names: () => ({ identify: (facts) => check(String(facts['sub'])) }),
     },

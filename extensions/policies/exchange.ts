@@ -24,8 +24,8 @@ export interface Exchange {
   /** What the client has shown in its TLS handshake; the same object for a whole connection. */
   readonly clientCertificate: ClientCertificate | undefined
   /**
-   * The request's body, for a policy that answers by itself: nothing of it is left to send on. Undefined when it is longer
-   * than that, or the client leaves meanwhile. Asked for at most once.
+   * The request's body as a whole, read ahead and sent on all the same. Undefined when it is longer than that, or the client
+   * leaves meanwhile: then the policy has to end the walk.
    */
   readBody(maxBytes: number): Promise<Buffer | undefined>
   /** Its response has been sent or its client has left; a policy that was still waiting need not go on. */

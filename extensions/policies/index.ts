@@ -6,6 +6,7 @@
 import type { PolicyEntry } from '@sluice/proto/config'
 import { schema as acl } from './acl/schema.ts'
 import { schema as any } from './any/schema.ts'
+import { schema as awsSignature } from './aws-signature/schema.ts'
 import { schema as basicAuth } from './basic-auth/schema.ts'
 import { schema as concurrencyLimit } from './concurrency-limit/schema.ts'
 import { schema as cors } from './cors/schema.ts'
@@ -29,6 +30,7 @@ import { schema as requestId } from './request-id/schema.ts'
 import { schema as requestLimits } from './request-limits/schema.ts'
 import { schema as requestTransform } from './request-transform/schema.ts'
 import { schema as responseTransform } from './response-transform/schema.ts'
+import { schema as upstreamToken } from './upstream-token/schema.ts'
 
 /** A schema beside the implementation that takes its settings. */
 const entry = <S>(one: PolicySchema<S> & { load(): Promise<PolicyModule<S>> }): CatalogueEntry => one as unknown as CatalogueEntry
@@ -53,9 +55,13 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry({ ...rateLimit, load: () => import('./rate-limit/rate-limit.ts') }),
   entry({ ...quota, load: () => import('./quota/quota.ts') }),
   entry({ ...concurrencyLimit, load: () => import('./concurrency-limit/concurrency-limit.ts') }),
+  entry({ ...aiTokens, load: () => import('./ai-tokens/ai-tokens.ts') }),
+  entry({ ...upstreamToken, load: () => import('./upstream-token/upstream-token.ts') }),
   entry({ ...identityToken, load: () => import('./identity-token/identity-token.ts') }),
   entry({ ...requestTransform, load: () => import('./request-transform/request-transform.ts') }),
   entry({ ...responseTransform, load: () => import('./response-transform/response-transform.ts') }),
+  // After all that changes what is sent: a signature is over that.
+  entry({ ...awsSignature, load: () => import('./aws-signature/aws-signature.ts') }),
   entry({ ...fault, load: () => import('./fault/fault.ts') }),
   entry({ ...redirect, load: () => import('./redirect/redirect.ts') }),
   entry({ ...keySet, load: () => import('./key-set/key-set.ts') }),

@@ -4,6 +4,7 @@
  * synchronously whenever it can and returns a promise only when something has to be fetched.
  */
 import type { ErrorCode } from '@sluice/errors'
+import type { HeaderFields } from '@sluice/http'
 import type { z } from 'zod'
 import type { Exchange, Identity } from './exchange.ts'
 
@@ -69,6 +70,8 @@ export interface Policy {
   onRequest?(exchange: Exchange): HookResult | Promise<HookResult>
   /** Sees each piece on its way to the upstream; `bytesSoFar` counts it. */
   onRequestBody?(exchange: Exchange, bytesSoFar: number, piece: Uint8Array): HookResult
+  /** Before each attempt: `headers` and `target` (path and query) are what the endpoint will see. Fields may be set here that depend on both. */
+  onAttempt?(exchange: Exchange, headers: HeaderFields, target: string): void
   /** Before the response is sent, the upstream's or an answer; in reverse order. */
   onResponse?(exchange: Exchange): void | Promise<void>
   /** Observes the finished exchange. */
@@ -242,6 +245,35 @@ export interface Logins {
   identify(claims: Readonly<Record<string, unknown>>): Verdict | Promise<Verdict>
 }
 
+/** How tokens for upstreams are got: the gateway's own (RFC 6749 §4.4), or ones in exchange for callers' (RFC 8693). */
+export interface UpstreamTokenRules {
+  /** One of the two is there. */
+  readonly issuer: string | undefined
+  readonly tokenUrl: string | undefined
+  readonly clientId: string
+  readonly clientSecret: string
+  readonly secretInBody: boolean
+  readonly insecure: boolean
+  readonly timeoutMs: number
+  readonly scopes: readonly string[]
+  readonly audience: string | undefined
+  readonly resource: string | undefined
+  readonly subjectTokenType: string | undefined
+}
+
+export type UpstreamToken =
+  | { readonly outcome: 'token'; readonly value: string }
+  /** The issuer's word against the caller's token. */
+  | { readonly outcome: 'refused'; readonly reason: string }
+  | Extract<Unchecked, { outcome: 'unavailable' }>
+
+export interface UpstreamTokens {
+  /** At once while one is good; in exchange for `subjectToken` when that is given. Never rejects. */
+  get(subjectToken?: string): UpstreamToken | Promise<UpstreamToken>
+  /** An upstream has refused this one: another is got for the next request. */
+  renounce(value: string, subjectToken?: string): void
+}
+
 /** Another server that decides about requests. One of the two addresses is there. */
 export interface ExternalRules {
   /** Asked by HTTP: any 2xx lets the request pass. */
@@ -290,6 +322,7 @@ export interface IdentityPart {
   signatures(rules: SignatureRules): SignatureChecks
   external(rules: ExternalRules): ExternalChecks
   logins(rules: LoginRules): Logins
+  upstreamTokens(rules: UpstreamTokenRules): UpstreamTokens
   /** `method`: what has proven the names. */
   names(method: string): NameChecks
 }

@@ -19,6 +19,7 @@ import { answerIssuerEndpoints, answerLogin, answerLogoutToken, answerRefresh } 
 import { answerSecret } from './handlers/secret.ts'
 import { answerSession, answerSessionEnd } from './handlers/sessions.ts'
 import { answerSubject } from './handlers/subject.ts'
+import { answerUpstreamToken } from './handlers/upstream-token.ts'
 import { countIntrospections } from './introspection/introspection-metrics.ts'
 import { Introspections } from './introspection/introspections.ts'
 import { KeySets } from './keysets/key-sets.ts'
@@ -30,6 +31,8 @@ import type { AuthParts } from './parts.ts'
 import { ChangeAnnouncer } from './revocations/change-announcer.ts'
 import { SessionEnds } from './revocations/session-ends.ts'
 import { StoreWatch } from './store-watch.ts'
+import { countUpstreamTokens } from './upstream-tokens/upstream-token-metrics.ts'
+import { UpstreamTokens } from './upstream-tokens/upstream-tokens.ts'
 
 export type { AuthParts } from './parts.ts'
 
@@ -47,6 +50,7 @@ class Auth implements Service {
   readonly #logins: Logins
   readonly #logoutTokens: LogoutTokens
   readonly #sessionEnds: SessionEnds
+  readonly #upstreamTokens: UpstreamTokens
   readonly #keys: SecretChecks
   readonly #passwords: SecretChecks
   readonly #writes: ConsumerWrites
@@ -66,6 +70,7 @@ class Auth implements Service {
     this.#logins = new Logins({ clock, ...countLogins(parts) })
     const keySet = async (uri: string, insecure: boolean, unknownKid: string) => (await this.#keySets.get({ uri, insecure, unknownKid })).jwks
     this.#logoutTokens = new LogoutTokens({ clock, verifier: this.#verifier, keySet })
+    this.#upstreamTokens = new UpstreamTokens({ clock, ...countUpstreamTokens(parts) })
     this.#sessionEnds = new SessionEnds({ store, scope, announcer: this.#announcer })
     this.#keys = new SecretChecks({ store, scope, clock, verifier: this.#verifier, find: findKey(store, scope) })
     this.#passwords = new SecretChecks({ store, scope, clock, verifier: this.#verifier, find: findPassword(store, scope) })
@@ -129,6 +134,7 @@ class Auth implements Service {
     on.on(subjects.authSession, { request: messages.SessionRequestSchema, reply: messages.SessionReplySchema }, (message) => answerSession(this.#sessionEnds, message))
     on.on(subjects.authSessionEnd, { request: messages.SessionEndRequestSchema, reply: messages.SessionEndReplySchema }, (message) => answerSessionEnd(this.#sessionEnds, message))
     const ending = { logins: this.#logins, logoutTokens: this.#logoutTokens, sessionEnds: this.#sessionEnds, clock }
+    on.on(subjects.authUpstreamToken, { request: messages.UpstreamTokenRequestSchema, reply: messages.UpstreamTokenReplySchema }, (message) => answerUpstreamToken(this.#upstreamTokens, message))
     on.on(subjects.authLogoutToken, { request: messages.LogoutTokenRequestSchema, reply: messages.LogoutTokenReplySchema }, (message) => answerLogoutToken(ending, message))
   }
 

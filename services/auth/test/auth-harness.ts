@@ -86,6 +86,7 @@ export const asked = {
   session: ask(subjects.authSession, messages.SessionRequestSchema, messages.SessionReplySchema),
   endSession: ask(subjects.authSessionEnd, messages.SessionEndRequestSchema, messages.SessionEndReplySchema),
   logoutToken: ask(subjects.authLogoutToken, messages.LogoutTokenRequestSchema, messages.LogoutTokenReplySchema),
+  upstreamToken: ask(subjects.authUpstreamToken, messages.UpstreamTokenRequestSchema, messages.UpstreamTokenReplySchema),
   changes: ask(subjects.authChanges, messages.CredentialChangesRequestSchema, messages.CredentialChangesReplySchema),
   list: ask(subjects.consumersList, messages.ConsumersListRequestSchema, messages.ConsumersListReplySchema),
   get: ask(subjects.consumerGet, messages.ConsumerGetRequestSchema, messages.ConsumerGetReplySchema),

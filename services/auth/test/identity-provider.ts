@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { AddressInfo } from 'node:net'
 import type { Cleanup } from '@sluice/testkit'
 import { Provider } from 'oidc-provider'
+import { addTokenExchange, exchangeGrant } from './token-exchange.ts'
 import { logoutFeature, userSettings, withUserPages } from './user-pages.ts'
 
 /** What browsers log in through. */
@@ -19,6 +20,9 @@ export interface IdentityProvider {
   readonly introspectionUrl: string
   /** Introspections that it was asked for. */
   readonly asked: number
+  readonly tokenUrl: string
+  /** Tokens that it was asked for. */
+  readonly tokensAsked: number
   trouble: Trouble
   /** An access token by client credentials (RFC 6749 §4.4), with these scopes. */
   accessToken(scopes?: string): Promise<string>
@@ -51,6 +55,10 @@ export async function startIdentityProvider(t: Cleanup, options: ProviderOptions
   return {
     issuer,
     introspectionUrl: `${issuer}/token/introspection`,
+    tokenUrl: `${issuer}/token`,
+    get tokensAsked() {
+      return door.tokensAsked
+    },
     get asked() {
       return door.asked
     },
@@ -73,6 +81,7 @@ export async function startIdentityProvider(t: Cleanup, options: ProviderOptions
 
 class Door {
   asked = 0
+  tokensAsked = 0
   trouble: Trouble
   handle: RequestListener = () => undefined
   port = 0
@@ -94,6 +103,7 @@ class Door {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
+    if (request.url === '/token') this.tokensAsked++
     if (request.url !== '/token/introspection') return this.handle(request, response)
     this.asked++
     if (this.trouble === 'hangs') return
@@ -105,7 +115,7 @@ class Door {
 
 function createProvider(issuer: string, { tokenSeconds = 600, origins = [] }: ProviderOptions): RequestListener {
   const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' })
-  const client = (one: { id: string; secret: string }) => ({ client_id: one.id, client_secret: one.secret, grant_types: ['client_credentials'], redirect_uris: [], response_types: [] })
+  const client = (one: { id: string; secret: string }) => ({ client_id: one.id, client_secret: one.secret, grant_types: ['client_credentials', exchangeGrant], redirect_uris: [], response_types: [] })
   const provider = new Provider(issuer, {
     ...userSettings,
     clients: [client(machine), client(gatewayClient), ...(origins.length > 0 ? [webClientAt(origins)] : [])] as never,
@@ -122,6 +132,7 @@ function createProvider(issuer: string, { tokenSeconds = 600, origins = [] }: Pr
       revocation: { enabled: true, allowedPolicy: () => true },
     },
   })
+  addTokenExchange(provider)
   return withUserPages(provider)
 }
 

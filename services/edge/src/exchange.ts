@@ -64,6 +64,8 @@ export class EdgeExchange implements ChainState {
   refused = false
   status = 0
   bytesIn = 0
+  /** What a policy has read ahead of the request's body; null: it was too long, and is lost. */
+  keptBody: Buffer | null | undefined = undefined
   bytesOut = 0
   endpoint: EndpointState | undefined
   attempt: Attempt | undefined

@@ -14,6 +14,7 @@ import { identifyClient } from './client/identify-client.ts'
 import type { CompiledRoute, CompiledSnapshot } from './compiled-snapshot.ts'
 import { EdgeExchange } from './exchange.ts'
 import type { ClientSide, ClientWatcher } from './listener/client-side.ts'
+import { KeptBody } from './listener/whole-body.ts'
 import { readRequest } from './parser/read-request.ts'
 import { runAttemptHooks, runBodyHooks, runDoneHooks, runRequestHooks, runResponseHooks, showResponseBody } from './policy-chain/policy-chain.ts'
 import { circuitResponse } from './responder/circuit-response.ts'
@@ -227,8 +228,28 @@ class Walk implements ClientWatcher, AttemptHandler, HedgedWalk, TunnelWatcher, 
         firstByteMs: settings.timeouts.firstByteMs,
         idleMs: settings.timeouts.idleMs,
       },
-      this,
+      handler,
     )
+  }
+
+  /** RFC 9110 §9.2.1: done twice, it does no more than once. */
+  private mayHedge(): boolean {
+    const { request, clientSide } = this.exchange
+    return this.body === null && clientSide.upgrade === undefined && safeMethods.has(request.method)
+  }
+
+  private hedge(endpoint: EndpointState, most: number, now: number): Attempt {
+    const { clock, hedges } = this.pipeline.parts
+    const { exchange } = this
+    return new HedgedAttempt({ clock, counts: hedges }, this, exchange.route.upstream!, exchange.request.headers, { endpoint, turn: this.turn, most, now })
+  }
+
+  follow(endpoint: EndpointState, turn: number, since: number): void {
+    const { exchange } = this
+    exchange.endpoint = endpoint
+    exchange.upstreamMs += since - exchange.upstreamSince
+    exchange.upstreamSince = since
+    this.turn = turn
   }
 
   private poolFor(origin: string, { timeouts, tls, protocol }: UpstreamSettings): EndpointPool {

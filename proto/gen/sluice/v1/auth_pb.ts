@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/auth.proto.
  */
 export const file_sluice_v1_auth: GenFile = /*@__PURE__*/
-  fileDesc("ChRzbHVpY2UvdjEvYXV0aC5wcm90bxIJc2x1aWNlLnYxIogBCghDb25zdW1lchIMCgRuYW1lGAEgASgJEg4KBmdyb3VwcxgCIAMoCRIvCgZsYWJlbHMYAyADKAsyHy5zbHVpY2UudjEuQ29uc3VtZXIuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI6Cg1BcGlLZXlSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEgoKAmlkGAIgASgJEg4KBnNlY3JldBgDIAEoCSKiAQoLQXBpS2V5UmVwbHkSLQoHb3V0Y29tZRgBIAEoDjIcLnNsdWljZS52MS5DcmVkZW50aWFsT3V0Y29tZRIlCghjb25zdW1lchgCIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAMgASgJEhUKDWV4cGlyZXNfYXRfbXMYBCABKAESDwoHdmVyc2lvbhgFIAEoASJECg9QYXNzd29yZFJlcXVlc3QSDQoFc2NvcGUYASABKAkSEAoIdXNlcm5hbWUYAiABKAkSEAoIcGFzc3dvcmQYAyABKAkijQEKDVBhc3N3b3JkUmVwbHkSLQoHb3V0Y29tZRgBIAEoDjIcLnNsdWljZS52MS5DcmVkZW50aWFsT3V0Y29tZRIlCghjb25zdW1lchgCIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAMgASgJEg8KB3ZlcnNpb24YBCABKAEiMAoOU3ViamVjdFJlcXVlc3QSDQoFc2NvcGUYASABKAkSDwoHc3ViamVjdBgCIAEoCSJdCgxTdWJqZWN0UmVwbHkSJQoIY29uc3VtZXIYASABKAsyEy5zbHVpY2UudjEuQ29uc3VtZXISFQoNY3JlZGVudGlhbF9pZBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgBIlIKDUtleVNldFJlcXVlc3QSDQoFc2NvcGUYASABKAkSCwoDdXJpGAIgASgJEhMKC3Vua25vd25fa2lkGAMgASgJEhAKCGluc2VjdXJlGAQgASgIIlkKBktleVNldBINCgVzY29wZRgBIAEoCRILCgN1cmkYAiABKAkSDAoEandrcxgDIAEoDBIVCg1mZXRjaGVkX2F0X21zGAQgASgBEg4KBmRpZ2VzdBgFIAEoCSLYAQoRSW50cm9zcGVjdFJlcXVlc3QSDQoFc2NvcGUYASABKAkSDQoFdG9rZW4YAiABKAkSGQoRaW50cm9zcGVjdGlvbl91cmwYAyABKAkSDgoGaXNzdWVyGAQgASgJEhEKCWNsaWVudF9pZBgFIAEoCRIVCg1jbGllbnRfc2VjcmV0GAYgASgJEhYKDnNlY3JldF9pbl9ib2R5GAcgASgIEhAKCGluc2VjdXJlGAggASgIEhIKCnRpbWVvdXRfbXMYCSABKAESEgoKbWF4X2FnZV9tcxgKIAEoASJBCg9JbnRyb3NwZWN0UmVwbHkSDgoGYWN0aXZlGAEgASgIEg4KBmNsYWltcxgCIAEoDBIOCgZhZ2VfbXMYAyABKAEihgEKDElzc3VlckNsaWVudBIOCgZpc3N1ZXIYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEhUKDWNsaWVudF9zZWNyZXQYAyABKAkSFgoOc2VjcmV0X2luX2JvZHkYBCABKAgSEAoIaW5zZWN1cmUYBSABKAgSEgoKdGltZW91dF9tcxgGIAEoASJQChZJc3N1ZXJFbmRwb2ludHNSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEicKBmNsaWVudBgCIAEoCzIXLnNsdWljZS52MS5Jc3N1ZXJDbGllbnQiVAoUSXNzdWVyRW5kcG9pbnRzUmVwbHkSHgoWYXV0aG9yaXphdGlvbl9lbmRwb2ludBgBIAEoCRIcChRlbmRfc2Vzc2lvbl9lbmRwb2ludBgCIAEoCSKRAQoMTG9naW5SZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEicKBmNsaWVudBgCIAEoCzIXLnNsdWljZS52MS5Jc3N1ZXJDbGllbnQSFAoMY2FsbGJhY2tfdXJsGAMgASgJEg0KBXN0YXRlGAQgASgJEg0KBW5vbmNlGAUgASgJEhUKDWNvZGVfdmVyaWZpZXIYBiABKAkicAoOUmVmcmVzaFJlcXVlc3QSDQoFc2NvcGUYASABKAkSJwoGY2xpZW50GAIgASgLMhcuc2x1aWNlLnYxLklzc3VlckNsaWVudBIVCg1yZWZyZXNoX3Rva2VuGAMgASgJEg8KB3N1YmplY3QYBCABKAkinwEKCkxvZ2luUmVwbHkSDwoHcmVmdXNhbBgBIAEoCRIOCgZjbGFpbXMYAiABKAwSEAoIaWRfdG9rZW4YAyABKAkSFAoMYWNjZXNzX3Rva2VuGAQgASgJEhUKDXJlZnJlc2hfdG9rZW4YBSABKAkSGgoSZXhwaXJlc19pbl9zZWNvbmRzGAYgASgBEhUKDXNlc3Npb25fbmFtZXMYByADKAkiRQoOU2Vzc2lvblJlcXVlc3QSDQoFc2NvcGUYASABKAkSDQoFbmFtZXMYAiADKAkSFQoNc3RhcnRlZF9hdF9tcxgDIAEoASIuCgxTZXNzaW9uUmVwbHkSDQoFZW5kZWQYASABKAgSDwoHdmVyc2lvbhgCIAEoASJWChFTZXNzaW9uRW5kUmVxdWVzdBINCgVzY29wZRgBIAEoCRINCgVuYW1lcxgCIAMoCRIRCgliZWZvcmVfbXMYAyABKAESEAoIdW50aWxfbXMYBCABKAEiIgoPU2Vzc2lvbkVuZFJlcGx5Eg8KB3ZlcnNpb24YASABKAEiewoSTG9nb3V0VG9rZW5SZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEicKBmNsaWVudBgCIAEoCzIXLnNsdWljZS52MS5Jc3N1ZXJDbGllbnQSFAoMbG9nb3V0X3Rva2VuGAMgASgJEhcKD3Nlc3Npb25fc2Vjb25kcxgEIAEoASI0ChBMb2dvdXRUb2tlblJlcGx5Eg8KB3JlZnVzYWwYASABKAkSDwoHdmVyc2lvbhgCIAEoASKcAQoQQ3JlZGVudGlhbENoYW5nZRINCgVzY29wZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgBEi0KBGtpbmQYAyABKA4yHy5zbHVpY2UudjEuQ3JlZGVudGlhbENoYW5nZUtpbmQSEAoIY29uc3VtZXIYBCABKAkSFQoNY3JlZGVudGlhbF9pZBgFIAEoCRIQCghzdWJqZWN0cxgGIAMoCSJAChhDcmVkZW50aWFsQ2hhbmdlc1JlcXVlc3QSDQoFc2NvcGUYASABKAkSFQoNYWZ0ZXJfdmVyc2lvbhgCIAEoASJwChZDcmVkZW50aWFsQ2hhbmdlc1JlcGx5EiwKB2NoYW5nZXMYASADKAsyGy5zbHVpY2UudjEuQ3JlZGVudGlhbENoYW5nZRIUCgxoZWFkX3ZlcnNpb24YAiABKAESEgoKaW5jb21wbGV0ZRgDIAEoCCJIChRDb25zdW1lcnNMaXN0UmVxdWVzdBINCgVzY29wZRgBIAEoCRISCgphZnRlcl9uYW1lGAIgASgJEg0KBWxpbWl0GAMgASgNIksKEkNvbnN1bWVyc0xpc3RSZXBseRIWCg5jb25zdW1lcnNfanNvbhgBIAMoCRIPCgd2ZXJzaW9uGAIgASgBEgwKBG1vcmUYAyABKAgiMQoSQ29uc3VtZXJHZXRSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEgwKBG5hbWUYAiABKAkiOgoQQ29uc3VtZXJHZXRSZXBseRIVCg1jb25zdW1lcl9qc29uGAEgASgJEg8KB3ZlcnNpb24YAiABKAEicwoTQ29uc3VtZXJzUHV0UmVxdWVzdBINCgVzY29wZRgBIAEoCRIWCg5jb25zdW1lcnNfanNvbhgCIAMoCRITCgtjcmVhdGVfb25seRgDIAEoCBIgChhrZWVwX3VubmFtZWRfY3JlZGVudGlhbHMYBCABKAgiNAoVQ29uc3VtZXJEZWxldGVSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEgwKBG5hbWUYAiABKAkiTQoTQXBpS2V5Q3JlYXRlUmVxdWVzdBINCgVzY29wZRgBIAEoCRIQCghjb25zdW1lchgCIAEoCRIVCg1leHBpcmVzX2F0X21zGAMgASgBIj0KEUFwaUtleUNyZWF0ZVJlcGx5EgoKAmlkGAEgASgJEgsKA2tleRgCIAEoCRIPCgd2ZXJzaW9uGAMgASgBIlEKF0NyZWRlbnRpYWxEZWxldGVSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEhAKCGNvbnN1bWVyGAIgASgJEhUKDWNyZWRlbnRpYWxfaWQYAyABKAkiSgoUQ3JlZGVudGlhbFdyaXRlUmVwbHkSDwoHdmVyc2lvbhgBIAEoARIPCgdtaXNzaW5nGAIgASgIEhAKCGV4aXN0aW5nGAMgAygJKnUKEUNyZWRlbnRpYWxPdXRjb21lEiIKHkNSRURFTlRJQUxfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhwKGENSRURFTlRJQUxfT1VUQ09NRV9WQUxJRBABEh4KGkNSRURFTlRJQUxfT1VUQ09NRV9JTlZBTElEEAIqigEKFENyZWRlbnRpYWxDaGFuZ2VLaW5kEiYKIkNSRURFTlRJQUxfQ0hBTkdFX0tJTkRfVU5TUEVDSUZJRUQQABIjCh9DUkVERU5USUFMX0NIQU5HRV9LSU5EX0NPTlNVTUVSEAESJQohQ1JFREVOVElBTF9DSEFOR0VfS0lORF9DUkVERU5USUFMEAJiBnByb3RvMw");
+  fileDesc("ChRzbHVpY2UvdjEvYXV0aC5wcm90bxIJc2x1aWNlLnYxIogBCghDb25zdW1lchIMCgRuYW1lGAEgASgJEg4KBmdyb3VwcxgCIAMoCRIvCgZsYWJlbHMYAyADKAsyHy5zbHVpY2UudjEuQ29uc3VtZXIuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI6Cg1BcGlLZXlSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEgoKAmlkGAIgASgJEg4KBnNlY3JldBgDIAEoCSKiAQoLQXBpS2V5UmVwbHkSLQoHb3V0Y29tZRgBIAEoDjIcLnNsdWljZS52MS5DcmVkZW50aWFsT3V0Y29tZRIlCghjb25zdW1lchgCIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAMgASgJEhUKDWV4cGlyZXNfYXRfbXMYBCABKAESDwoHdmVyc2lvbhgFIAEoASJECg9QYXNzd29yZFJlcXVlc3QSDQoFc2NvcGUYASABKAkSEAoIdXNlcm5hbWUYAiABKAkSEAoIcGFzc3dvcmQYAyABKAkijQEKDVBhc3N3b3JkUmVwbHkSLQoHb3V0Y29tZRgBIAEoDjIcLnNsdWljZS52MS5DcmVkZW50aWFsT3V0Y29tZRIlCghjb25zdW1lchgCIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAMgASgJEg8KB3ZlcnNpb24YBCABKAEiMAoOU3ViamVjdFJlcXVlc3QSDQoFc2NvcGUYASABKAkSDwoHc3ViamVjdBgCIAEoCSJdCgxTdWJqZWN0UmVwbHkSJQoIY29uc3VtZXIYASABKAsyEy5zbHVpY2UudjEuQ29uc3VtZXISFQoNY3JlZGVudGlhbF9pZBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgBIlIKDUtleVNldFJlcXVlc3QSDQoFc2NvcGUYASABKAkSCwoDdXJpGAIgASgJEhMKC3Vua25vd25fa2lkGAMgASgJEhAKCGluc2VjdXJlGAQgASgIIlkKBktleVNldBINCgVzY29wZRgBIAEoCRILCgN1cmkYAiABKAkSDAoEandrcxgDIAEoDBIVCg1mZXRjaGVkX2F0X21zGAQgASgBEg4KBmRpZ2VzdBgFIAEoCSLYAQoRSW50cm9zcGVjdFJlcXVlc3QSDQoFc2NvcGUYASABKAkSDQoFdG9rZW4YAiABKAkSGQoRaW50cm9zcGVjdGlvbl91cmwYAyABKAkSDgoGaXNzdWVyGAQgASgJEhEKCWNsaWVudF9pZBgFIAEoCRIVCg1jbGllbnRfc2VjcmV0GAYgASgJEhYKDnNlY3JldF9pbl9ib2R5GAcgASgIEhAKCGluc2VjdXJlGAggASgIEhIKCnRpbWVvdXRfbXMYCSABKAESEgoKbWF4X2FnZV9tcxgKIAEoASJBCg9JbnRyb3NwZWN0UmVwbHkSDgoGYWN0aXZlGAEgASgIEg4KBmNsYWltcxgCIAEoDBIOCgZhZ2VfbXMYAyABKAEihgEKDElzc3VlckNsaWVudBIOCgZpc3N1ZXIYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEhUKDWNsaWVudF9zZWNyZXQYAyABKAkSFgoOc2VjcmV0X2luX2JvZHkYBCABKAgSEAoIaW5zZWN1cmUYBSABKAgSEgoKdGltZW91dF9tcxgGIAEoASJQChZJc3N1ZXJFbmRwb2ludHNSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEicKBmNsaWVudBgCIAEoCzIXLnNsdWljZS52MS5Jc3N1ZXJDbGllbnQiVAoUSXNzdWVyRW5kcG9pbnRzUmVwbHkSHgoWYXV0aG9yaXphdGlvbl9lbmRwb2ludBgBIAEoCRIcChRlbmRfc2Vzc2lvbl9lbmRwb2ludBgCIAEoCSKRAQoMTG9naW5SZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEicKBmNsaWVudBgCIAEoCzIXLnNsdWljZS52MS5Jc3N1ZXJDbGllbnQSFAoMY2FsbGJhY2tfdXJsGAMgASgJEg0KBXN0YXRlGAQgASgJEg0KBW5vbmNlGAUgASgJEhUKDWNvZGVfdmVyaWZpZXIYBiABKAkicAoOUmVmcmVzaFJlcXVlc3QSDQoFc2NvcGUYASABKAkSJwoGY2xpZW50GAIgASgLMhcuc2x1aWNlLnYxLklzc3VlckNsaWVudBIVCg1yZWZyZXNoX3Rva2VuGAMgASgJEg8KB3N1YmplY3QYBCABKAkinwEKCkxvZ2luUmVwbHkSDwoHcmVmdXNhbBgBIAEoCRIOCgZjbGFpbXMYAiABKAwSEAoIaWRfdG9rZW4YAyABKAkSFAoMYWNjZXNzX3Rva2VuGAQgASgJEhUKDXJlZnJlc2hfdG9rZW4YBSABKAkSGgoSZXhwaXJlc19pbl9zZWNvbmRzGAYgASgBEhUKDXNlc3Npb25fbmFtZXMYByADKAkiRQoOU2Vzc2lvblJlcXVlc3QSDQoFc2NvcGUYASABKAkSDQoFbmFtZXMYAiADKAkSFQoNc3RhcnRlZF9hdF9tcxgDIAEoASIuCgxTZXNzaW9uUmVwbHkSDQoFZW5kZWQYASABKAgSDwoHdmVyc2lvbhgCIAEoASJWChFTZXNzaW9uRW5kUmVxdWVzdBINCgVzY29wZRgBIAEoCRINCgVuYW1lcxgCIAMoCRIRCgliZWZvcmVfbXMYAyABKAESEAoIdW50aWxfbXMYBCABKAEiIgoPU2Vzc2lvbkVuZFJlcGx5Eg8KB3ZlcnNpb24YASABKAEiewoSTG9nb3V0VG9rZW5SZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEicKBmNsaWVudBgCIAEoCzIXLnNsdWljZS52MS5Jc3N1ZXJDbGllbnQSFAoMbG9nb3V0X3Rva2VuGAMgASgJEhcKD3Nlc3Npb25fc2Vjb25kcxgEIAEoASI0ChBMb2dvdXRUb2tlblJlcGx5Eg8KB3JlZnVzYWwYASABKAkSDwoHdmVyc2lvbhgCIAEoASLfAQoUVXBzdHJlYW1Ub2tlblJlcXVlc3QSDQoFc2NvcGUYASABKAkSJwoGY2xpZW50GAIgASgLMhcuc2x1aWNlLnYxLklzc3VlckNsaWVudBIRCgl0b2tlbl91cmwYAyABKAkSDgoGc2NvcGVzGAQgAygJEhAKCGF1ZGllbmNlGAUgASgJEhAKCHJlc291cmNlGAYgASgJEhUKDXN1YmplY3RfdG9rZW4YByABKAkSGgoSc3ViamVjdF90b2tlbl90eXBlGAggASgJEhUKDXJlZnVzZWRfdG9rZW4YCSABKAkiZwoSVXBzdHJlYW1Ub2tlblJlcGx5Eg8KB3JlZnVzYWwYASABKAkSFAoMYWNjZXNzX3Rva2VuGAIgASgJEhUKDWV4cGlyZXNfaW5fbXMYAyABKAESEwoLcmVuZXdfaW5fbXMYBCABKAEinAEKEENyZWRlbnRpYWxDaGFuZ2USDQoFc2NvcGUYASABKAkSDwoHdmVyc2lvbhgCIAEoARItCgRraW5kGAMgASgOMh8uc2x1aWNlLnYxLkNyZWRlbnRpYWxDaGFuZ2VLaW5kEhAKCGNvbnN1bWVyGAQgASgJEhUKDWNyZWRlbnRpYWxfaWQYBSABKAkSEAoIc3ViamVjdHMYBiADKAkiQAoYQ3JlZGVudGlhbENoYW5nZXNSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEhUKDWFmdGVyX3ZlcnNpb24YAiABKAEicAoWQ3JlZGVudGlhbENoYW5nZXNSZXBseRIsCgdjaGFuZ2VzGAEgAygLMhsuc2x1aWNlLnYxLkNyZWRlbnRpYWxDaGFuZ2USFAoMaGVhZF92ZXJzaW9uGAIgASgBEhIKCmluY29tcGxldGUYAyABKAgiSAoUQ29uc3VtZXJzTGlzdFJlcXVlc3QSDQoFc2NvcGUYASABKAkSEgoKYWZ0ZXJfbmFtZRgCIAEoCRINCgVsaW1pdBgDIAEoDSJLChJDb25zdW1lcnNMaXN0UmVwbHkSFgoOY29uc3VtZXJzX2pzb24YASADKAkSDwoHdmVyc2lvbhgCIAEoARIMCgRtb3JlGAMgASgIIjEKEkNvbnN1bWVyR2V0UmVxdWVzdBINCgVzY29wZRgBIAEoCRIMCgRuYW1lGAIgASgJIjoKEENvbnN1bWVyR2V0UmVwbHkSFQoNY29uc3VtZXJfanNvbhgBIAEoCRIPCgd2ZXJzaW9uGAIgASgBInMKE0NvbnN1bWVyc1B1dFJlcXVlc3QSDQoFc2NvcGUYASABKAkSFgoOY29uc3VtZXJzX2pzb24YAiADKAkSEwoLY3JlYXRlX29ubHkYAyABKAgSIAoYa2VlcF91bm5hbWVkX2NyZWRlbnRpYWxzGAQgASgIIjQKFUNvbnN1bWVyRGVsZXRlUmVxdWVzdBINCgVzY29wZRgBIAEoCRIMCgRuYW1lGAIgASgJIk0KE0FwaUtleUNyZWF0ZVJlcXVlc3QSDQoFc2NvcGUYASABKAkSEAoIY29uc3VtZXIYAiABKAkSFQoNZXhwaXJlc19hdF9tcxgDIAEoASI9ChFBcGlLZXlDcmVhdGVSZXBseRIKCgJpZBgBIAEoCRILCgNrZXkYAiABKAkSDwoHdmVyc2lvbhgDIAEoASJRChdDcmVkZW50aWFsRGVsZXRlUmVxdWVzdBINCgVzY29wZRgBIAEoCRIQCghjb25zdW1lchgCIAEoCRIVCg1jcmVkZW50aWFsX2lkGAMgASgJIkoKFENyZWRlbnRpYWxXcml0ZVJlcGx5Eg8KB3ZlcnNpb24YASABKAESDwoHbWlzc2luZxgCIAEoCBIQCghleGlzdGluZxgDIAMoCSp1ChFDcmVkZW50aWFsT3V0Y29tZRIiCh5DUkVERU5USUFMX09VVENPTUVfVU5TUEVDSUZJRUQQABIcChhDUkVERU5USUFMX09VVENPTUVfVkFMSUQQARIeChpDUkVERU5USUFMX09VVENPTUVfSU5WQUxJRBACKooBChRDcmVkZW50aWFsQ2hhbmdlS2luZBImCiJDUkVERU5USUFMX0NIQU5HRV9LSU5EX1VOU1BFQ0lGSUVEEAASIwofQ1JFREVOVElBTF9DSEFOR0VfS0lORF9DT05TVU1FUhABEiUKIUNSRURFTlRJQUxfQ0hBTkdFX0tJTkRfQ1JFREVOVElBTBACYgZwcm90bzM");
 
 /**
  * @generated from message sluice.v1.Consumer
@@ -811,6 +811,109 @@ export const LogoutTokenReplySchema: GenMessage<LogoutTokenReply> = /*@__PURE__*
   messageDesc(file_sluice_v1_auth, 22);
 
 /**
+ * edge → auth: a token that the gateway shows an upstream. auth gets each once for all edges, and a new one before the old one ends.
+ *
+ * @generated from message sluice.v1.UpstreamTokenRequest
+ */
+export type UpstreamTokenRequest = Message<"sluice.v1.UpstreamTokenRequest"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * Its issuer may be empty: then token_url says where.
+   *
+   * @generated from field: sluice.v1.IssuerClient client = 2;
+   */
+  client?: IssuerClient | undefined;
+
+  /**
+   * @generated from field: string token_url = 3;
+   */
+  tokenUrl: string;
+
+  /**
+   * @generated from field: repeated string scopes = 4;
+   */
+  scopes: string[];
+
+  /**
+   * @generated from field: string audience = 5;
+   */
+  audience: string;
+
+  /**
+   * @generated from field: string resource = 6;
+   */
+  resource: string;
+
+  /**
+   * The caller's token, to be exchanged (RFC 8693); empty: the token is the gateway's own (RFC 6749 §4.4).
+   *
+   * @generated from field: string subject_token = 7;
+   */
+  subjectToken: string;
+
+  /**
+   * @generated from field: string subject_token_type = 8;
+   */
+  subjectTokenType: string;
+
+  /**
+   * An upstream has refused this one: it is not given out again.
+   *
+   * @generated from field: string refused_token = 9;
+   */
+  refusedToken: string;
+};
+
+/**
+ * Describes the message sluice.v1.UpstreamTokenRequest.
+ * Use `create(UpstreamTokenRequestSchema)` to create a new message.
+ */
+export const UpstreamTokenRequestSchema: GenMessage<UpstreamTokenRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 23);
+
+/**
+ * @generated from message sluice.v1.UpstreamTokenReply
+ */
+export type UpstreamTokenReply = Message<"sluice.v1.UpstreamTokenReply"> & {
+  /**
+   * The issuer's word against the caller's token; empty: a token follows.
+   *
+   * @generated from field: string refusal = 1;
+   */
+  refusal: string;
+
+  /**
+   * @generated from field: string access_token = 2;
+   */
+  accessToken: string;
+
+  /**
+   * How long it is still good.
+   *
+   * @generated from field: double expires_in_ms = 3;
+   */
+  expiresInMs: number;
+
+  /**
+   * After how long a new one should be asked for.
+   *
+   * @generated from field: double renew_in_ms = 4;
+   */
+  renewInMs: number;
+};
+
+/**
+ * Describes the message sluice.v1.UpstreamTokenReply.
+ * Use `create(UpstreamTokenReplySchema)` to create a new message.
+ */
+export const UpstreamTokenReplySchema: GenMessage<UpstreamTokenReply> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 24);
+
+/**
  * auth → edges, sequenced: what they must forget. Never holds a secret or a hash.
  *
  * @generated from message sluice.v1.CredentialChange
@@ -854,7 +957,7 @@ export type CredentialChange = Message<"sluice.v1.CredentialChange"> & {
  * Use `create(CredentialChangeSchema)` to create a new message.
  */
 export const CredentialChangeSchema: GenMessage<CredentialChange> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 23);
+  messageDesc(file_sluice_v1_auth, 25);
 
 /**
  * edge → auth, after a gap: what changed since.
@@ -878,7 +981,7 @@ export type CredentialChangesRequest = Message<"sluice.v1.CredentialChangesReque
  * Use `create(CredentialChangesRequestSchema)` to create a new message.
  */
 export const CredentialChangesRequestSchema: GenMessage<CredentialChangesRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 24);
+  messageDesc(file_sluice_v1_auth, 26);
 
 /**
  * @generated from message sluice.v1.CredentialChangesReply
@@ -907,7 +1010,7 @@ export type CredentialChangesReply = Message<"sluice.v1.CredentialChangesReply">
  * Use `create(CredentialChangesReplySchema)` to create a new message.
  */
 export const CredentialChangesReplySchema: GenMessage<CredentialChangesReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 25);
+  messageDesc(file_sluice_v1_auth, 27);
 
 /**
  * control → auth. Consumers travel as the JSON of the configuration resource.
@@ -936,7 +1039,7 @@ export type ConsumersListRequest = Message<"sluice.v1.ConsumersListRequest"> & {
  * Use `create(ConsumersListRequestSchema)` to create a new message.
  */
 export const ConsumersListRequestSchema: GenMessage<ConsumersListRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 26);
+  messageDesc(file_sluice_v1_auth, 28);
 
 /**
  * @generated from message sluice.v1.ConsumersListReply
@@ -965,7 +1068,7 @@ export type ConsumersListReply = Message<"sluice.v1.ConsumersListReply"> & {
  * Use `create(ConsumersListReplySchema)` to create a new message.
  */
 export const ConsumersListReplySchema: GenMessage<ConsumersListReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 27);
+  messageDesc(file_sluice_v1_auth, 29);
 
 /**
  * @generated from message sluice.v1.ConsumerGetRequest
@@ -987,7 +1090,7 @@ export type ConsumerGetRequest = Message<"sluice.v1.ConsumerGetRequest"> & {
  * Use `create(ConsumerGetRequestSchema)` to create a new message.
  */
 export const ConsumerGetRequestSchema: GenMessage<ConsumerGetRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 28);
+  messageDesc(file_sluice_v1_auth, 30);
 
 /**
  * @generated from message sluice.v1.ConsumerGetReply
@@ -1011,7 +1114,7 @@ export type ConsumerGetReply = Message<"sluice.v1.ConsumerGetReply"> & {
  * Use `create(ConsumerGetReplySchema)` to create a new message.
  */
 export const ConsumerGetReplySchema: GenMessage<ConsumerGetReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 29);
+  messageDesc(file_sluice_v1_auth, 31);
 
 /**
  * Adds or replaces consumers, all or none.
@@ -1049,7 +1152,7 @@ export type ConsumersPutRequest = Message<"sluice.v1.ConsumersPutRequest"> & {
  * Use `create(ConsumersPutRequestSchema)` to create a new message.
  */
 export const ConsumersPutRequestSchema: GenMessage<ConsumersPutRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 30);
+  messageDesc(file_sluice_v1_auth, 32);
 
 /**
  * @generated from message sluice.v1.ConsumerDeleteRequest
@@ -1071,7 +1174,7 @@ export type ConsumerDeleteRequest = Message<"sluice.v1.ConsumerDeleteRequest"> &
  * Use `create(ConsumerDeleteRequestSchema)` to create a new message.
  */
 export const ConsumerDeleteRequestSchema: GenMessage<ConsumerDeleteRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 31);
+  messageDesc(file_sluice_v1_auth, 33);
 
 /**
  * @generated from message sluice.v1.ApiKeyCreateRequest
@@ -1100,7 +1203,7 @@ export type ApiKeyCreateRequest = Message<"sluice.v1.ApiKeyCreateRequest"> & {
  * Use `create(ApiKeyCreateRequestSchema)` to create a new message.
  */
 export const ApiKeyCreateRequestSchema: GenMessage<ApiKeyCreateRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 32);
+  messageDesc(file_sluice_v1_auth, 34);
 
 /**
  * @generated from message sluice.v1.ApiKeyCreateReply
@@ -1129,7 +1232,7 @@ export type ApiKeyCreateReply = Message<"sluice.v1.ApiKeyCreateReply"> & {
  * Use `create(ApiKeyCreateReplySchema)` to create a new message.
  */
 export const ApiKeyCreateReplySchema: GenMessage<ApiKeyCreateReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 33);
+  messageDesc(file_sluice_v1_auth, 35);
 
 /**
  * @generated from message sluice.v1.CredentialDeleteRequest
@@ -1156,7 +1259,7 @@ export type CredentialDeleteRequest = Message<"sluice.v1.CredentialDeleteRequest
  * Use `create(CredentialDeleteRequestSchema)` to create a new message.
  */
 export const CredentialDeleteRequestSchema: GenMessage<CredentialDeleteRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 34);
+  messageDesc(file_sluice_v1_auth, 36);
 
 /**
  * @generated from message sluice.v1.CredentialWriteReply
@@ -1187,7 +1290,7 @@ export type CredentialWriteReply = Message<"sluice.v1.CredentialWriteReply"> & {
  * Use `create(CredentialWriteReplySchema)` to create a new message.
  */
 export const CredentialWriteReplySchema: GenMessage<CredentialWriteReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 35);
+  messageDesc(file_sluice_v1_auth, 37);
 
 /**
  * @generated from enum sluice.v1.CredentialOutcome

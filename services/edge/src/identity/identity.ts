@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { Bus } from '@sluice/buses/bus'
 import { oncePerMinute } from '@sluice/buses/once-per-minute'
 import { SluiceError } from '@sluice/errors'
-import type { ExternalRules, IdentityPart, IntrospectionRules, LoginRules, SecretRules, SignatureRules, TokenRules } from '@sluice/policies/policy'
+import type { ExternalRules, IdentityPart, IntrospectionRules, LoginRules, SecretRules, SignatureRules, TokenRules, UpstreamTokenRules } from '@sluice/policies/policy'
 import { canonicalJson, digestOf } from '@sluice/proto/config'
 import type { Clock } from '@sluice/service-kit'
 import { fixedKeys, type KeySource, parseConfiguredKeys, parseKeySet, RecentMap, TokenMemory, type Verifier } from '@sluice/verifier'
@@ -25,6 +25,7 @@ import { SessionChecks } from './session-checks.ts'
 import { TokenIdentities } from './token-identities.ts'
 import { SignedRequests } from './signed-requests.ts'
 import { Tokens } from './tokens.ts'
+import { UpstreamTokens } from './upstream-tokens.ts'
 
 export interface IdentityParts {
   readonly bus: Bus
@@ -80,8 +81,9 @@ export function createIdentity(parts: IdentityParts): EdgeIdentity {
   const introspection = sharedByRules((rules: IntrospectionRules) => new IntrospectedTokens(rules, { bus, scope, attempts, changes, clock, consumers, secret }))
   const sessions = new SessionChecks({ bus, scope, changes, clock, timeoutMs })
   const logins = sharedByRules((rules: LoginRules) => new Logins(rules, { bus, scope, clock, attempts, consumers, sessions, timeoutMs }))
+  const upstreamTokens = sharedByRules((rules: UpstreamTokenRules) => new UpstreamTokens(rules, { bus, scope, clock, secret }))
   return {
-    part: { tokens, introspection, signatures, external, logins, keys: (rules) => keysUnder(apiKeys, rules), passwords: (rules) => passwordsUnder(passwords, rules), names: (method) => new TokenIdentities(consumers, ['sub'], method) },
+    part: { tokens, introspection, signatures, external, logins, upstreamTokens, keys: (rules) => keysUnder(apiKeys, rules), passwords: (rules) => passwordsUnder(passwords, rules), names: (method) => new TokenIdentities(consumers, ['sub'], method) },
     async start() {
       feed.start()
       keySets.start()

@@ -1,5 +1,5 @@
 import { findPolicy, runningOrder } from '@sluice/policies'
-import type { CatalogueEntry, Policy, PolicyModule, PolicyParts, PolicyPlace } from '@sluice/policies/policy'
+import type { CatalogueEntry, HookName, Policy, PolicyModule, PolicyParts, PolicyPlace } from '@sluice/policies/policy'
 import { readPolicyEntry, type PolicyEntry } from '@sluice/proto/config'
 import type { PolicyChain, Step } from './policy-chain.ts'
 
@@ -42,6 +42,7 @@ export function compileChain(
     steps,
     lastIdentity,
     groupsMatter: [...groupLevels.values()].some((level) => level.entries.length > 0),
+    hasAttemptHooks: steps.some(({ policy }) => policy.onAttempt !== undefined) || [...groupLevels.values()].some(({ entries }) => entries.some((one) => mayHave('onAttempt', one, loaded))),
     forGroups(groups) {
       const extra = groupsHave(groups)
       if (extra.length === 0) return steps
@@ -54,6 +55,11 @@ export function compileChain(
       return made
     },
   }
+}
+
+function mayHave(hook: HookName, written: PolicyEntry, loaded: LoadedPolicies): boolean {
+  const { type, settings } = readPolicyEntry(written)
+  return settings !== undefined && loaded.get(type)?.entry.hooks.includes(hook) === true
 }
 
 /** What still has to run of a group's chain: everything that has not run already. */

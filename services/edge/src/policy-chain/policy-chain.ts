@@ -2,6 +2,7 @@
  * A route's policies in running order, and the loops over them. The ordinary path is synchronous: a promise shows up
  * only when a hook had to fetch something, and only then is a continuation made.
  */
+import type { HeaderFields } from '@sluice/http'
 import type { Exchange } from '@sluice/policies/exchange'
 import { refuse, type Decision, type Policy } from '@sluice/policies/policy'
 
@@ -18,6 +19,10 @@ export interface PolicyChain {
   readonly lastIdentity: number
   /** Whether any consumer group has policies. */
   readonly groupsMatter: boolean
+  /** Whether any step, of a group's too, wants to see the upstream's response on its way. */
+  readonly seesResponseBody: boolean
+  /** Whether a step has something to add to each attempt. */
+  readonly hasAttemptHooks: boolean
   /** The whole chain for a consumer of these groups; the same array when no group has policies. */
   forGroups(groups: readonly string[]): readonly Step[]
 }
@@ -96,6 +101,11 @@ function chooseRoute(exchange: ChainState, chain: PolicyChain): ChainResult {
   const steps = identity === undefined ? own.steps : own.forGroups(groups)
   exchange.steps = [...exchange.steps.slice(0, reached), ...steps.slice(reached)]
   return undefined
+}
+
+/** Before one attempt: `headers` and `target` (path and query) are what the endpoint will see. */
+export function runAttemptHooks(exchange: ChainState, headers: HeaderFields, target: string): void {
+  for (const step of exchange.steps) step.policy.onAttempt?.(exchange, headers, target)
 }
 
 /** Runs the response hooks of the steps that were reached, in reverse order. */
