@@ -206,6 +206,7 @@ class Gateway implements AllInOne {
       datacenter: settings.datacenter,
       workers,
       shedLagMs: settings.shedLagMs,
+      reusePort: settings.reusePort,
       dnsServers: settings.dnsServers,
       dataDirectory: join(dataDirectory, 'edge'),
       baseDirectory: configFile === undefined ? dataDirectory : baseDirectoryFor(configFile),

@@ -159,6 +159,7 @@ export class EdgeWorker {
       requestId: newRequestId,
       onRefused: (reason) => refusedConnections.with(reason).add(1),
       workers: settings.workers,
+      reusePort: settings.reusePort,
       addressLimit: (scheme, limit) => quota.openLimit({ counter: `connections.${scheme}`, limit }),
       ...createTlsMetrics(this.metrics, () => this.running?.listeners.certificates, () => systemClock.now()),
       addressSettings: addressSettings(settings),

@@ -23,6 +23,7 @@ import { UsageSpool } from './telemetry/usage-spool.ts'
 import { OpenRequests } from './quota/open-requests.ts'
 import { answerTakes } from './quota/parent-counters.ts'
 import type { WorkerSettings } from './workers/messages.ts'
+import { warnOfResets } from './workers/reused-port.ts'
 import { WorkerPool } from './workers/worker-pool.ts'
 
 export interface EdgeParts {
@@ -37,6 +38,8 @@ export interface EdgeParts {
   readonly workers: number
   /** The lag of a worker's event loop above which it refuses a part of the requests; 0: never [500]. */
   readonly shedLagMs?: number
+  /** Whether each worker opens the port for itself instead of being handed connections [false]. */
+  readonly reusePort?: boolean
   /** Name servers that are asked for the names of endpoints [as this machine does]. */
   readonly dnsServers?: readonly string[]
   readonly dataDirectory: string
@@ -147,6 +150,7 @@ class HostAgent implements Edge {
   async start(): Promise<void> {
     this.instance = await instanceId(this.parts.dataDirectory)
     await this.spool.start()
+    if (this.parts.reusePort === true && this.parts.workers > 1) warnOfResets(this.parts.logger)
     this.pool.start()
     const stored = await this.disk.newest((file) => this.parts.logger.error({ file }, 'a snapshot on disk is damaged and is passed over'))
     if (stored !== undefined) this.publish(stored)
@@ -208,8 +212,8 @@ class HostAgent implements Edge {
   }
 
   private workerSettings(): WorkerSettings {
-    const { scope, name, zone, workers, dataDirectory, baseDirectory, logger, counting, engine = 'own', shedLagMs = 500, dnsServers = [], listenHttp, listenHttps } = this.parts
-    return { engine, scope, name, zone, workers, shedLagMs, dnsServers, dataDirectory, baseDirectory, listenHttp, listenHttps, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined }
+    const { scope, name, zone, workers, dataDirectory, baseDirectory, logger, counting, engine = 'own', shedLagMs = 500, reusePort = false, dnsServers = [], listenHttp, listenHttps } = this.parts
+    return { engine, scope, name, zone, workers, shedLagMs, reusePort: reusePort && workers > 1, dnsServers, dataDirectory, baseDirectory, listenHttp, listenHttps, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined }
   }
 
   private follow(stored: ConfigRevision | undefined): ConfigFeed {

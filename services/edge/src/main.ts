@@ -30,6 +30,7 @@ export function main(): Promise<void> {
         datacenter: settings.datacenter,
         workers: settings.workers,
         shedLagMs: settings.shedLagMs,
+        reusePort: settings.reusePort,
         dnsServers: settings.dnsServers,
         dataDirectory,
         verifier: configVerifierFrom(settings.configVerifyKeys, 'SLUICE_CONFIG_VERIFY_KEYS'),

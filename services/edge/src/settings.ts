@@ -1,6 +1,6 @@
 import { availableParallelism, hostname } from 'node:os'
 import { listenAddress } from '@sluice/proto/config'
-import { commaList, distributedSettings, nameServers, wholeNumber } from '@sluice/service-kit'
+import { commaList, distributedSettings, flag, nameServers, wholeNumber } from '@sluice/service-kit'
 import { z } from 'zod'
 
 /** Everything an edge process reads from its environment. Its listeners come from the applied configuration; `listenHttp` and `listenHttps` move their addresses. */
@@ -18,6 +18,7 @@ export const edgeSettings = distributedSettings(9100).extend({
   listenHttp: listenAddress.optional(),
   listenHttps: listenAddress.optional(),
   shedLagMs: wholeNumber.default(500),
+  reusePort: flag.default(false),
   dnsServers: nameServers.default([]),
 })
 

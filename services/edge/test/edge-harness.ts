@@ -30,7 +30,7 @@ export interface EdgeUnderTest {
 
 const scope = 'default'
 
-export async function startEdge(t: Cleanup, document: Partial<RevisionDocumentInput> | undefined, options: { workers?: number; directory?: string; port?: number; engine?: 'node' | 'own'; shedLagMs?: number; dnsServers?: readonly string[]; zone?: string } = {}): Promise<EdgeUnderTest> {
+export async function startEdge(t: Cleanup, document: Partial<RevisionDocumentInput> | undefined, options: { workers?: number; directory?: string; port?: number; engine?: 'node' | 'own'; shedLagMs?: number; reusePort?: boolean; dnsServers?: readonly string[]; zone?: string } = {}): Promise<EdgeUnderTest> {
   const { createLocalBus } = await busNamed('local').load()
   const bus = createLocalBus()
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'sluice-edge-')))
@@ -55,7 +55,7 @@ export async function startEdge(t: Cleanup, document: Partial<RevisionDocumentIn
     bus, scope, logger, clock: systemClock, metrics: new MetricsRegistry(), name: 'edge-1', zone: options.zone ?? '', datacenter: '',
     workers: options.workers ?? 1, dataDirectory: directory, baseDirectory: directory, counting: { counters: createMemoryCounters() }, engine: options.engine ?? 'own', 
     // How busy the machine is must not decide what is answered.
-    shedLagMs: options.shedLagMs ?? 0, ...(options.dnsServers === undefined ? {} : { dnsServers: options.dnsServers }),
+    shedLagMs: options.shedLagMs ?? 0, reusePort: options.reusePort ?? false, ...(options.dnsServers === undefined ? {} : { dnsServers: options.dnsServers }),
   })
   t.after(async () => {
     await edge.stop({ deadlineMs: 500 })

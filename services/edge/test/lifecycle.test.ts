@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import { createServer } from 'node:net'
@@ -14,9 +15,9 @@ function documentFor(url: string, route: object = {}) {
 
 const fixed = (body: string) => ({ routes: [{ name: 'fixed', match: { pathPrefix: '/' }, policies: [{ 'fixed-response': { status: 200, body } }] }] })
 
-/** Requests one after another over kept-alive connections until told to stop; gathers what was not 200. */
-function startTraffic(url: string, lanes = 4) {
-  const agent = new Agent({ keepAlive: true, maxSockets: lanes })
+/** Requests one after another, over kept-alive connections or each on one of its own, until told to stop; gathers what was not 200. */
+function startTraffic(url: string, lanes = 4, keepAlive = true) {
+  const agent = new Agent({ keepAlive, maxSockets: lanes })
   const failures: string[] = []
   let running = true
   let count = 0
@@ -102,6 +103,34 @@ it('a worker that is killed is replaced', async (t) => {
   await waitUntil(() => fetchOnce(under.url).then(() => true, () => false), { timeoutMs: 60_000, what: 'a worker to listen' })
   for (let probe = 0; probe < 4; probe++) assert.equal((await fetchOnce(under.url)).body, 'alive')
 })
+
+it('an only worker accepts by itself, and while it is restarted under fresh connections none is lost', async (t) => {
+  const under = await startEdge(t, fixed('alone'), { workers: 1 })
+  const traffic = startTraffic(under.url, 2, false)
+  await under.edge.restartWorkers()
+  await traffic.stop()
+  assert.deepEqual(traffic.failures, [])
+})
+
+it('each worker opens the port for itself where that is asked for, and one that is killed is not missed for long', async (t) => {
+  const under = await startEdge(t, fixed('mine'), { workers: 2, reusePort: true })
+  await waitUntil(() => socketsListeningAt(under.port) === 2, { timeoutMs: 60_000, what: 'two sockets of one port' })
+  process.kill(under.edge.workerPids[0]!, 'SIGKILL')
+  await waitUntil(() => socketsListeningAt(under.port) === 1)
+  assert.equal((await fetchOnce(under.url)).body, 'mine')
+  await waitUntil(() => socketsListeningAt(under.port) === 2, { timeoutMs: 60_000 })
+  const warned = under.log.some((line) => line.includes('SLUICE_REUSE_PORT'))
+  assert.equal(warned, readFileSync('/proc/sys/net/ipv4/tcp_migrate_req', 'utf8').trim() !== '1')
+})
+
+/** proc(5): /proc/net/tcp has the local port in hex and 0A for LISTEN. */
+function socketsListeningAt(port: number): number {
+  const place = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  return readFileSync('/proc/net/tcp', 'utf8').split('\n').filter((line) => {
+    const [, local, , state] = line.trim().split(/\s+/)
+    return state === '0A' && local?.endsWith(place) === true
+  }).length
+}
 
 it('each worker is restarted in turn under traffic and no request fails', async (t) => {
   const upstream = await startUpstream(t, answer(200, 'ok'))

@@ -56,7 +56,7 @@ export class EngineListener implements Listener {
   }
 
   listen(): Promise<number> {
-    return listenAt(this.server, this.address, this.parts.addressSetting)
+    return listenAt(this.server, this.parts)
   }
 
   async drain(deadlineMs: number): Promise<void> {

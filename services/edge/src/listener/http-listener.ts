@@ -1,6 +1,5 @@
 /**
- * One listening socket of a worker, on `node:http`. Workers share the port through the parent (cluster round robin:
- * even spread, and nothing is lost when one goes; measured in docs/performance.md).
+ * One listening socket of a worker, on `node:http`. How workers share the port: docs/decisions/0036-who-accepts.md.
  */
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
@@ -8,13 +7,10 @@ import { errorBody, type ErrorCode } from '@sluice/errors'
 import type { RefusedConnection } from './admission.ts'
 import type { ClientSide } from './client-side.ts'
 import type { DoorRules } from './door-rules.ts'
-import { listenAt } from './listen-at.ts'
+import { listenAt, type ListenPlace } from './listen-at.ts'
 import { NodeClientSide } from './node-client-side.ts'
 
-export interface HttpListenerParts {
-  readonly address: string
-  /** Where the address was set, for the message when it is taken. */
-  readonly addressSetting: string
+export interface HttpListenerParts extends ListenPlace {
   /** Until `configure` brings others. */
   readonly rules: DoorRules
   /** Whether `healthPath` says 200. */
@@ -69,7 +65,7 @@ export class HttpListener implements Listener {
   }
 
   listen(): Promise<number> {
-    return listenAt(this.server, this.address, this.parts.addressSetting)
+    return listenAt(this.server, this.parts)
   }
 
   async drain(deadlineMs: number): Promise<void> {

@@ -31,7 +31,7 @@ export interface EnginePoolLimits {
 }
 
 /** Of one worker to one endpoint; well below what a system has of ports for one address. */
-export const enginePoolLimits: EnginePoolLimits = { maxConnections: 4096, maxWaiting: 16_384, maxIdle: 256, idleMs: 4000 }
+export const enginePoolLimits: EnginePoolLimits = { maxConnections: 4096, maxWaiting: 16_384, maxIdle: 1024, idleMs: 4000 }
 
 /** Of connections that may be open for hours, most of them silent. */
 export const upgradePoolLimits: EnginePoolLimits = { maxConnections: 16_384, maxWaiting: 1024, maxIdle: 16, idleMs: 4000 }

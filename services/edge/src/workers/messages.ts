@@ -14,6 +14,8 @@ export interface WorkerSettings {
   readonly workers: number
   /** The lag of the event loop above which a part of the requests is refused; 0: never. */
   readonly shedLagMs: number
+  /** Whether this worker opens the port for itself. */
+  readonly reusePort: boolean
   /** Asked for the names of endpoints; empty: as this machine does. */
   readonly dnsServers: readonly string[]
   readonly dataDirectory: string
