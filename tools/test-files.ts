@@ -8,7 +8,7 @@ export const REPOSITORY = join(import.meta.dirname, '..')
 
 const PLACES = '{proto,packages,extensions,services,cli,console,examples,infra,loadtest,tools,e2e}/**/*'
 // What talks to servers or starts processes gets a process of its own, so that it can hold up or end nothing else.
-const APART = [/\.long\.ts$/, /^e2e\//, /\/test\//, /^extensions\/[^/]+\/(nats|redis|cassandra|postgres|etcd)\//]
+const APART = [/\.long\.ts$/, /^e2e\//, /\/test\//, /^extensions\/[^/]+\/(nats|redis|cassandra|postgres|etcd|cloud-map)\//]
 
 export interface TestFiles {
   /** Run in one process, one after the other. */

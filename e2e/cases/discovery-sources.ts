@@ -1,7 +1,7 @@
-// SD2, SD3, SD4: endpoints from the DNS, Consul, etcd and Kubernetes; a change reaches every edge; a source that dies changes nothing
+// SD2, SD3, SD4: endpoints from the DNS, Consul, etcd, Kubernetes and Cloud Map; a change reaches every edge; a source that dies changes nothing
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import { answer, fetchOnce, needServer, startConsul, startDnsServer, startKubernetes, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
+import { answer, fetchOnce, needServer, startCloudMap, startConsul, startDnsServer, startKubernetes, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
 import type { System } from '../modes/system.ts'
 import type { Case } from './case.ts'
 
@@ -50,6 +50,21 @@ async function kubernetes(t: TestContext): Promise<Source> {
   return { name: 'kubernetes', discovery: { source: 'kubernetes', server: server.upstream.url, service: 'users', namespace: 'shop', port: 'http' }, tell, die: () => server.upstream.kill() }
 }
 
+async function cloudMap(t: TestContext): Promise<Source> {
+  const map = await startCloudMap(t)
+  const other = { AWS_INSTANCE_IPV4: '127.0.0.3', AWS_INSTANCE_PORT: '1', version: '1', tags: 'v2', datacenter: 'd1' }
+  const tell = async (upstreams: readonly ScriptedUpstream[]) => {
+    await map.register('users', 'other', other)
+    for (const host of ['127.0.0.1', '127.0.0.2']) {
+      const upstream = upstreams.find((one) => hostOf(one) === host)
+      const attributes = { AWS_INSTANCE_IPV4: host, AWS_INSTANCE_PORT: String(upstream?.port), version: '2', tags: 'v2,eu', datacenter: 'd1' }
+      if (upstream !== undefined) await map.register('users', host, attributes)
+      else await map.deregister('users', host)
+    }
+  }
+  return { name: 'cloud-map', discovery: { ...map.discovery, service: 'users', pollSeconds: 0.1, tags: ['v2'], version: '2', datacenter: 'd1' }, tell, die: () => map.kill() }
+}
+
 /** The real server, which others use, too: keys below a prefix of its own, and nobody kills it. */
 function etcd(url: string): Source {
   const prefix = `/e2e-${process.pid}-${performance.now()}/`
@@ -87,7 +102,7 @@ export const discoverySources: Case = {
   name: 'endpoints come from a registry and change with it',
   async run(system, t) {
     const [one, two] = await startServices(t)
-    const sources = [await dns(t, one.port, 'A'), await dns(t, one.port, 'SRV'), await consul(t), await kubernetes(t)]
+    const sources = [await dns(t, one.port, 'A'), await dns(t, one.port, 'SRV'), await consul(t), await kubernetes(t), await cloudMap(t)]
     const url = needServer(t, 'etcd')
     if (url !== undefined) sources.push(etcd(url))
     for (const source of sources) await source.tell([one])

@@ -33,6 +33,7 @@ import { opaqueTokens } from './opaque-tokens.ts'
 import { passwords } from './passwords.ts'
 import { pathMatching } from './path-matching.ts'
 import { pathNormalisation } from './path-normalisation.ts'
+import { probeKinds } from './probe-kinds.ts'
 import { quotas } from './quotas.ts'
 import { rateLimits } from './rate-limits.ts'
 import { receipts } from './receipts.ts'
@@ -88,6 +89,7 @@ export const cases: readonly Case[] = [
   endpointLoss,
   circuits,
   activeHealth,
+  probeKinds,
   workerRestart,
   registrationExpiry,
   durability,

@@ -10,8 +10,8 @@ export const notBuiltSettings: Readonly<Record<string, readonly string[]>> = {
 
 export const notBuiltPolicies: readonly string[] = [
   'injection-detection', 'bot-detection', 'challenge', 'cache', 'body-convert', 'validate', 'aggregate', 'compress',
-  'version', 'deprecate', 'error-format', 'log-body', 'ai-tokens',
+  'version', 'deprecate', 'error-format', 'log-body',
 ]
 
 export const notBuiltBalancers: readonly string[] = []
-export const notBuiltSources: readonly string[] = ['cloud-map']
+export const notBuiltSources: readonly string[] = []

@@ -54,5 +54,7 @@ function placeOf(name: string): string {
 function notBuilt(): string[] {
   const settings = Object.entries(notBuiltSettings).map(([place, names]) => `- ${place === 'document' ? 'the file' : `\`${place}\``}: ${names.map((name) => `\`${name}\``).join(', ')}`)
   const quoted = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ')
-  return ['## Not built yet', '', 'Known by name and refused by the check, never ignored:', '', ...settings, `- values of \`balancer\`: ${quoted(notBuiltBalancers)}`, `- values of \`discovery.source\`: ${quoted(notBuiltSources)}`]
+  const values = [['balancer', notBuiltBalancers], ['discovery.source', notBuiltSources]] as const
+  const named = values.flatMap(([setting, names]) => (names.length === 0 ? [] : [`- values of \`${setting}\`: ${quoted(names)}`]))
+  return ['## Not built yet', '', 'Known by name and refused by the check, never ignored:', '', ...settings, ...named]
 }
