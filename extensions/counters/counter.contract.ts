@@ -164,6 +164,26 @@ function testReturning(opened: Opened, { toleranceMs }: CountersHarness): void {
     assert.deepEqual(await counters.peek(key, hourly(60, 5)), { admitted: true, remaining: 5, resetMs: 0, retryAfterMs: 0, waitMs: 0 })
   })
 
+  test('what was used already is counted whether or not it fits, and is owed', async () => {
+    const { counters, peer } = opened()
+    const key = randomUUID()
+    await counters.charge(key, hourly(60, 5), 1)
+    assert.equal((await peer.peek(key, hourly(60, 5))).remaining, 4)
+    await peer.charge(key, hourly(60, 5), 9)
+    const refused = await counters.take(key, hourly(60, 5), 1)
+    assert.deepEqual([refused.admitted, refused.remaining], [false, 0])
+    assertNear(refused.retryAfterMs, 360_000, toleranceMs)
+    for (const algorithm of ['fixed-window', 'sliding-window'] as const) {
+      const rule = { algorithm, limit: 5, windowMs: 3_600_000 }
+      const windowed = `${key}:${algorithm}`
+      await counters.charge(windowed, rule, 8)
+      assert.deepEqual([(await peer.take(windowed, rule, 1)).admitted, (await peer.peek(windowed, rule)).remaining], [false, 0])
+      await counters.giveBack(windowed, rule, 6)
+      assert.equal((await peer.peek(windowed, rule)).remaining, 3)
+    }
+    await assert.rejects(async () => counters.charge(key, { algorithm: 'sliding-window-log', limit: 5, windowMs: 1000 }, 1), { code: 'internal.invariant_broken' })
+  })
+
   test('looking takes nothing, and sees what a take would', async () => {
     const { counters } = opened()
     const key = randomUUID()

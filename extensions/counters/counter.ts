@@ -65,6 +65,8 @@ export interface Counters {
   peek(key: string, rule: LimitRule): Take | Promise<Take>
   /** Gives back what was taken for a request that never happened, the newest first; never above full. */
   giveBack(key: string, rule: LimitRule, cost: number): void | Promise<void>
+  /** Counts what was used already, whether or not it fits: until the count is below the limit again, nothing is admitted. Not for logs. */
+  charge(key: string, rule: LimitRule, cost: number): void | Promise<void>
   /** The key starts afresh; answers whether it existed. */
   reset(key: string): boolean | Promise<boolean>
   /** Whether a call would be tried now. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { choiceOf, notBuilt } from './not-built.ts'
+import { choiceOf } from './not-built.ts'
 
 /** Settings that every policy takes. */
 export const everyPolicy = {
@@ -8,16 +8,7 @@ export const everyPolicy = {
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'a name of letters, digits, ".", "_" and "-" (at most 128), beginning with a letter or digit')
     .optional()
     .describe('Tells several policies of one type apart; the type itself when left out.'),
-  shadow: z
-    .boolean()
-    .refine((value) => !value, notBuilt('"shadow: true"'))
-    .optional()
-    .describe('Decide and record, change nothing. `true` is not built yet.'),
-}
-
-/** `shadow` of a policy that can. */
-export const canShadow = {
-  shadow: z.boolean().default(false).describe('Decide and record, change nothing: the access record and the metrics say what would have happened.'),
+  shadow: z.boolean().optional().describe('Decide and record, change nothing: the access record and the metrics say what would have happened.'),
 }
 
 /** `failure` of a policy that can only fail closed for now. */

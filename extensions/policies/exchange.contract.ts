@@ -60,6 +60,8 @@ export interface AskedParts extends PolicyParts {
   readonly seen: string[]
   /** Keys that were given back or left. */
   readonly returned: string[]
+  /** What verdicts took, and what was used in its place. */
+  readonly settled: [taken: number, used: number][]
 }
 
 export interface PartsChanges {
@@ -87,6 +89,7 @@ export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
   const asked: AskedParts['asked'] = { tokens: [], introspection: [], keys: [], passwords: [], signatures: [], external: [], logins: [], upstreamTokens: [], limiters: [], openLimits: [] }
   const seen: string[] = []
   const returned: string[] = []
+  const settled: [number, number][] = []
   const check = (credential: string, from?: string): Verdict | Promise<Verdict> => {
     seen.push(credential)
     const { verdict = { outcome: 'invalid', reason: 'nobody knows it' } } = changes
@@ -116,6 +119,7 @@ export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
         return {
           take: (key, cost) => (seen.push(key), changes.take === undefined ? admitted : changes.take(key, cost, rules)),
           giveBack: (key) => void returned.push(key),
+          settle: (_key, taken, used) => void settled.push([taken, used]),
         }
       },
       openLimit: (rules) => {

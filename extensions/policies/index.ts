@@ -5,6 +5,7 @@
  */
 import type { PolicyEntry } from '@sluice/proto/config'
 import { schema as acl } from './acl/schema.ts'
+import { schema as aiTokens } from './ai-tokens/schema.ts'
 import { schema as any } from './any/schema.ts'
 import { schema as awsSignature } from './aws-signature/schema.ts'
 import { schema as basicAuth } from './basic-auth/schema.ts'
@@ -21,8 +22,8 @@ import { schema as keyAuth } from './key-auth/schema.ts'
 import { schema as oauth2Introspection } from './oauth2-introspection/schema.ts'
 import { schema as keySet } from './key-set/schema.ts'
 import { schema as mtlsAuth } from './mtls-auth/schema.ts'
-import type { CatalogueEntry, PolicyModule, PolicySchema } from './policy.ts'
 import { schema as oidcLogin } from './oidc-login/schema.ts'
+import type { CatalogueEntry, PolicyModule, PolicySchema } from './policy.ts'
 import { schema as quota } from './quota/schema.ts'
 import { schema as rateLimit } from './rate-limit/schema.ts'
 import { schema as redirect } from './redirect/schema.ts'
@@ -40,7 +41,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry({ ...requestLimits, load: () => import('./request-limits/request-limits.ts') }),
   entry({ ...ipRestriction, load: () => import('./ip-restriction/ip-restriction.ts') }),
   entry({ ...cors, load: () => import('./cors/cors.ts') }),
-  // A rate-limit, quota or concurrency-limit whose key is only ip, route or header runs here.
+  // A rate-limit, quota, concurrency-limit or ai-tokens whose key is only ip, route or header runs here.
   entry({ ...jwt, load: () => import('./jwt/jwt.ts') }),
   entry({ ...oauth2Introspection, load: () => import('./oauth2-introspection/oauth2-introspection.ts') }),
   entry({ ...keyAuth, load: () => import('./key-auth/key-auth.ts') }),

@@ -6,11 +6,6 @@ export function limitStatement(name: string, { limit, windowSeconds, burst }: Li
   return { name, limit, windowSeconds, burst, remaining: verdict.remaining, resetSeconds: Math.ceil(verdict.resetMs / 1000), outcome: outcomeOf(verdict) }
 }
 
-/** The same of a limit in shadow: told to no client. */
-export function shadowStatement(name: string, rules: LimiterRules, verdict: LimitVerdict): LimitStatement {
-  return { ...limitStatement(name, rules, verdict), outcome: verdict.admitted ? 'would_admit' : 'would_refuse', isHidden: true }
-}
-
 function outcomeOf({ admitted, decidedBy, waitMs }: LimitVerdict): LimitStatement['outcome'] {
   if (!admitted) return 'refused'
   if (decidedBy === 'open' || decidedBy === 'local') return decidedBy

@@ -5,7 +5,7 @@
 import { z } from 'zod'
 
 /** The sentence that whoever checks a configuration knows such problems by. */
-export function notBuilt(what: string): string {
+function notBuilt(what: string): string {
   return `${what} is not built yet`
 }
 

@@ -74,6 +74,8 @@ export interface Policy {
   onAttempt?(exchange: Exchange, headers: HeaderFields, target: string): void
   /** Before the response is sent, the upstream's or an answer; in reverse order. */
   onResponse?(exchange: Exchange): void | Promise<void>
+  /** Sees each piece of the upstream's response on its way to the client; keeps nothing of it. */
+  onResponseBody?(exchange: Exchange, piece: Uint8Array): void
   /** Observes the finished exchange. */
   onDone?(exchange: Exchange): void
 }
@@ -330,6 +332,9 @@ export interface IdentityPart {
 /** How requests are counted; the READMEs of rate-limit and of the counters say what each means. */
 export type LimitAlgorithm = 'token-bucket' | 'leaky-bucket' | 'fixed-window' | 'sliding-window' | 'sliding-window-log'
 
+/** How far one count reaches: the availability zone, the datacenter, everywhere. */
+export type LimitScope = 'az' | 'dc' | 'global'
+
 export interface LimiterRules {
   /** Stays the same while the limit's place and name do: counts are kept under it. */
   readonly counter: string
@@ -342,7 +347,9 @@ export interface LimiterRules {
   readonly originMs?: number
   /** For `leaky-bucket` only. */
   readonly maxWaitMs: number
-  readonly mode: 'auto' | 'exact' | 'local'
+  readonly mode: 'auto' | 'exact' | 'leased' | 'local'
+  /** [dc] */
+  readonly scope?: LimitScope
   readonly failure: 'open' | 'local' | 'closed'
 }
 
@@ -361,6 +368,8 @@ export interface Limiter {
   take(key: string, cost: number): LimitVerdict | Promise<LimitVerdict>
   /** Gives back what a verdict took for a request that never went on. */
   giveBack(key: string, cost: number, verdict: LimitVerdict): void
+  /** Counts what a request has used in place of what its verdict took, whether or not it is left. */
+  settle(key: string, taken: number, used: number, verdict: LimitVerdict): void
 }
 
 export interface OpenLimitRules {

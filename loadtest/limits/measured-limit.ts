@@ -34,7 +34,7 @@ export async function measureLimit(url: string, rules: LimiterRules, traffic: Li
 async function run(stores: readonly Counters[], rules: LimiterRules, traffic: LimitTraffic): Promise<MeasuredLimit> {
   const counted = stores.map(countCalls)
   let degraded = 0
-  const limiters = counted.map((shared): Limiter => createQuota({ shared, own: createMemoryCounters(), openRequests, clock: systemClock, scope: 'measured', workers: 1, onDegraded: () => void degraded++ }).limiter(rules))
+  const limiters = counted.map((shared): Limiter => createQuota({ shared, own: createMemoryCounters(), openRequests, clock: systemClock, scope: 'measured', workers: () => 1, onDegraded: () => void degraded++ }).limiter(rules))
   const one = createMemoryCounters()
   const rule = limitRule(rules)
   let [requests, admitted, ideal] = [0, 0, 0]

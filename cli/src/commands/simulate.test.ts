@@ -17,8 +17,9 @@ const shape = ['--limit', '1000', '--window', '1s', '--edges', '16', '--rate', '
 test('a limit is predicted in every mode: what it admits too much and too little, and what it asks', async () => {
   const run = await runCommand(['simulate', 'limits', ...shape, '--json'])
   assert.deepEqual({ code: run.code, stderr: run.stderr }, { code: 0, stderr: '' })
-  const [exact, auto, local] = JSON.parse(run.stdout) as [Row, Row, Row]
-  assert.deepEqual([exact.mode, auto.mode, local.mode], ['exact', 'auto', 'local'])
+  const [exact, auto, leased, local] = JSON.parse(run.stdout) as [Row, Row, Row, Row]
+  assert.deepEqual([exact.mode, auto.mode, leased.mode, local.mode], ['exact', 'auto', 'leased', 'local'])
+  assert.equal(leased.overPercent, 0)
   assert.deepEqual([exact.overPercent, exact.underPercent, exact.messagesPerRequest], [0, 0, 1])
   assert.equal(auto.overPercent, 0)
   assert.ok(local.overPercent > 0 && local.messagesPerRequest === 0)

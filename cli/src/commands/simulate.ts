@@ -20,7 +20,7 @@ interface Options {
 }
 
 const algorithms: readonly LimiterRules['algorithm'][] = ['token-bucket', 'leaky-bucket', 'fixed-window', 'sliding-window', 'sliding-window-log']
-const modes: readonly LimiterRules['mode'][] = ['exact', 'auto', 'local']
+const modes: readonly LimiterRules['mode'][] = ['exact', 'auto', 'leased', 'local']
 const maxRequests = 20_000_000
 const maxLogged = 10_000
 

@@ -68,4 +68,9 @@ export abstract class Count<R extends LimitRule = LimitRule> {
     this.advance(rule, clock)
     this.remove(rule, cost)
   }
+
+  charge(rule: R, cost: number, clock: Clock): void {
+    this.advance(rule, clock)
+    this.add(rule, cost)
+  }
 }

@@ -8,7 +8,7 @@ import type { Clock, Count } from './count.ts'
 import { KeyedCounts } from './keyed-counts.ts'
 import type { MemoryCounters } from './memory-counters.ts'
 import { FixedWindowCount, SlidingWindowCount, WindowCount } from './window-counts.ts'
-import { checkRule } from '../rule-check.ts'
+import { checkCharge, checkRule } from '../rule-check.ts'
 import type { CountFile, KeptCount } from './count-file.ts'
 
 const keptFromMs = 86_400_000
@@ -70,6 +70,14 @@ export class KeptCounters implements MemoryCounters {
     checkRule(rule, cost)
     this.#recall(key, rule)
     this.#kept.giveBack(key, rule, cost, this.#clock)
+    this.#note(key)
+  }
+
+  charge(key: string, rule: LimitRule, cost: number): void {
+    if (!isKept(rule)) return this.#brief.charge(key, rule, cost)
+    checkCharge(rule, cost)
+    this.#recall(key, rule)
+    this.#kept.charge(key, rule, cost, this.#clock)
     this.#note(key)
   }
 

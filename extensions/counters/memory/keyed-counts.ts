@@ -61,6 +61,17 @@ export class KeyedCounts {
     this.#noteEntries(known.entries - before)
   }
 
+  charge(key: string, rule: LimitRule, cost: number, clock: Clock): void {
+    const known = this.#suiting(key, rule)
+    if (known !== undefined) {
+      this.#recency.touch(known)
+      return known.charge(rule, cost, clock)
+    }
+    const count = this.#create(key, rule)
+    count.charge(rule, cost, clock)
+    this.put(count, clock)
+  }
+
   reset(key: string, clock: Clock): boolean {
     const count = this.#counts.get(key)
     if (count === undefined) return false

@@ -6,6 +6,7 @@ export interface MemoryCounters extends Counters {
   take(key: string, rule: LimitRule, cost: number): Take
   peek(key: string, rule: LimitRule): Take
   giveBack(key: string, rule: LimitRule, cost: number): void
+  charge(key: string, rule: LimitRule, cost: number): void
   reset(key: string): boolean
   /** Keys in memory, whole counts that are not swept yet included. */
   readonly size: number

@@ -1,6 +1,6 @@
 /** Counters in this process, with long windows in a file if wished. Logs are kept apart from the other counts: one of them may weigh as much as thousands. */
 import type { LimitRule, Take } from '../counter.ts'
-import { checkRule } from '../rule-check.ts'
+import { checkCharge, checkRule } from '../rule-check.ts'
 import { readSettings } from '../settings.ts'
 import { BucketCount } from './bucket-count.ts'
 import type { Clock, Count } from './count.ts'
@@ -58,6 +58,11 @@ class ProcessCounters implements MemoryCounters {
   giveBack(key: string, rule: LimitRule, cost: number): void {
     checkRule(rule, cost)
     this.#countsFor(rule).giveBack(key, rule, cost, this.#clock)
+  }
+
+  charge(key: string, rule: LimitRule, cost: number): void {
+    checkCharge(rule, cost)
+    this.#countsFor(rule).charge(key, rule, cost, this.#clock)
   }
 
   reset(key: string): boolean {

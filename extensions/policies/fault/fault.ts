@@ -14,9 +14,10 @@ class Fault implements Policy {
   private readonly abort: Refusal | undefined
   private readonly held = new HeldExchanges()
 
-  constructor({ delayMs, abortStatus, percent }: FaultSettings) {
+  constructor({ delayMs, abortStatus, percent, shadow }: FaultSettings) {
     this.share = percent / 100
-    this.delayMs = delayMs
+    // In shadow nobody is made to wait.
+    this.delayMs = shadow === true ? 0 : delayMs
     this.abort = abortStatus === undefined ? undefined : { ...refuse('policy.fault_injected'), status: abortStatus }
   }
 

@@ -8,7 +8,7 @@ import * as module from './quota.ts'
 import { schema } from './schema.ts'
 
 const { compile } = module
-policyContract({ schema, module, from: import.meta.url, examples: [{ limit: 1, period: 'day' }, { limit: 5, period: 'month', window: 'rolling', key: ['ip', 'route'] }], required: 'limit', shadows: true })
+policyContract({ schema, module, from: import.meta.url, examples: [{ limit: 1, period: 'day' }, { limit: 5, period: 'month', window: 'rolling', key: ['ip', 'route'] }], required: 'limit' })
 
 const parse = (settings: object) => schema.settings.parse({ limit: 100, period: 'month', ...settings })
 const verdict = (changes: Partial<LimitVerdict> = {}): LimitVerdict => ({ admitted: true, remaining: 7, resetMs: 1000, retryAfterMs: 0, waitMs: 0, decidedBy: 'counters', ...changes })
@@ -77,14 +77,6 @@ test('while the counters are away a quota fails as it says', async () => {
   const exchange = exchangeOf()
   assert.equal(await open.policy.onRequest!(exchange), undefined)
   assert.equal(exchange.limits[0]!.outcome, 'open')
-})
-
-test('in shadow it refuses nobody and records whom it would have', async () => {
-  for (const spent of [verdict({ admitted: false }), verdict({ admitted: false, decidedBy: 'closed' })]) {
-    const exchange = exchangeOf()
-    assert.equal(await quotaOf({ shadow: true }, spent).policy.onRequest!(exchange), undefined)
-    assert.deepEqual([exchange.limits[0]!.outcome, exchange.limits[0]!.isHidden], ['would_refuse', true])
-  }
 })
 
 test('a quota needs its limit and its period, and no request may cost more than all of it', () => {

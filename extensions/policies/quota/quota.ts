@@ -3,7 +3,7 @@ import type { Exchange } from '../exchange.ts'
 import { retryAfter } from '../limit-fields.ts'
 import { compileKey } from '../limit-key.ts'
 import { keyParts } from '../limit-key-setting.ts'
-import { limitStatement, shadowStatement } from '../limit-statement.ts'
+import { limitStatement } from '../limit-statement.ts'
 import { type HookResult, type Limiter, type LimiterRules, type LimitVerdict, type Policy, type PolicyParts, refuse } from '../policy.ts'
 import { periodAt } from './period.ts'
 import type { QuotaSettings } from './schema.ts'
@@ -52,10 +52,6 @@ class Quota implements Policy {
 
   private decide(verdict: LimitVerdict, rules: LimiterRules, exchange: Exchange): HookResult {
     const { name } = this.parts.place
-    if (this.settings.shadow) {
-      exchange.limits.push(shadowStatement(name, rules, verdict))
-      return undefined
-    }
     if (verdict.decidedBy === 'closed') return countersAway
     exchange.limits.push(limitStatement(name, rules, verdict))
     return verdict.admitted ? undefined : refuse('policy.quota_spent', undefined, ['Retry-After', retryAfter(verdict.retryAfterMs)])

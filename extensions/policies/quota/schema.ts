@@ -1,11 +1,10 @@
 import { z } from 'zod'
-import { canShadow, everyPolicy } from '../every-policy.ts'
+import { everyPolicy } from '../every-policy.ts'
 import { limitKey, needsNoIdentity } from '../limit-key-setting.ts'
 import type { PolicySchema } from '../policy.ts'
 
 const settings = z.strictObject({
   ...everyPolicy,
-  ...canShadow,
   limit: z.int().min(1).max(1_000_000_000_000).describe('Requests a period, for each key.'),
   period: z.enum(['day', 'month']).describe('A day, or a month.'),
   window: z

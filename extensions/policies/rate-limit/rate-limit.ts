@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { Exchange } from '../exchange.ts'
 import { HeldExchanges } from '../held-exchanges.ts'
 import { retryAfter } from '../limit-fields.ts'
-import { limitStatement, shadowStatement } from '../limit-statement.ts'
+import { limitStatement } from '../limit-statement.ts'
 import { type HookResult, type LimiterRules, type LimitVerdict, type Policy, type PolicyParts, refuse } from '../policy.ts'
 import { compileKey } from '../limit-key.ts'
 import { keyParts } from '../limit-key-setting.ts'
@@ -11,7 +11,8 @@ import { defaultAnonymousLimit, defaultConsumerLimit, defaultMaxWaitMs, hasBucke
 const countersAway = refuse('dependency.counters_unreachable')
 
 export function compile(settings: RateLimitSettings, parts: PolicyParts): Policy {
-  return settings.algorithm === 'leaky-bucket' && !settings.shadow ? new QueueingRateLimit(settings, parts) : new RateLimit(settings, parts)
+  // In shadow nobody is made to wait.
+  return settings.algorithm === 'leaky-bucket' && settings.shadow !== true ? new QueueingRateLimit(settings, parts) : new RateLimit(settings, parts)
 }
 
 interface Limit {
@@ -23,7 +24,6 @@ interface Limit {
 class RateLimit implements Policy {
   protected readonly cost: number
   private readonly name: string
-  private readonly isShadow: boolean
   private readonly keyOf: (exchange: Exchange) => string
   private readonly forConsumer: Limit
   private readonly forOthers: Limit
@@ -31,7 +31,6 @@ class RateLimit implements Policy {
   constructor(settings: RateLimitSettings, parts: PolicyParts) {
     this.name = parts.place.name
     this.cost = settings.cost
-    this.isShadow = settings.shadow
     const key = keyParts(settings)
     this.keyOf = compileKey(key)
     this.forOthers = limitOf(settings, settings.limit ?? defaultAnonymousLimit, parts)
@@ -48,10 +47,6 @@ class RateLimit implements Policy {
   }
 
   private decide(verdict: LimitVerdict, limit: Limit, key: string, exchange: Exchange): HookResult | Promise<HookResult> {
-    if (this.isShadow) {
-      exchange.limits.push(shadowStatement(this.name, limit.rules, verdict))
-      return undefined
-    }
     if (verdict.decidedBy === 'closed') return countersAway
     exchange.limits.push(limitStatement(this.name, limit.rules, verdict))
     if (!verdict.admitted) return spent(verdict.retryAfterMs)
@@ -85,12 +80,12 @@ function spent(retryAfterMs: number): HookResult {
 }
 
 function limitOf(settings: RateLimitSettings, limit: number, parts: PolicyParts): Limit {
-  const { algorithm, windowSeconds, maxWaitMs, failure, mode } = settings
+  const { algorithm, windowSeconds, maxWaitMs, failure, mode, scope } = settings
   const burst = hasBucket(algorithm) ? (settings.burst ?? limit) : limit
   // What the kept count depends on: when one of these changes, counting starts anew.
   const meaning = JSON.stringify([algorithm, limit, windowSeconds, burst, keyParts(settings)])
   const { level, name } = parts.place
   const counter = `${level}/${name}/${hash('sha256', meaning, 'base64url').slice(0, 12)}`
-  const rules: LimiterRules = { counter, algorithm, limit, windowSeconds, burst, maxWaitMs: maxWaitMs ?? defaultMaxWaitMs, mode, failure }
+  const rules: LimiterRules = { counter, algorithm, limit, windowSeconds, burst, maxWaitMs: maxWaitMs ?? defaultMaxWaitMs, mode, scope, failure }
   return { rules, limiter: parts.quota.limiter(rules) }
 }

@@ -1,7 +1,6 @@
 import { z } from 'zod'
-import { canShadow, everyPolicy } from '../every-policy.ts'
+import { everyPolicy } from '../every-policy.ts'
 import { limitKey, needsNoIdentity } from '../limit-key-setting.ts'
-import { choiceOf } from '../not-built.ts'
 import type { LimitAlgorithm, PolicySchema } from '../policy.ts'
 
 /** Limits when none is set: of a known consumer, and of anybody else. */
@@ -14,7 +13,6 @@ const maxLogged = 10_000
 
 const settings = z.strictObject({
   ...everyPolicy,
-  ...canShadow,
   algorithm: z
     .enum(['token-bucket', 'leaky-bucket', 'fixed-window', 'sliding-window', 'sliding-window-log'])
     .default('token-bucket')
@@ -24,10 +22,11 @@ const settings = z.strictObject({
   burst: z.int().min(1).max(1_000_000_000).optional().describe('Requests that may come at once, for the two buckets; left out: `limit`.'),
   key: limitKey,
   cost: z.number().min(0).max(1_000_000).default(1).describe('What one request takes; at most `burst`, or `limit` where there is no bucket. Whole for `sliding-window-log`.'),
-  mode: choiceOf(['auto', 'exact', 'local'], ['leased'])
+  mode: z
+    .enum(['auto', 'exact', 'leased', 'local'])
     .default('auto')
-    .describe('`exact`: one count for all edges and workers. `local`: each worker counts for itself. `auto`: exact below 50 requests a second of a key, above it each worker takes chunks of the same count ahead (token bucket only); neither ever admits more than the limit. `leased` is not built yet.'),
-  scope: choiceOf(['dc'], ['az', 'global']).default('dc').describe('How far a count reaches: the datacenter. `az` and `global` are not built yet.'),
+    .describe('`exact`: one count for all edges and workers, asked for each request. `leased`: each worker takes chunks of the same count ahead (token bucket; other algorithms are exact). `auto`: exact below 50 requests a second of a key in a worker, leased above. None of these ever admits more than the limit. `local`: each worker counts for itself.'),
+  scope: z.enum(['dc', 'az', 'global']).default('dc').describe('How far a count reaches: the datacenter, an availability zone of it (`az`), or all datacenters (`global`).'),
   maxWaitMs: z.int().min(0).max(60_000).optional().describe(`How long a request may wait for its turn, for \`leaky-bucket\`; left out: ${defaultMaxWaitMs}.`),
   failure: z
     .enum(['open', 'local', 'closed'])

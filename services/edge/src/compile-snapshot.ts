@@ -234,6 +234,7 @@ function compileWay(route: Route, upstream: string | undefined, { frame, upstrea
     match: route.match,
     chain,
     seesBody: seesRequestBody(chain.steps),
+    seesResponseBody: chain.seesResponseBody,
     hasAttemptHooks: chain.hasAttemptHooks,
     rewrite: compileRewrite(route.rewrite),
     upstream: upstream === undefined ? undefined : states.get(upstream),

@@ -13,6 +13,7 @@ export interface CompiledRoute extends RouteFacts {
   readonly match: RouteMatch
   readonly chain: PolicyChain
   readonly seesBody: boolean
+  readonly seesResponseBody: boolean
   readonly hasAttemptHooks: boolean
   readonly rewrite: Rewrite | undefined
   /** Undefined for a route whose policies answer. */

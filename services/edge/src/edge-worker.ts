@@ -36,6 +36,7 @@ import { Mirrors } from './upstream/mirrors.ts'
 import { PoolSet } from './upstream/pool-set.ts'
 import { UpstreamTlsProblem } from './upstream/upstream-tls.ts'
 import { Tunnels } from './upgrade/tunnels.ts'
+import type { LimitScope } from '@sluice/policies/policy'
 import type { ConfigMessage, FromWorker, Refusal, ToWorker, WorkerSettings } from './workers/messages.ts'
 
 /**
@@ -71,6 +72,8 @@ export class EdgeWorker {
   private upstreams: UpstreamRegistry | undefined
   private parentCounters: ParentCounters | undefined
   private openRequests: ParentOpenRequests | undefined
+  /** Workers of all live edges; undefined: control has not said it yet. */
+  private fleet: Readonly<Record<LimitScope, number>> | undefined
   private running: Running | undefined
   private snapshot: CompiledSnapshot | undefined
   private doors: PreparedListeners | undefined
@@ -104,6 +107,9 @@ export class EdgeWorker {
         return this.takeRevision(message)
       case 'endpoints':
         if (this.upstreams?.discover(message.upstream, message.endpoints, message.heldCircuit) === true) this.running?.pools.keepOnly(this.upstreams.origins(), this.upstreams.tlsSettings())
+        return undefined
+      case 'fleet':
+        this.fleet = message.workers
         return undefined
       case 'ticket-keys':
         return this.running?.listeners.useTicketKeys(message.keys)
@@ -208,10 +214,12 @@ export class EdgeWorker {
     const degraded = this.metrics.counter('sluice_limit_degraded_total', 'Limits decided while the counters were away, by how.', ['decision'])
     const warn = oncePerMinute((problem, times) => this.parts.logger.warn({ problem, times }, 'the counters in Redis cannot be reached'))
     const onDegraded = (decision: string): void => degraded.with(decision).add(1)
-    const shared = settings.redis === undefined ? this.countInParent() : (await countersNamed('redis').load()).createRedisCounters(settings.redis as never, { onConnectionError: (error) => warn(String(error)) })
+    const inRedis = async (where: NonNullable<WorkerSettings['redis']>) => (await countersNamed('redis').load()).createRedisCounters(where as never, { onConnectionError: (error) => warn(String(error)) })
+    const shared = settings.redis === undefined ? this.countInParent() : await inRedis(settings.redis)
+    const global = settings.globalRedis === undefined ? undefined : await inRedis(settings.globalRedis)
     const openRequests = new ParentOpenRequests((message) => this.parts.tell(message))
     this.openRequests = openRequests
-    return createQuota({ shared, own, openRequests, clock: systemClock, scope: settings.scope, workers: settings.workers, onDegraded })
+    return createQuota({ shared, global, own, openRequests, clock: systemClock, scope: settings.scope, place: settings, workers: (scope) => this.fleet?.[scope] ?? settings.workers, onDegraded })
   }
 
   private countInParent(): ParentCounters {

@@ -10,6 +10,7 @@ import type { CompiledRoute, CompiledSnapshot } from './compiled-snapshot.ts'
 import type { ClientSide } from './listener/client-side.ts'
 import { readWhole } from './listener/whole-body.ts'
 import type { ChainState, PolicyChain, Step } from './policy-chain/policy-chain.ts'
+import type { ShadowNotes } from './policy-chain/shadow-policy.ts'
 import type { TraceContext } from './telemetry/trace-context.ts'
 import type { Attempt } from './upstream/upstream-client.ts'
 
@@ -56,6 +57,7 @@ export class EdgeExchange implements ChainState {
   identity: Identity | undefined
   steps: readonly Step[] = noSteps
   alternatives: readonly CompiledRoute[] | undefined = undefined
+  shadow: ShadowNotes | undefined = undefined
   stepsReached = 0
   stepsBegun = 0
   /** Why the gateway itself ended the walk. */

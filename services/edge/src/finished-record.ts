@@ -47,6 +47,7 @@ function fillOutcome(record: FinishedExchange, exchange: EdgeExchange, endedAt: 
   record.gatewayMs = Math.max(0, record.totalMs - exchange.upstreamMs)
   record.cache = undefined
   record.limit = limitOutcome(exchange)
+  record.shadow = exchange.shadow?.decision
   record.reason = exchange.reason
   record.refused = exchange.refused
 }

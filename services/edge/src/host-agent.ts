@@ -46,7 +46,7 @@ export interface EdgeParts {
   /** Relative paths of access logs start here. */
   readonly baseDirectory: string
   /** Counted in this process for all workers, or by each worker in Redis. */
-  readonly counting: { readonly counters: Counters } | { readonly redis: Readonly<Record<string, unknown>> }
+  readonly counting: { readonly counters: Counters } | { readonly redis: Readonly<Record<string, unknown>>; readonly globalRedis?: Readonly<Record<string, unknown>> }
   /** Who speaks HTTP/1.1 [own]. */
   readonly engine?: 'node' | 'own'
   /** Where this edge listens instead of at `listeners.http.address`. */
@@ -212,8 +212,8 @@ class HostAgent implements Edge {
   }
 
   private workerSettings(): WorkerSettings {
-    const { scope, name, zone, workers, dataDirectory, baseDirectory, logger, counting, engine = 'own', shedLagMs = 500, reusePort = false, dnsServers = [], listenHttp, listenHttps } = this.parts
-    return { engine, scope, name, zone, workers, shedLagMs, reusePort: reusePort && workers > 1, dnsServers, dataDirectory, baseDirectory, listenHttp, listenHttps, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined }
+    const { scope, name, zone, datacenter, workers, dataDirectory, baseDirectory, logger, counting, engine = 'own', shedLagMs = 500, reusePort = false, dnsServers = [], listenHttp, listenHttps } = this.parts
+    return { engine, scope, name, zone, datacenter, workers, shedLagMs, reusePort: reusePort && workers > 1, dnsServers, dataDirectory, baseDirectory, listenHttp, listenHttps, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined, globalRedis: 'redis' in counting ? counting.globalRedis : undefined }
   }
 
   private follow(stored: ConfigRevision | undefined): ConfigFeed {
@@ -312,6 +312,7 @@ class HostAgent implements Edge {
       const reply = await call(bus, subjects.edgeReport(scope, name), types, message, { timeoutMs: 2000 })
       if (!reply.accepted && this.nameTaken === undefined) logger.error({ edge: name, reason: reply.reason }, 'control refuses this edge')
       this.nameTaken = reply.accepted ? undefined : reply.reason
+      if (reply.workers !== undefined) this.pool.publishFleet({ kind: 'fleet', workers: { az: reply.workers.zone, dc: reply.workers.datacenter, global: reply.workers.global } })
       if (reply.headRevision > revision && refusal === undefined) void this.feed?.pull()
     } catch {
       // Control is away: traffic does not need it, and the next report comes in ten seconds.

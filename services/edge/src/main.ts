@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
 import { configVerifierFrom } from '@sluice/buses/config-feed'
 import { defaultScope } from '@sluice/proto/subjects'
-import { runServiceProcess } from '@sluice/service-kit'
+import { redisCountersSettings, redisDoors, runServiceProcess } from '@sluice/service-kit'
 import { openEdgeBus } from './edge-bus.ts'
 import { createEdge } from './service.ts'
-import { edgeSettings } from './settings.ts'
+import { type EdgeSettings, edgeSettings } from './settings.ts'
 import { pullOverHttp } from './snapshot/pull-over-http.ts'
 
 /** An edge of the distributed mode: `sluice service edge`. */
@@ -13,7 +13,8 @@ export function main(): Promise<void> {
     name: 'edge',
     settings: edgeSettings,
     doors: (settings) => [
-      { setting: 'SLUICE_REDIS_URL', url: settings.redisUrl },
+      ...redisDoors(settings),
+      ...(settings.globalRedisUrl ?? []).map((url) => ({ setting: 'SLUICE_GLOBAL_REDIS_URL', url })),
       ...settings.controlUrls.map((url) => ({ setting: 'SLUICE_CONTROL_URLS', url })),
     ],
     openBus: openEdgeBus,
@@ -35,7 +36,7 @@ export function main(): Promise<void> {
         dataDirectory,
         verifier: configVerifierFrom(settings.configVerifyKeys, 'SLUICE_CONFIG_VERIFY_KEYS'),
         baseDirectory: dataDirectory,
-        counting: { redis: { url: settings.redisUrl } },
+        counting: { redis: redisCountersSettings(settings), ...globalRedis(settings) },
         ...(settings.listenHttp === undefined ? {} : { listenHttp: settings.listenHttp }),
         ...(settings.listenHttps === undefined ? {} : { listenHttps: settings.listenHttps }),
         ...(settings.controlUrls.length === 0 ? {} : { fallback: pullOverHttp(settings.controlUrls, settings.controlToken) }),
@@ -44,4 +45,11 @@ export function main(): Promise<void> {
       return { service: edge, metrics: () => edge.metricsSnapshot() }
     },
   })
+}
+
+/** A Redis for all datacenters: one server, with the certificates of the other one. */
+function globalRedis(settings: EdgeSettings) {
+  const { globalRedisUrl: redisUrl, globalRedisTimeoutMs: redisTimeoutMs } = settings
+  if (redisUrl === undefined) return {}
+  return { globalRedis: redisCountersSettings({ ...settings, redisUrl, redisTimeoutMs, redisSentinel: undefined, redisCluster: false }) }
 }

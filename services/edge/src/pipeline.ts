@@ -418,10 +418,20 @@ class Walk implements ClientWatcher, AttemptHandler, HedgedWalk, TunnelWatcher, 
     const { exchange } = this
     if (exchange.stage === 'finished') return true
     exchange.bytesOut += chunk.length
+    if (exchange.route.seesResponseBody) this.showResponse(chunk)
     // The last piece goes out together with the end, in one write.
     if (exchange.bytesOut === this.expectedBytes) exchange.clientSide.end(chunk)
     else if (!exchange.clientSide.send(chunk)) exchange.attempt?.pause()
     return exchange.clientSide.isFlushed === true
+  }
+
+  /** A policy that fails on a piece of the response changes nothing of it. */
+  private showResponse(piece: Uint8Array): void {
+    try {
+      showResponseBody(this.exchange, piece)
+    } catch (error) {
+      this.pipeline.parts.logger.error({ err: error, requestId: this.exchange.requestId }, 'a response policy failed')
+    }
   }
 
   onEnd(trailers?: readonly string[]): void {

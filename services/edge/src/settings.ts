@@ -1,6 +1,6 @@
 import { availableParallelism, hostname } from 'node:os'
 import { listenAddress } from '@sluice/proto/config'
-import { commaList, distributedSettings, flag, nameServers, wholeNumber } from '@sluice/service-kit'
+import { commaList, distributedSettings, flag, nameServers, redisSettings, wholeNumber } from '@sluice/service-kit'
 import { z } from 'zod'
 
 /** Everything an edge process reads from its environment. Its listeners come from the applied configuration; `listenHttp` and `listenHttps` move their addresses. */
@@ -9,7 +9,9 @@ export const edgeSettings = distributedSettings(9100).extend({
   zone: z.string().default(''),
   datacenter: z.string().default(''),
   workers: wholeNumber.refine((value) => value >= 1 && value <= 256, 'expected 1 to 256').default(() => Math.max(1, availableParallelism() - 1)),
-  redisUrl: z.string().default('redis://127.0.0.1:6379'),
+  ...redisSettings,
+  globalRedisUrl: commaList.optional(),
+  globalRedisTimeoutMs: redisSettings.redisTimeoutMs.unwrap().default(250),
   /** `control`: this edge opens connections to control only, and uses the bus through it. */
   bus: z.enum(['nats', 'control'], 'expected nats or control').default('nats'),
   controlUrls: commaList.default([]),

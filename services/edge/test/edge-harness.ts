@@ -7,6 +7,7 @@ import type { Bus } from '@sluice/buses/bus'
 import { type ConfigRevision, ConfigServing } from '@sluice/buses/config-feed'
 import { answer } from '@sluice/buses/rpc'
 import { countersNamed } from '@sluice/counters'
+import type { Counters } from '@sluice/counters/counter'
 import { entitiesOf, type RevisionDocumentInput, SegmentedConfig } from '@sluice/proto/config'
 import { UsageBatchReplySchema, UsageBatchSchema, type UsageBatch } from '@sluice/proto/messages/analytics'
 import { EdgeReportReplySchema, EdgeReportSchema, type EdgeReport } from '@sluice/proto/messages/control'
@@ -30,7 +31,7 @@ export interface EdgeUnderTest {
 
 const scope = 'default'
 
-export async function startEdge(t: Cleanup, document: Partial<RevisionDocumentInput> | undefined, options: { workers?: number; directory?: string; port?: number; engine?: 'node' | 'own'; shedLagMs?: number; reusePort?: boolean; dnsServers?: readonly string[]; zone?: string } = {}): Promise<EdgeUnderTest> {
+export async function startEdge(t: Cleanup, document: Partial<RevisionDocumentInput> | undefined, options: { workers?: number; directory?: string; port?: number; engine?: 'node' | 'own'; shedLagMs?: number; reusePort?: boolean; dnsServers?: readonly string[]; zone?: string; datacenter?: string; counters?: Counters } = {}): Promise<EdgeUnderTest> {
   const { createLocalBus } = await busNamed('local').load()
   const bus = createLocalBus()
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'sluice-edge-')))
@@ -52,8 +53,8 @@ export async function startEdge(t: Cleanup, document: Partial<RevisionDocumentIn
   })
   const { createMemoryCounters } = await countersNamed('memory').load()
   const edge = createEdge({
-    bus, scope, logger, clock: systemClock, metrics: new MetricsRegistry(), name: 'edge-1', zone: options.zone ?? '', datacenter: '',
-    workers: options.workers ?? 1, dataDirectory: directory, baseDirectory: directory, counting: { counters: createMemoryCounters() }, engine: options.engine ?? 'own', 
+    bus, scope, logger, clock: systemClock, metrics: new MetricsRegistry(), name: 'edge-1', zone: options.zone ?? '', datacenter: options.datacenter ?? '',
+    workers: options.workers ?? 1, dataDirectory: directory, baseDirectory: directory, counting: { counters: options.counters ?? createMemoryCounters() }, engine: options.engine ?? 'own', 
     // How busy the machine is must not decide what is answered.
     shedLagMs: options.shedLagMs ?? 0, reusePort: options.reusePort ?? false, ...(options.dnsServers === undefined ? {} : { dnsServers: options.dnsServers }),
   })

@@ -102,6 +102,7 @@ suite('ratelimit', () => {
       take: () => assert.fail(),
       peek: () => Promise.reject(new SluiceError('dependency.counters_unreachable')),
       giveBack: () => assert.fail(),
+      charge: () => assert.fail(),
       reset: () => Promise.reject(new SluiceError('dependency.counters_unreachable')),
       close: async () => {},
     }

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/control.proto.
  */
 export const file_sluice_v1_control: GenFile = /*@__PURE__*/
-  fileDesc("ChdzbHVpY2UvdjEvY29udHJvbC5wcm90bxIJc2x1aWNlLnYxIpkBCgpDb25maWdIaW50Eg0KBXNjb3BlGAEgASgJEhAKCHJldmlzaW9uGAIgASgBEg4KBmRpZ2VzdBgDIAEoCRIjCgRzZWFsGAUgASgLMhUuc2x1aWNlLnYxLkNvbmZpZ1NlYWwSJQoFZGVsdGEYBiABKAsyFi5zbHVpY2UudjEuQ29uZmlnRGVsdGFKBAgEEAVSCGRvY3VtZW50IjgKCkNvbmZpZ1NlYWwSFwoPZm9yY2VkX3JldmlzaW9uGAEgASgBEhEKCXNpZ25hdHVyZRgCIAEoDCJICgtDb25maWdEZWx0YRIVCg1mcm9tX3JldmlzaW9uGAEgASgBEhMKC2Zyb21fZGlnZXN0GAIgASgJEg0KBWxpbmVzGAMgASgMImgKDUNvbmZpZ1JlcXVlc3QSDQoFc2NvcGUYASABKAkSFQoNaGF2ZV9yZXZpc2lvbhgCIAEoARITCgtoYXZlX2RpZ2VzdBgDIAEoCUoECAQQBUoECAUQBlIIcmV2aXNpb25SBm9mZnNldCLdAQoLQ29uZmlnUmVwbHkSDQoFc2NvcGUYASABKAkSEAoIcmV2aXNpb24YAiABKAESDgoGZGlnZXN0GAMgASgJEhEKCXVuY2hhbmdlZBgEIAEoCBIjCgRzZWFsGAggASgLMhUuc2x1aWNlLnYxLkNvbmZpZ1NlYWwSJQoFZGVsdGEYCSABKAsyFi5zbHVpY2UudjEuQ29uZmlnRGVsdGESEAoIc2VnbWVudHMYCiABKAxKBAgFEAZKBAgGEAdKBAgHEAhSC3RvdGFsX2J5dGVzUgZvZmZzZXRSBWNodW5rIkcKFUNvbmZpZ1NlZ21lbnRzUmVxdWVzdBINCgVzY29wZRgBIAEoCRIPCgdkaWdlc3RzGAIgAygJEg4KBm9mZnNldBgDIAEoASJQChNDb25maWdTZWdtZW50c1JlcGx5Eg0KBXNjb3BlGAEgASgJEioKCHNlZ21lbnRzGAIgAygLMhguc2x1aWNlLnYxLkNvbmZpZ1NlZ21lbnQiQwoNQ29uZmlnU2VnbWVudBIOCgZkaWdlc3QYASABKAkSEwoLdG90YWxfYnl0ZXMYAiABKAESDQoFYnl0ZXMYAyABKAwi+QEKCkVkZ2VSZXBvcnQSDQoFc2NvcGUYASABKAkSDAoEZWRnZRgCIAEoCRIQCghpbnN0YW5jZRgDIAEoCRIMCgR6b25lGAQgASgJEhIKCmRhdGFjZW50ZXIYBSABKAkSDwoHdmVyc2lvbhgGIAEoCRIPCgd3b3JrZXJzGAcgASgNEhAKCHJldmlzaW9uGAggASgBEg4KBmRpZ2VzdBgJIAEoCRIaChJjcmVkZW50aWFsX3ZlcnNpb24YCiABKAESDwoHbGVhdmluZxgLIAEoCBIpCgdyZWZ1c2FsGAwgASgLMhguc2x1aWNlLnYxLkNvbmZpZ1JlZnVzYWwiUAoNQ29uZmlnUmVmdXNhbBIQCghyZXZpc2lvbhgBIAEoARIMCgRjb2RlGAIgASgJEg8KB3BvaW50ZXIYAyABKAkSDgoGZGV0YWlsGAQgASgJIl8KD0VkZ2VSZXBvcnRSZXBseRIQCghhY2NlcHRlZBgBIAEoCBIOCgZyZWFzb24YAiABKAkSFQoNaGVhZF9yZXZpc2lvbhgDIAEoARITCgtoZWFkX2RpZ2VzdBgEIAEoCSIZCghSb2xsQ2FsbBINCgVzY29wZRgBIAEoCWIGcHJvdG8z");
+  fileDesc("ChdzbHVpY2UvdjEvY29udHJvbC5wcm90bxIJc2x1aWNlLnYxIpkBCgpDb25maWdIaW50Eg0KBXNjb3BlGAEgASgJEhAKCHJldmlzaW9uGAIgASgBEg4KBmRpZ2VzdBgDIAEoCRIjCgRzZWFsGAUgASgLMhUuc2x1aWNlLnYxLkNvbmZpZ1NlYWwSJQoFZGVsdGEYBiABKAsyFi5zbHVpY2UudjEuQ29uZmlnRGVsdGFKBAgEEAVSCGRvY3VtZW50IjgKCkNvbmZpZ1NlYWwSFwoPZm9yY2VkX3JldmlzaW9uGAEgASgBEhEKCXNpZ25hdHVyZRgCIAEoDCJICgtDb25maWdEZWx0YRIVCg1mcm9tX3JldmlzaW9uGAEgASgBEhMKC2Zyb21fZGlnZXN0GAIgASgJEg0KBWxpbmVzGAMgASgMImgKDUNvbmZpZ1JlcXVlc3QSDQoFc2NvcGUYASABKAkSFQoNaGF2ZV9yZXZpc2lvbhgCIAEoARITCgtoYXZlX2RpZ2VzdBgDIAEoCUoECAQQBUoECAUQBlIIcmV2aXNpb25SBm9mZnNldCLdAQoLQ29uZmlnUmVwbHkSDQoFc2NvcGUYASABKAkSEAoIcmV2aXNpb24YAiABKAESDgoGZGlnZXN0GAMgASgJEhEKCXVuY2hhbmdlZBgEIAEoCBIjCgRzZWFsGAggASgLMhUuc2x1aWNlLnYxLkNvbmZpZ1NlYWwSJQoFZGVsdGEYCSABKAsyFi5zbHVpY2UudjEuQ29uZmlnRGVsdGESEAoIc2VnbWVudHMYCiABKAxKBAgFEAZKBAgGEAdKBAgHEAhSC3RvdGFsX2J5dGVzUgZvZmZzZXRSBWNodW5rIkcKFUNvbmZpZ1NlZ21lbnRzUmVxdWVzdBINCgVzY29wZRgBIAEoCRIPCgdkaWdlc3RzGAIgAygJEg4KBm9mZnNldBgDIAEoASJQChNDb25maWdTZWdtZW50c1JlcGx5Eg0KBXNjb3BlGAEgASgJEioKCHNlZ21lbnRzGAIgAygLMhguc2x1aWNlLnYxLkNvbmZpZ1NlZ21lbnQiQwoNQ29uZmlnU2VnbWVudBIOCgZkaWdlc3QYASABKAkSEwoLdG90YWxfYnl0ZXMYAiABKAESDQoFYnl0ZXMYAyABKAwi+QEKCkVkZ2VSZXBvcnQSDQoFc2NvcGUYASABKAkSDAoEZWRnZRgCIAEoCRIQCghpbnN0YW5jZRgDIAEoCRIMCgR6b25lGAQgASgJEhIKCmRhdGFjZW50ZXIYBSABKAkSDwoHdmVyc2lvbhgGIAEoCRIPCgd3b3JrZXJzGAcgASgNEhAKCHJldmlzaW9uGAggASgBEg4KBmRpZ2VzdBgJIAEoCRIaChJjcmVkZW50aWFsX3ZlcnNpb24YCiABKAESDwoHbGVhdmluZxgLIAEoCBIpCgdyZWZ1c2FsGAwgASgLMhguc2x1aWNlLnYxLkNvbmZpZ1JlZnVzYWwiUAoNQ29uZmlnUmVmdXNhbBIQCghyZXZpc2lvbhgBIAEoARIMCgRjb2RlGAIgASgJEg8KB3BvaW50ZXIYAyABKAkSDgoGZGV0YWlsGAQgASgJIokBCg9FZGdlUmVwb3J0UmVwbHkSEAoIYWNjZXB0ZWQYASABKAgSDgoGcmVhc29uGAIgASgJEhUKDWhlYWRfcmV2aXNpb24YAyABKAESEwoLaGVhZF9kaWdlc3QYBCABKAkSKAoHd29ya2VycxgFIAEoCzIXLnNsdWljZS52MS5GbGVldFdvcmtlcnMiQAoMRmxlZXRXb3JrZXJzEgwKBHpvbmUYASABKA0SEgoKZGF0YWNlbnRlchgCIAEoDRIOCgZnbG9iYWwYAyABKA0iGQoIUm9sbENhbGwSDQoFc2NvcGUYASABKAliBnByb3RvMw");
 
 /**
  * control → everybody: a revision is committed.
@@ -423,6 +423,13 @@ export type EdgeReportReply = Message<"sluice.v1.EdgeReportReply"> & {
    * @generated from field: string head_digest = 4;
    */
   headDigest: string;
+
+  /**
+   * Workers of the live edges, the asker's included; while their counters are away they share a limit out among themselves.
+   *
+   * @generated from field: sluice.v1.FleetWorkers workers = 5;
+   */
+  workers?: FleetWorkers | undefined;
 };
 
 /**
@@ -431,6 +438,35 @@ export type EdgeReportReply = Message<"sluice.v1.EdgeReportReply"> & {
  */
 export const EdgeReportReplySchema: GenMessage<EdgeReportReply> = /*@__PURE__*/
   messageDesc(file_sluice_v1_control, 10);
+
+/**
+ * @generated from message sluice.v1.FleetWorkers
+ */
+export type FleetWorkers = Message<"sluice.v1.FleetWorkers"> & {
+  /**
+   * Of its zone in its datacenter.
+   *
+   * @generated from field: uint32 zone = 1;
+   */
+  zone: number;
+
+  /**
+   * @generated from field: uint32 datacenter = 2;
+   */
+  datacenter: number;
+
+  /**
+   * @generated from field: uint32 global = 3;
+   */
+  global: number;
+};
+
+/**
+ * Describes the message sluice.v1.FleetWorkers.
+ * Use `create(FleetWorkersSchema)` to create a new message.
+ */
+export const FleetWorkersSchema: GenMessage<FleetWorkers> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_control, 11);
 
 /**
  * control → edges, at its start: report now.
@@ -449,5 +485,5 @@ export type RollCall = Message<"sluice.v1.RollCall"> & {
  * Use `create(RollCallSchema)` to create a new message.
  */
 export const RollCallSchema: GenMessage<RollCall> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_control, 11);
+  messageDesc(file_sluice_v1_control, 12);
 

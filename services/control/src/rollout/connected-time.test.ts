@@ -21,6 +21,7 @@ test('time stands still while the bus is away', () => {
   turn('connected')
   clock.advance(500)
   assert.equal(time.now(), 1500)
+  time.stop()
 })
 
 test('time begins when the bus is there for the first time', () => {
@@ -32,4 +33,17 @@ test('time begins when the bus is there for the first time', () => {
   turn('connected')
   clock.advance(10)
   assert.equal(time.now(), 10)
+  time.stop()
+})
+
+test('time hardly goes on while this process stands still and hears nobody', () => {
+  const clock = createFakeClock()
+  const { bus } = makeBus('connected')
+  const time = new ConnectedTime(bus, clock, { now: () => clock.monotonic() })
+  clock.advance(60_000)
+  assert.equal(time.now(), 2000)
+  time.turned()
+  clock.advance(500)
+  assert.equal(time.now(), 2500)
+  time.stop()
 })

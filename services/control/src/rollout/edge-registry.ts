@@ -79,6 +79,31 @@ export class EdgeRegistry {
     return this.all().filter((edge) => this.stateOf(edge) === 'live')
   }
 
+  /** Workers of the live edges: in the edge's zone, in its datacenter, and all. */
+  workersAround({ zone, datacenter }: Edge): { zone: number; datacenter: number; global: number } {
+    const counted = { zone: 0, datacenter: 0, global: 0 }
+    for (const edge of this.#edges.values()) {
+      if (this.stateOf(edge) !== 'live') continue
+      counted.global += edge.workers
+      if (edge.datacenter !== datacenter) continue
+      counted.datacenter += edge.workers
+      if (edge.zone === zone) counted.zone += edge.workers
+    }
+    return counted
+  }
+
+  /** A live edge of which that is true, any of them. */
+  someLive(isIt: (edge: Edge) => boolean): Edge | undefined {
+    for (const edge of this.#edges.values()) if (isIt(edge) && this.stateOf(edge) === 'live') return edge
+    return undefined
+  }
+
+  /** What the edge said last, while it is live. */
+  liveNamed(name: string): Edge | undefined {
+    const edge = this.#edges.get(name)
+    return edge !== undefined && this.stateOf(edge) === 'live' ? edge : undefined
+  }
+
   /** By name. Forgets those that have been away for a day. */
   all(): Edge[] {
     for (const [name, edge] of this.#edges) {

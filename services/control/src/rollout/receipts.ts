@@ -43,6 +43,8 @@ interface Waiting {
   readonly since: number
   readonly timer: NodeJS.Timeout
   readonly resolve: (receipt: Receipt) => void
+  /** An edge that had not reached it when it was looked at last. */
+  laggard: string
 }
 
 export class Receipts {
@@ -59,20 +61,32 @@ export class Receipts {
   wait(goal: Goal, timeoutMs: number, since: number): Promise<Receipt> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.#end(waiting), timeoutMs)
-      const waiting: Waiting = { goal, since, timer, resolve }
+      const waiting: Waiting = { goal, since, timer, resolve, laggard: '' }
       this.#waiting.add(waiting)
       this.#check(waiting)
     })
   }
 
-  /** To be called when an edge has reported, left or fallen silent. */
-  check(): void {
-    for (const waiting of [...this.#waiting]) this.#check(waiting)
+  /**
+   * To be called when an edge has reported, left or fallen silent. With a thousand edges a change brings a thousand reports: while the one that was
+   * found behind still is, a report of another is not worth a look at all of them.
+   */
+  check(reported?: Edge): void {
+    for (const waiting of [...this.#waiting]) if (reported === undefined || !this.#isSureToWait(waiting, reported)) this.#check(waiting)
   }
 
   /** Ends every wait with what is known. */
   stop(): void {
     for (const waiting of [...this.#waiting]) this.#end(waiting)
+  }
+
+  #isSureToWait(waiting: Waiting, reported: Edge): boolean {
+    const { goal, laggard } = waiting
+    if (goal.hasRefused(reported)) return false
+    const known = this.#registry.liveNamed(laggard)
+    if (known !== undefined && !goal.hasReached(known)) return true
+    waiting.laggard = this.#registry.someLive((edge) => !goal.hasReached(edge))?.name ?? ''
+    return waiting.laggard !== ''
   }
 
   #check(waiting: Waiting): void {

@@ -107,9 +107,9 @@ export class Rollout {
       this.#parts.logger.warn({ edge: report.edge, instance: report.instance, reason: hearing.reason }, 'edge refused')
       return { accepted: false, reason: hearing.reason, ...head }
     }
-    this.#receipts.check()
+    this.#receipts.check(hearing.edge)
     await this.#memory.note(hearing.edge, hearing.before)
-    return { accepted: true, ...head }
+    return { accepted: true, ...head, workers: this.#registry.workersAround(hearing.edge) }
   }
 
   #sweep(): void {

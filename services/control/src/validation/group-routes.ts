@@ -48,7 +48,7 @@ function earlyPolicies(route: Settings, upstreams: ReadonlyMap<string, Settings>
   const texts = ways.map((upstream) => {
     const lists = [route['policies'], upstream === undefined ? undefined : upstreams.get(upstream)?.['policies'], global]
     const ordered = runningOrder(effective(lists, policies))
-    const last = ordered.findLastIndex(({ type }) => policies.get(type)?.identity === true)
+    const last = ordered.findLastIndex(({ type, settings }) => policies.get(type)?.identity === true && (settings as { shadow?: boolean }).shadow !== true)
     return last < 0 ? undefined : JSON.stringify(ordered.slice(0, last + 1).map(({ type, written }) => [type, written]))
   })
   return texts.includes(undefined) ? undefined : JSON.stringify([...new Set(texts)])

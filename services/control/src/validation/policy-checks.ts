@@ -72,6 +72,7 @@ function checkSettings(schema: PolicySchema<never>, settings: unknown, path: Pat
   for (const nested of schema.nested?.(parsed.data) ?? []) {
     const inner = [...path, ...nested.path]
     if (nested.mustIdentify === true) checkIdentifies(nested.entry, inner, parts)
+    checkInForce(nested.entry, inner, problems)
     if (depth < maxDepth) checkEntry(nested.entry, inner, at(written, nested.path), parts, depth + 1)
     else problems.add({ path: inner, message: 'policies stand inside each other too deeply', expected: `at most ${maxDepth} levels`, code: 'config.invalid' })
   }
@@ -82,6 +83,14 @@ function checkIdentifies(entry: Settings, path: Path, { policies, problems }: Po
   for (const type of Object.keys(entry)) {
     if (!policies.has(type) || known.includes(type)) continue
     problems.add({ path: [...path, type], onKey: true, message: `"${type}" does not say who is calling`, expected: oneOf(known), code: 'config.invalid' })
+  }
+}
+
+/** A part of a policy decides with the others or not at all. */
+function checkInForce(entry: Settings, path: Path, problems: ProblemList): void {
+  for (const [type, settings] of Object.entries(entry)) {
+    if (!isMap(settings) || settings['shadow'] !== true) continue
+    problems.add({ path: [...path, type, 'shadow'], message: `"${type}" cannot stand in shadow inside another policy`, expected: '"shadow" at the policy it stands in', code: 'config.invalid' })
   }
 }
 

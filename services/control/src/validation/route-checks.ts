@@ -75,7 +75,11 @@ function checkAnswers({ path, settings }: Part, global: unknown, policies: Polic
 
 function switches(list: unknown): Map<string, boolean> {
   const entries = Array.isArray(list) ? list.filter(isMap) : []
-  return new Map(entries.flatMap((entry: Settings) => Object.entries(entry).map(([type, settings]) => [type, settings !== false] as const)))
+  return new Map(entries.flatMap((entry: Settings) => Object.entries(entry).map(([type, settings]) => [type, settings !== false && !isInShadow(settings)] as const)))
+}
+
+function isInShadow(settings: unknown): boolean {
+  return isMap(settings) && settings['shadow'] === true
 }
 
 /** Settings that are allowed and can hardly be meant. */

@@ -10,7 +10,7 @@ async function attemptsOf(workers = 1) {
   const { createMemoryCounters } = await countersNamed('memory').load()
   const shared = createMemoryCounters({}, { clock })
   const worker = () => {
-    const quota = createQuota({ shared, own: createMemoryCounters({}, { clock }), openRequests: undefined as never, clock, scope: 's', workers, onDegraded: () => {} })
+    const quota = createQuota({ shared, own: createMemoryCounters({}, { clock }), openRequests: undefined as never, clock, scope: 's', workers: () => workers, onDegraded: () => {} })
     return new FailedAttempts({ limiter: (rules) => quota.limiter(rules), clock })
   }
   const all = Array.from({ length: workers }, worker)

@@ -41,6 +41,7 @@ function countingOf(clock: FakeClock): (rules: LimiterRules) => Limiter {
         return { admitted, remaining: 0, resetMs: 0, retryAfterMs: admitted ? 0 : (1 - tokens) * refillMs, waitMs: 0, decidedBy: 'counters' }
       },
       giveBack: () => {},
+      settle: () => {},
     }
   }
 }

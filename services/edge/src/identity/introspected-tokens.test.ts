@@ -22,7 +22,7 @@ async function tokensOf(t: TestContext, rules: Partial<IntrospectionRules> = {})
   const changes = new KnownChanges()
   let failures = 0
   // Every attempt after the third has to wait.
-  const limiter = () => ({ take: () => ({ admitted: ++failures <= 3, remaining: 0, resetMs: 0, retryAfterMs: 1000, waitMs: 0, decidedBy: 'counters' as const }), giveBack: () => {} })
+  const limiter = () => ({ take: () => ({ admitted: ++failures <= 3, remaining: 0, resetMs: 0, retryAfterMs: 1000, waitMs: 0, decidedBy: 'counters' as const }), giveBack: () => {}, settle: () => {} })
   const common = { bus: auth.bus, scope: 'default', changes, clock, attempts: new FailedAttempts({ limiter, clock }) }
   const consumers = new ConsumersBySubject({ ...common, timeoutMs: 500 })
   const tokens = new IntrospectedTokens({ ...plain, ...rules }, { ...common, consumers, secret: Buffer.alloc(32) })

@@ -1,7 +1,8 @@
 import { findPolicy, runningOrder } from '@sluice/policies'
-import type { CatalogueEntry, HookName, Policy, PolicyModule, PolicyParts, PolicyPlace } from '@sluice/policies/policy'
+import type { HookName, CatalogueEntry, Policy, PolicyModule, PolicyParts, PolicyPlace } from '@sluice/policies/policy'
 import { readPolicyEntry, type PolicyEntry } from '@sluice/proto/config'
 import type { PolicyChain, Step } from './policy-chain.ts'
+import { ShadowPolicy } from './shadow-policy.ts'
 
 /** The policies of one level: `route:get-user`, `group:gold`, `upstream:users`, `global`. */
 export interface PolicyLevel {
@@ -38,11 +39,13 @@ export function compileChain(
   const variants = new Map<string, readonly Step[]>()
   const groupsHave = (groups: readonly string[]): PolicyLevel[] =>
     groups.map((group) => groupLevels.get(group)).filter((level): level is PolicyLevel => level !== undefined && level.entries.length > 0)
+  const hasHook = (hook: 'onResponseBody' | 'onAttempt') => steps.some(({ policy }) => policy[hook] !== undefined) || [...groupLevels.values()].some(({ entries }) => entries.some((one) => mayHave(hook, one, loaded)))
   return {
     steps,
     lastIdentity,
     groupsMatter: [...groupLevels.values()].some((level) => level.entries.length > 0),
-    hasAttemptHooks: steps.some(({ policy }) => policy.onAttempt !== undefined) || [...groupLevels.values()].some(({ entries }) => entries.some((one) => mayHave('onAttempt', one, loaded))),
+    seesResponseBody: hasHook('onResponseBody'),
+    hasAttemptHooks: hasHook('onAttempt'),
     forGroups(groups) {
       const extra = groupsHave(groups)
       if (extra.length === 0) return steps
@@ -92,10 +95,17 @@ function orderedSteps(chosen: readonly Chosen[], loaded: LoadedPolicies, parts: 
   const parsed = chosen.map((one) => ({ ...one, settings: parseSettings(one.type, one.settings, loaded) }))
   return runningOrder(parsed).map((one) => {
     const key = `${one.level} ${one.type} ${one.name}`
-    const policy = compiled.get(key) ?? compilePolicy(one, loaded, parts)
+    const isShadow = (one.settings as { shadow?: boolean }).shadow === true
+    const policy = compiled.get(key) ?? (isShadow ? compileShadow(one, loaded, parts) : compilePolicy(one, loaded, parts))
     compiled.set(key, policy)
-    return { policy, type: one.type, name: one.name, isIdentity: loaded.get(one.type)!.entry.identity === true }
+    return { policy, type: one.type, name: one.name, isIdentity: !isShadow && loaded.get(one.type)!.entry.identity === true }
   })
+}
+
+/** An attempt that fails in shadow is not counted: it would slow its caller down where policies are in force. */
+function compileShadow(one: Parameters<typeof compilePolicy>[0], loaded: LoadedPolicies, parts: SharedParts): Policy {
+  const settings = 'throttleFailures' in (one.settings as object) ? { ...(one.settings as object), throttleFailures: false } : one.settings
+  return new ShadowPolicy(compilePolicy({ ...one, settings: settings as never }, loaded, parts), one.name, parts.logger)
 }
 
 /** A global policy stands on every route: its settings, which may be large lists, are read once a snapshot. */

@@ -5,6 +5,7 @@
 import type { HeaderFields } from '@sluice/http'
 import type { Exchange } from '@sluice/policies/exchange'
 import { refuse, type Decision, type Policy } from '@sluice/policies/policy'
+import type { ShadowNotes } from './shadow-policy.ts'
 
 export interface Step {
   readonly policy: Policy
@@ -42,6 +43,8 @@ export interface ChainState extends Exchange {
   stepsReached: number
   /** The steps whose request hooks were called, whatever becomes of the response; the done hooks run over those. */
   stepsBegun: number
+  /** What policies in shadow have said; undefined for nearly all. */
+  shadow: ShadowNotes | undefined
   /** The route is this one of the alternatives; answers its policies. */
   choose(alternative: Alternative): PolicyChain
 }
@@ -137,6 +140,11 @@ export function runDoneHooks(exchange: ChainState): void {
 /** Whether any step wants to see the request's body on its way. */
 export function seesRequestBody(steps: readonly Step[]): boolean {
   return steps.some((step) => step.policy.onRequestBody !== undefined)
+}
+
+/** Shows a piece of the upstream's response to the steps that were reached. */
+export function showResponseBody(exchange: ChainState, piece: Uint8Array): void {
+  for (let index = exchange.stepsReached - 1; index >= 0; index--) exchange.steps[index]!.policy.onResponseBody?.(exchange, piece)
 }
 
 /** Shows a piece of the body, and its size so far, to the steps; the first decision ends the exchange. */

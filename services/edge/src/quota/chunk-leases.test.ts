@@ -92,3 +92,29 @@ it('counters that are away are told to each who asked', async (t) => {
   for (let count = 0; count < 100; count++) await Promise.resolve(leases.take('k', rule(100), 1)).catch(() => refused++)
   assert.ok(refused > 50)
 })
+
+it('from the first request on chunks are taken when nothing has to be hot', async (t) => {
+  const { clock, store } = await leasesOver(t)
+  let questions = 0
+  const take = async (key: string, wanted: LimitRule, cost: number) => (questions++, store.take(key, wanted, cost))
+  const leases = new ChunkLeases({ take, giveBack: () => undefined }, clock, { hotPerSecond: 0 })
+  t.after(() => leases.stop())
+  for (let count = 0; count < 20; count++) assert.equal((await leases.take('k', rule(1000), 1)).admitted, true)
+  assert.equal(questions, 2)
+})
+
+it('a refusal is believed until one would pass, when it may be', async (t) => {
+  const { clock, store } = await leasesOver(t)
+  let questions = 0
+  const take = async (key: string, wanted: LimitRule, cost: number) => (questions++, store.take(key, wanted, cost))
+  const leases = new ChunkLeases({ take, giveBack: () => undefined }, clock, { hotPerSecond: 0, leaseMs: 60_000, believesRefusals: true })
+  t.after(() => leases.stop())
+  assert.equal((await leases.take('k', rule(1), 1)).admitted, true)
+  const refusals: Take[] = []
+  for (let second = 0; second < 30; second++, clock.advance(1000)) refusals.push(await leases.take('k', rule(1), 1))
+  assert.ok(refusals.every(({ admitted }) => !admitted))
+  assert.ok(Math.abs(refusals[0]!.retryAfterMs - refusals[20]!.retryAfterMs - 20_000) < 1)
+  assert.equal(questions, 2)
+  clock.advance(30_000)
+  assert.equal((await leases.take('k', rule(1), 1)).admitted, true)
+})

@@ -3,15 +3,15 @@
  * of tokens, which are then spent here without asking; what is not spent soon is given back. A chunk is taken exactly
  * as a single request would be, so no more is ever admitted than the limit allows. The price: tokens that lie here
  * unspent (an eighth of what was left when they were taken, for at most `leaseMs`) may be refused elsewhere meanwhile.
- * Below `hotPerSecond` requests of a key a second every request is counted by itself.
+ * Below `hotPerSecond` requests of a key a second every request is counted by itself. Counters that are far away are
+ * asked more seldom: chunks come at once and last longer, and after a refusal nobody asks until it ends.
  */
 import type { Counters, LimitRule, Take } from '@sluice/counters/counter'
 import type { Clock } from '@sluice/service-kit'
 
 type SharedCounters = Pick<Counters, 'take' | 'giveBack'>
 
-const hotPerSecond = 50
-const leaseMs = 200
+const nearLeases = { hotPerSecond: 50, leaseMs: 200, believesRefusals: false }
 const maxChunk = 64
 /** Of what is left, the part that one chunk may take. */
 const chunkShare = 1 / 8
@@ -28,6 +28,8 @@ interface Key {
   secondBegan: number
   count: number
   isHot: boolean
+  /** Believed until then. */
+  refusedUntil: number
   /** The question under way; others of this key wait for it. */
   asking: Promise<Take> | undefined
 }
@@ -40,15 +42,30 @@ const byTimer: Repeat = (work, everyMs) => {
   return () => clearInterval(timer)
 }
 
+export interface LeaseOptions {
+  readonly hotPerSecond?: number
+  readonly leaseMs?: number
+  /** After a refusal no further question is asked until it says one would pass, or a chunk would have ended. */
+  readonly believesRefusals?: boolean
+  /** What sweeps unspent chunks [a timer]. */
+  readonly repeat?: Repeat | undefined
+}
+
 export class ChunkLeases implements Pick<Counters, 'take'> {
   private readonly shared: SharedCounters
   private readonly clock: Clock
   private readonly keys = new Map<string, Key>()
   private readonly repeat: Repeat
+  private readonly hotPerSecond: number
+  private readonly leaseMs: number
+  private readonly believesRefusals: boolean
   private endSweeps: (() => void) | undefined
 
-  constructor(shared: SharedCounters, clock: Clock, repeat: Repeat = byTimer) {
-    this.repeat = repeat
+  constructor(shared: SharedCounters, clock: Clock, options: LeaseOptions = {}) {
+    this.repeat = options.repeat ?? byTimer
+    this.hotPerSecond = options.hotPerSecond ?? nearLeases.hotPerSecond
+    this.leaseMs = options.leaseMs ?? nearLeases.leaseMs
+    this.believesRefusals = options.believesRefusals ?? nearLeases.believesRefusals
     this.shared = shared
     this.clock = clock
   }
@@ -59,6 +76,7 @@ export class ChunkLeases implements Pick<Counters, 'take'> {
     const known = this.keys.get(key) ?? this.add(key, rule, now)
     this.count(known, now)
     if (known.tokens >= cost && now < known.expiresAt) return this.spend(known, cost, now)
+    if (now < known.refusedUntil) return this.refuse(known, now)
     if (!known.isHot || rule.algorithm !== 'token-bucket') return this.shared.take(key, rule, cost)
     if (known.asking !== undefined) return known.asking.then(() => this.again(known, cost), () => this.shared.take(key, rule, cost))
     return this.ask(known, cost)
@@ -92,14 +110,19 @@ export class ChunkLeases implements Pick<Counters, 'take'> {
     const now = this.clock.monotonic()
     if (!taken.admitted && chunk > cost) {
       key.answer = undefined
-      return this.shared.take(key.key, key.rule, cost)
+      const last = await this.shared.take(key.key, key.rule, cost)
+      if (!last.admitted) this.believe(key, last, this.clock.monotonic())
+      return last
     }
     key.answer = taken
     key.answeredAt = now
-    if (!taken.admitted) return taken
+    if (!taken.admitted) {
+      this.believe(key, taken, now)
+      return taken
+    }
     this.giveBack(key)
     key.tokens = chunk
-    key.expiresAt = now + leaseMs
+    key.expiresAt = now + this.leaseMs
     return this.spend(key, cost, now)
   }
 
@@ -117,21 +140,34 @@ export class ChunkLeases implements Pick<Counters, 'take'> {
     }
   }
 
+  private believe(key: Key, refusal: Take, now: number): void {
+    if (!this.believesRefusals) return
+    key.answer = refusal
+    key.answeredAt = now
+    key.refusedUntil = now + Math.min(refusal.retryAfterMs, this.leaseMs)
+  }
+
+  private refuse(key: Key, now: number): Take {
+    const { remaining, resetMs, retryAfterMs } = key.answer!
+    const passed = now - key.answeredAt
+    return { admitted: false, remaining, resetMs: Math.max(0, resetMs - passed), retryAfterMs: Math.max(0, retryAfterMs - passed), waitMs: 0 }
+  }
+
   private count(key: Key, now: number): void {
     if (now - key.secondBegan >= 1000) {
-      key.isHot = key.count >= hotPerSecond && now - key.secondBegan < 2000
+      key.isHot = key.count >= this.hotPerSecond && now - key.secondBegan < 2000
       key.secondBegan = now
       key.count = 0
     }
     key.count++
-    if (key.count > hotPerSecond) key.isHot = true
+    if (key.count > this.hotPerSecond) key.isHot = true
   }
 
   private add(key: string, rule: LimitRule, now: number): Key {
-    const made: Key = { key, rule, tokens: 0, expiresAt: 0, answer: undefined, answeredAt: 0, secondBegan: now, count: 0, isHot: false, asking: undefined }
+    const made: Key = { key, rule, tokens: 0, expiresAt: 0, answer: undefined, answeredAt: 0, secondBegan: now, count: 0, isHot: false, refusedUntil: 0, asking: undefined }
     if (this.keys.size >= maxKeys) return made
     this.keys.set(key, made)
-    this.endSweeps ??= this.repeat(() => this.sweep(), leaseMs)
+    this.endSweeps ??= this.repeat(() => this.sweep(), this.leaseMs)
     return made
   }
 
@@ -139,7 +175,7 @@ export class ChunkLeases implements Pick<Counters, 'take'> {
     const now = this.clock.monotonic()
     for (const key of this.keys.values()) {
       if (now >= key.expiresAt) this.giveBack(key)
-      if (now - key.secondBegan > 2000 && key.asking === undefined) this.keys.delete(key.key)
+      if (now - key.secondBegan > 2000 && key.tokens < 1 && key.asking === undefined) this.keys.delete(key.key)
     }
     if (this.keys.size === 0) this.rest()
   }

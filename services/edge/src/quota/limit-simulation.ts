@@ -28,9 +28,11 @@ export interface LimitOutcome {
 }
 
 /** Counters that are asked, and told how often. */
-export type CountedCalls = Pick<Counters, 'take' | 'giveBack'> & { calls: number }
+type SharedCounters = Pick<Counters, 'take' | 'giveBack' | 'charge'>
 
-export function countCalls(counters: Pick<Counters, 'take' | 'giveBack'>): CountedCalls {
+export type CountedCalls = SharedCounters & { calls: number }
+
+export function countCalls(counters: SharedCounters): CountedCalls {
   return {
     calls: 0,
     take(key, rule, cost) {
@@ -40,6 +42,10 @@ export function countCalls(counters: Pick<Counters, 'take' | 'giveBack'>): Count
     giveBack(key, rule, cost) {
       this.calls++
       return counters.giveBack(key, rule, cost)
+    },
+    charge(key, rule, cost) {
+      this.calls++
+      return counters.charge(key, rule, cost)
     },
   }
 }
@@ -57,7 +63,7 @@ export async function simulateLimit(rules: LimiterRules, traffic: LimitTraffic):
   const shared = countCalls(createMemoryCounters({}, { clock }))
   const limiters = Array.from({ length: traffic.workers }, (): Limiter => {
     const own = createMemoryCounters({}, { clock })
-    return createQuota({ shared, own, openRequests: noneOpen, clock, scope: 'simulated', workers: traffic.workers, onDegraded: () => undefined, repeat: clock.repeat }).limiter(rules)
+    return createQuota({ shared, own, openRequests: noneOpen, clock, scope: 'simulated', workers: () => traffic.workers, onDegraded: () => undefined, repeat: clock.repeat }).limiter(rules)
   })
   const rule = limitRule(rules)
   let [requests, admitted, ideal] = [0, 0, 0]

@@ -11,8 +11,8 @@ export interface TakeRequest {
   readonly key: string
   readonly rule: LimitRule
   readonly cost: number
-  /** Gives back instead; nothing is answered. */
-  readonly isReturn?: true
+  /** Gives back or charges instead; nothing is answered. */
+  readonly instead?: 'giveBack' | 'charge'
 }
 
 export interface TakeReply {
@@ -30,7 +30,7 @@ interface Waiting {
 const maxWaiting = 10_000
 const timeoutMs = 1000
 
-export class ParentCounters implements Pick<Counters, 'take' | 'giveBack'> {
+export class ParentCounters implements Pick<Counters, 'take' | 'giveBack' | 'charge'> {
   private readonly send: (takes: TakeRequest[]) => void
   private readonly waiting = new Map<number, Waiting & { since: number }>()
   private gathered: TakeRequest[] = []
@@ -50,7 +50,11 @@ export class ParentCounters implements Pick<Counters, 'take' | 'giveBack'> {
   }
 
   giveBack(key: string, rule: LimitRule, cost: number): void {
-    this.gather({ id: 0, key, rule, cost, isReturn: true })
+    this.gather({ id: 0, key, rule, cost, instead: 'giveBack' })
+  }
+
+  charge(key: string, rule: LimitRule, cost: number): void {
+    this.gather({ id: 0, key, rule, cost, instead: 'charge' })
   }
 
   onReplies(replies: readonly TakeReply[]): void {
@@ -98,10 +102,10 @@ export async function answerTakes(counters: Counters, requests: readonly TakeReq
   return replies.filter((reply) => reply !== undefined)
 }
 
-async function answerOne(counters: Counters, { id, key, rule, cost, isReturn }: TakeRequest): Promise<TakeReply | undefined> {
+async function answerOne(counters: Counters, { id, key, rule, cost, instead }: TakeRequest): Promise<TakeReply | undefined> {
   try {
-    if (isReturn !== true) return { id, take: await counters.take(key, rule, cost) }
-    await counters.giveBack(key, rule, cost)
+    if (instead === undefined) return { id, take: await counters.take(key, rule, cost) }
+    await counters[instead](key, rule, cost)
     return undefined
   } catch {
     return { id, take: undefined }

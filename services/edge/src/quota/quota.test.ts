@@ -14,10 +14,10 @@ async function limiterOf(rules: Partial<LimiterRules>, options: { away?: boolean
   const clock = createFakeClock()
   const { createMemoryCounters } = await countersNamed('memory').load()
   const [store, own] = [createMemoryCounters({}, { clock }), createMemoryCounters({}, { clock })]
-  const shared: Pick<Counters, 'take' | 'giveBack'> = options.away === true ? { take: away, giveBack: away } : store
+  const shared: Pick<Counters, 'take' | 'giveBack' | 'charge'> = options.away === true ? { take: away, giveBack: away, charge: away } : store
   const decided: string[] = []
   const openRequests = { enter: async () => ({ entered: false, open: undefined }), leave: () => undefined }
-  const quota = createQuota({ shared, own, openRequests, clock, scope: 'default', workers: options.workers ?? 4, onDegraded: (decision) => void decided.push(decision) })
+  const quota = createQuota({ shared, own, openRequests, clock, scope: 'default', workers: () => options.workers ?? 4, onDegraded: (decision) => void decided.push(decision) })
   return { clock, store, own, decided, quota, limiter: quota.limiter({ ...base, ...rules }) }
 }
 
@@ -58,6 +58,45 @@ test('what is given back goes to where it was taken from', async () => {
     assert.equal(store.reset('default:route:r/rate-limit/x:k'), false)
     assert.equal(own.reset('default:route:r/rate-limit/x:k'), false)
   }
+})
+
+test('what a request used beyond its verdict is counted where that was taken, and is owed', async () => {
+  for (const [rules, options] of [[{}, {}], [{ mode: 'local' }, {}], [{}, { away: true }]] as const) {
+    const { limiter } = await limiterOf({ algorithm: 'sliding-window', ...rules }, { workers: 1, ...options })
+    const verdict = await limiter.take('k', 1)
+    limiter.settle('k', 1, 21, verdict)
+    const { admitted, remaining } = await limiter.take('k', 1)
+    assert.deepEqual([admitted, remaining], [false, 0])
+  }
+})
+
+test('a count of a zone, a datacenter and everywhere are three, and only the last is asked far away', async () => {
+  const clock = createFakeClock()
+  const { createMemoryCounters } = await countersNamed('memory').load()
+  const [near, far, own] = [createMemoryCounters({}, { clock }), createMemoryCounters({}, { clock }), createMemoryCounters({}, { clock })]
+  const openRequests = { enter: async () => ({ entered: false, open: undefined }), leave: () => undefined }
+  const at = (datacenter: string, zone: string) => createQuota({ shared: near, global: far, own, openRequests, clock, place: { datacenter, zone }, scope: 's', workers: () => 1, onDegraded: () => assert.fail() })
+  const edges = [at('one', 'a'), at('one', 'b'), at('two', 'a')]
+  const admitted = async (scope: 'az' | 'dc' | 'global') => {
+    const all: number[] = []
+    for (const edge of edges) all.push(await admittedOf(edge.limiter({ ...base, scope }) as never, 13))
+    return all
+  }
+  assert.deepEqual(await admitted('az'), [12, 12, 12])
+  assert.deepEqual(await admitted('dc'), [12, 0, 12])
+  assert.equal(far.size, 0)
+  assert.deepEqual(await admitted('global'), [12, 0, 0])
+  assert.equal(far.size, 1)
+})
+
+test('while the counters are away, a limit is divided by the workers that share it', async () => {
+  const { createMemoryCounters } = await countersNamed('memory').load()
+  const own = createMemoryCounters()
+  const openRequests = { enter: async () => ({ entered: false, open: undefined }), leave: () => undefined }
+  const quota = createQuota({ shared: { take: away, giveBack: away, charge: away }, own, openRequests, clock: createFakeClock(), scope: 's', workers: (scope) => ({ az: 2, dc: 4, global: 12 })[scope], onDegraded: () => undefined })
+  const admitted: number[] = []
+  for (const scope of ['az', 'dc', 'global'] as const) admitted.push(await admittedOf(quota.limiter({ ...base, counter: scope, scope }) as never, 13))
+  assert.deepEqual(admitted, [6, 3, 1])
 })
 
 test('a place in the queue is told with its wait, whoever counts', async () => {

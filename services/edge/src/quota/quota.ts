@@ -1,27 +1,31 @@
 /**
  * What policies count with. `exact` asks the counters that all workers share for each request, `auto` for a chunk of a
- * busy key; `local` and the fallback of an outage count in this worker. The answer is synchronous wherever the count
+ * busy key, `leased` for a chunk of each; `local` and the fallback of an outage count in this worker. The answer is synchronous wherever the count
  * is in this process.
  */
 import type { Counters, LimitRule, Take } from '@sluice/counters/counter'
 import type { Clock } from '@sluice/service-kit'
 import { ChunkLeases, type Repeat } from './chunk-leases.ts'
-import type { LimiterRules, LimitVerdict, OpenLimit, OpenLimitRules, QuotaPart } from '@sluice/policies/policy'
+import type { LimiterRules, LimitScope, LimitVerdict, OpenLimit, OpenLimitRules, QuotaPart } from '@sluice/policies/policy'
 import type { ParentOpenRequests } from './parent-open-requests.ts'
 import { limitRule, partOf } from './limit-rule.ts'
 
-type TakingCounters = Pick<Counters, 'take' | 'giveBack'>
+type TakingCounters = Pick<Counters, 'take' | 'giveBack' | 'charge'>
 
 export interface QuotaParts {
   /** Shared by all workers of the edge, or by all edges. */
   readonly shared: TakingCounters
+  /** Shared by the edges of all datacenters [as `shared`]. */
+  readonly global?: TakingCounters | undefined
   /** This worker's own. */
   readonly own: TakingCounters
   readonly openRequests: Pick<ParentOpenRequests, 'enter' | 'leave'>
   readonly clock: Clock
   readonly scope: string
-  /** Workers of this edge: while the shared counters are away, each admits its part of the limit. */
-  readonly workers: number
+  /** Where this edge stands: what counts of a zone or a datacenter are told apart by [nowhere]. */
+  readonly place?: { readonly zone: string; readonly datacenter: string }
+  /** How many workers share such a count: while the counters are away, each admits its part of the limit. */
+  readonly workers: (scope: LimitScope) => number
   /** Told of each decision that was made without the shared counters. */
   readonly onDegraded: (decidedBy: LimitVerdict['decidedBy']) => void
   /** What sweeps unspent chunks [a timer]. */
@@ -29,33 +33,44 @@ export interface QuotaParts {
 }
 
 export function createQuota(parts: QuotaParts): QuotaPart {
-  const leases = new ChunkLeases(parts.shared, parts.clock, parts.repeat)
+  const { shared, global = shared, clock, repeat } = parts
+  const near: Shared = { exact: shared, local: shared, auto: new ChunkLeases(shared, clock, { repeat }), leased: new ChunkLeases(shared, clock, { repeat, hotPerSecond: 0 }) }
+  const farLeases = new ChunkLeases(global, clock, { repeat, ...seldom })
+  const far: Shared = global === shared ? near : { exact: global, local: global, auto: farLeases, leased: farLeases }
   return {
-    limiter: (rules) => new Limiter(parts, rules.mode === 'auto' ? leases : parts.shared, rules),
+    limiter: (rules) => new Limiter(parts, rules.scope === 'global' ? far : near, rules),
     openLimit: (rules) => openLimit(parts, rules),
   }
 }
 
+/** Counters that several workers have together, by how each mode takes from them. */
+type Shared = Readonly<Record<'auto' | 'leased', Pick<Counters, 'take'>> & Record<'exact' | 'local', TakingCounters>>
+
+/** From another datacenter chunks come before a key is busy, last longer, and a refusal is believed until it ends. */
+const seldom = { hotPerSecond: 0, leaseMs: 2000, believesRefusals: true } as const
+
 class Limiter {
   private readonly parts: QuotaParts
-  private readonly shared: Pick<Counters, 'take'>
+  private readonly shared: TakingCounters
+  private readonly taking: Pick<Counters, 'take'>
   private readonly rules: LimiterRules
   private readonly rule: LimitRule
   private readonly prefix: string
 
-  constructor(parts: QuotaParts, shared: Pick<Counters, 'take'>, rules: LimiterRules) {
+  constructor(parts: QuotaParts, shared: Shared, rules: LimiterRules) {
     this.parts = parts
-    this.shared = shared
+    this.shared = shared.exact
+    this.taking = shared[rules.mode]
     this.rules = rules
     this.rule = limitRule(rules)
-    this.prefix = `${parts.scope}:${rules.counter}:`
+    this.prefix = `${parts.scope}:${reachOf(rules.scope, parts.place)}${rules.counter}:`
   }
 
   take(key: string, cost: number): LimitVerdict | Promise<LimitVerdict> {
     const whole = this.prefix + key
     if (this.rules.mode === 'local') return verdict(this.parts.own.take(whole, this.rule, cost) as Take, 'counters')
     try {
-      const taken = this.shared.take(whole, this.rule, cost)
+      const taken = this.taking.take(whole, this.rule, cost)
       if (!(taken instanceof Promise)) return verdict(taken, 'counters')
       return taken.then((late) => verdict(late, 'counters'), () => this.takeWithout(whole, cost))
     } catch {
@@ -63,12 +78,17 @@ class Limiter {
     }
   }
 
-  giveBack(key: string, cost: number, { decidedBy }: LimitVerdict): void {
+  giveBack(key: string, cost: number, verdict: LimitVerdict): void {
+    this.settle(key, cost, 0, verdict)
+  }
+
+  settle(key: string, taken: number, used: number, { decidedBy }: LimitVerdict): void {
     const whole = this.prefix + key
-    if (decidedBy === 'local') void this.parts.own.giveBack(whole, this.ownRule(cost), cost)
-    else if (decidedBy === 'counters' && this.rules.mode === 'local') void this.parts.own.giveBack(whole, this.rule, cost)
-    // What cannot be given back comes back by itself, with time.
-    else if (decidedBy === 'counters') Promise.resolve(this.parts.shared.giveBack(whole, this.rule, cost)).catch(() => undefined)
+    const { own } = this.parts
+    if (decidedBy === 'local') void settleIn(own, whole, this.ownRule(taken), used - taken)
+    else if (decidedBy === 'counters' && this.rules.mode === 'local') void settleIn(own, whole, this.rule, used - taken)
+    // What cannot be given back comes back by itself, with time; what cannot be charged is lost, and counted as let through.
+    else if (decidedBy === 'counters') Promise.resolve(settleIn(this.shared, whole, this.rule, used - taken)).catch(() => used > taken && this.parts.onDegraded('open'))
   }
 
   private takeWithout(whole: string, cost: number): LimitVerdict {
@@ -80,8 +100,20 @@ class Limiter {
   }
 
   private ownRule(cost: number): LimitRule {
-    return partOf(this.rule, Math.max(1, this.parts.workers), cost)
+    return partOf(this.rule, Math.max(1, this.parts.workers(this.rules.scope ?? 'dc')), cost)
   }
+}
+
+function settleIn(counters: TakingCounters, key: string, rule: LimitRule, owed: number): void | Promise<void> {
+  if (owed > 0) return counters.charge(key, rule, owed)
+  if (owed < 0) return counters.giveBack(key, rule, -owed)
+}
+
+/** What keeps a count apart from those of other zones and datacenters on the same Redis. */
+function reachOf(scope: LimitScope = 'dc', { zone, datacenter } = { zone: '', datacenter: '' }): string {
+  if (scope === 'global') return 'global:'
+  if (scope === 'az') return `az=${datacenter}/${zone}:`
+  return datacenter === '' ? '' : `dc=${datacenter}:`
 }
 
 function verdict(take: Take, decidedBy: LimitVerdict['decidedBy']): LimitVerdict {

@@ -83,9 +83,10 @@ export class AccessRecords {
   }
 }
 
-function ending({ cache, limit, reason }: FinishedExchange): string {
-  if (cache === undefined && limit === undefined && reason === undefined) return allNull
-  return `"cache":${quoteOrNull(cache)},"limit":${quoteOrNull(limit)},"reason":${quoteOrNull(reason)}}\n`
+function ending({ cache, limit, reason, shadow }: FinishedExchange): string {
+  if (cache === undefined && limit === undefined && reason === undefined && shadow === undefined) return allNull
+  const inShadow = shadow === undefined ? '' : `,"shadow":${quoteOrNull(shadow)}`
+  return `"cache":${quoteOrNull(cache)},"limit":${quoteOrNull(limit)},"reason":${quoteOrNull(reason)}${inShadow}}\n`
 }
 
 /** A concatenation that will be used often as one piece of memory: V8 would walk its parts again with every line. */

@@ -35,6 +35,8 @@ export interface FinishedExchange {
   cache: string | undefined
   /** How the tightest limit was decided. */
   limit: string | undefined
+  /** How policies in shadow would have ended it: `NAME:CODE`, or `NAME:STATUS` of an answer. */
+  shadow?: string | undefined
   /** A code of the catalogue, when the gateway made the response. */
   reason: string | undefined
   /** A policy of the gateway refused it: it is counted apart from what the consumer used. */

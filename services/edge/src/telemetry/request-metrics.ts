@@ -29,6 +29,7 @@ export class RequestMetrics {
   readonly #upstreams: Family<HistogramCell>
   readonly #limitRefused: Family<Cell>
   readonly #limitWouldRefuse: Family<Cell>
+  readonly #wouldEnd: Family<Cell>
   readonly #gatewayTotal: HistogramCell
   readonly #phases: readonly HistogramCell[]
   readonly #cellsByRoute = new Map<string, RouteCells>()
@@ -40,6 +41,7 @@ export class RequestMetrics {
     this.#upstreams = metrics.histogram('sluice_upstream_duration_seconds', 'Spent waiting for the upstream, all attempts together.', durationBounds, ['upstream'])
     this.#limitRefused = metrics.counter('sluice_limit_refused_total', 'Exchanges refused because a limit was spent.', ['route'])
     this.#limitWouldRefuse = metrics.counter('sluice_limit_would_refuse_total', 'Exchanges that a limit in shadow would have refused.', ['route'])
+    this.#wouldEnd = metrics.counter('sluice_policy_would_refuse_total', 'Exchanges that a policy in shadow would have ended, by its name and the code, or the status of its answer.', ['route', 'policy', 'outcome'])
     const gateway = metrics.histogram('sluice_gateway_duration_seconds', 'Spent in the gateway itself, by phase; `total` is all of it.', gatewayBounds, ['phase'])
     this.#gatewayTotal = gateway.with('total')
     this.#phases = phaseNames.map((name) => gateway.with(name))
@@ -55,8 +57,14 @@ export class RequestMetrics {
     this.#gatewayTotal.observe(exchange.gatewayMs / 1000)
     if (exchange.reason === 'policy.limit_exceeded' || exchange.reason === 'policy.quota_spent') cells.limitRefused.value++
     if (exchange.limit === 'would_refuse') cells.limitWouldRefuse.value++
+    if (exchange.shadow !== undefined) this.#noteShadow(cells.name, exchange.shadow)
     if (exchange.upstreamMs !== undefined) this.#upstreamCell(exchange.upstream ?? '').observe(exchange.upstreamMs / 1000)
     if (exchange.phases !== undefined) this.#recordPhases(exchange.phases)
+  }
+
+  #noteShadow(route: string, decision: string): void {
+    const colon = decision.indexOf(':')
+    this.#wouldEnd.with(route, decision.slice(0, colon), decision.slice(colon + 1)).value++
   }
 
   #recordPhases(phases: Float64Array): void {

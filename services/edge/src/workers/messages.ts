@@ -1,4 +1,5 @@
 /** What host agent and workers say to each other over IPC, beside the bus's own relay. */
+import type { LimitScope } from '@sluice/policies/policy'
 import type { MetricSnapshot } from '@sluice/service-kit'
 import type { HeldCircuit } from '../balancer/circuit-breaker.ts'
 import type { DiscoveredEndpoint } from '../balancer/upstream-state.ts'
@@ -11,6 +12,7 @@ export interface WorkerSettings {
   /** Of the edge. */
   readonly name: string
   readonly zone: string
+  readonly datacenter: string
   readonly workers: number
   /** The lag of the event loop above which a part of the requests is refused; 0: never. */
   readonly shedLagMs: number
@@ -29,6 +31,8 @@ export interface WorkerSettings {
   readonly engine: 'node' | 'own'
   /** Undefined: the parent counts. */
   readonly redis: Readonly<Record<string, unknown>> | undefined
+  /** Where limits of scope `global` are counted; undefined: where the others are. */
+  readonly globalRedis: Readonly<Record<string, unknown>> | undefined
 }
 
 /** A revision, as what has to be done to the one sent before. */
@@ -47,10 +51,17 @@ export interface EndpointsMessage {
   readonly heldCircuit: HeldCircuit
 }
 
+/** How many workers there are on all live edges, as control has counted last. */
+export interface FleetMessage {
+  readonly kind: 'fleet'
+  readonly workers: Readonly<Record<LimitScope, number>>
+}
+
 export type ToWorker =
   | { readonly kind: 'boot'; readonly settings: WorkerSettings }
   | ConfigMessage
   | EndpointsMessage
+  | FleetMessage
   /** What session tickets are encrypted under: 48 bytes, the same for all, so that each worker takes the sessions of the others. */
   | { readonly kind: 'ticket-keys'; readonly keys: Uint8Array }
   /** Everything known at the start has been sent. */

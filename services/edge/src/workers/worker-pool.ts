@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import type { ConfigRevision } from '@sluice/buses/config-feed'
 import { deltaBetween, emptyConfig, type SegmentedConfig, textOfLines } from '@sluice/proto/config'
 import type { Logger, MetricSnapshot } from '@sluice/service-kit'
-import { readMessage, sendMessage, type ConfigMessage, type EndpointsMessage, type FromWorker, type Refusal, type ToWorker, type WorkerSettings } from './messages.ts'
+import { readMessage, sendMessage, type ConfigMessage, type EndpointsMessage, type FleetMessage, type FromWorker, type Refusal, type ToWorker, type WorkerSettings } from './messages.ts'
 
 export interface WorkerPoolParts {
   readonly settings: WorkerSettings
@@ -64,6 +64,7 @@ export class WorkerPool {
   private readonly members = new Map<number, Member>()
   private readonly endpoints = new Map<string, EndpointsMessage>()
   private config: ConfigRevision | undefined
+  private fleet: FleetMessage | undefined
   private readonly metricsWaiting = new Map<number, (snapshot: readonly MetricSnapshot[]) => void>()
   private nextMetricsId = 1
   private pinger: NodeJS.Timeout | undefined
@@ -108,6 +109,14 @@ export class WorkerPool {
 
   publishEndpoints(message: EndpointsMessage): void {
     this.endpoints.set(message.upstream, message)
+    this.tellAll(message)
+  }
+
+  /** Heard every ten seconds, and mostly the same. */
+  publishFleet(message: FleetMessage): void {
+    const { az, dc, global } = message.workers
+    if (this.fleet !== undefined && this.fleet.workers.az === az && this.fleet.workers.dc === dc && this.fleet.workers.global === global) return
+    this.fleet = message
     this.tellAll(message)
   }
 
@@ -220,6 +229,7 @@ export class WorkerPool {
     reply({ kind: 'boot', settings: this.parts.settings })
     reply({ kind: 'ticket-keys', keys: this.ticketKeys })
     for (const message of this.endpoints.values()) reply(message)
+    if (this.fleet !== undefined) reply(this.fleet)
     member.sent = this.config?.config ?? emptyConfig
     if (this.config !== undefined) reply(messageFor(this.config, emptyConfig, new Map()))
     reply({ kind: 'prepare' })
