@@ -3,6 +3,7 @@ import { get } from 'node:http'
 import { after, before, it, type TestContext } from 'node:test'
 import { afterPromise, answer, closeConnection, fetchOnce, neverAnswer, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
+import { RawClient } from './raw-client.ts'
 
 const cleanups: (() => void | Promise<void>)[] = []
 let under: EdgeUnderTest
@@ -97,12 +98,16 @@ it('no second attempt is made of a request that changes something, nor of one wi
   const { slow, quick } = await startHedged(t)
   const answered = Promise.withResolvers<void>()
   slow.does(afterPromise(answered.promise, answer(200, 'slow')))
-  const bodies = [fetchOnce(under.url, { method: 'POST' }), fetchOnce(under.url, { method: 'PUT', body: 'x' }), fetchOnce(under.url, { method: 'GET', body: 'x', headers: { 'content-length': '1' } })]
+  const withBody = await RawClient.connect(under.port)
+  t.after(() => withBody.destroy())
+  withBody.send('GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx')
+  const bodies = [fetchOnce(under.url, { method: 'POST' }), fetchOnce(under.url, { method: 'PUT', body: 'x' })]
   await waitUntil(() => slow.requests.length + quick.requests.length === 3)
   // One that may be hedged is, meanwhile: the others' time is over as well.
   assert.equal((await fetchOnce(`${under.url}/asking`)).status, 200)
   answered.resolve()
   for (const { body } of await Promise.all(bodies)) assert.equal(body, 'slow')
+  await waitUntil(() => withBody.responses()[0]?.body === 'slow')
   assert.deepEqual(quick.requests.map(({ url }) => url), ['/asking'])
 })
 
@@ -136,11 +141,13 @@ it('a client that leaves ends all attempts, and no endpoint keeps a request', as
   await waitUntil(() => slow.requests.length === 1 && quick.requests.length === 1)
   request.destroy()
   await Promise.all(left.map(({ promise }) => promise))
-  slow.does(answer(200, 'slow'))
+  // Each takes one request at a time, so one that was still counted as open would keep this one from it.
+  const ended = Promise.withResolvers<void>()
+  slow.does(({ response }) => void response.on('close', ended.resolve))
   quick.does(answer(200, 'quick'))
-  // Each takes one request at a time: were one still counted as open, the other would have to take both.
-  const bodies = await Promise.all([fetchOnce(under.url), fetchOnce(under.url)])
-  assert.deepEqual(bodies.map(({ status }) => status), [200, 200])
+  assert.equal((await fetchOnce(under.url)).body, 'quick')
+  assert.deepEqual([slow.requests.length, quick.requests.length], [2, 2])
+  await ended.promise
 })
 
 it('by percentile nothing is sent twice until it is known how long answers take', async (t) => {
@@ -149,7 +156,9 @@ it('by percentile nothing is sent twice until it is known how long answers take'
   for (let index = 0; index < 100; index++) assert.equal((await fetchOnce(under.url)).status, 200)
   const before = quick.requests.length
   assert.deepEqual(await outcomes(), {})
-  slow.does(neverAnswer())
+  const gone = Promise.withResolvers<void>()
+  slow.does(({ response }) => void response.on('close', gone.resolve))
   assert.equal((await fetchOnce(`${under.url}/late`)).body, 'quick')
+  await gone.promise
   assert.equal(quick.requests.length, before + 1)
 })
