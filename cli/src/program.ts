@@ -1,6 +1,7 @@
 import { version } from '@sluice/service-kit/version'
 import { Command, CommanderError } from 'commander'
 import { exitCodes, type AddCommand, type CommandContext } from './command.ts'
+import { addAdminToken } from './commands/admin-token.ts'
 import { addApply } from './commands/apply.ts'
 import { addBus } from './commands/bus.ts'
 import { addBackup } from './commands/backup.ts'
@@ -23,7 +24,7 @@ import { reportFailure } from './failure.ts'
 import type { Surroundings } from './surroundings.ts'
 
 const commands: readonly AddCommand[] = [
-  addRun, addService, addCheck, addDiff, addApply, addExport, addStatus, addRevisions, addRollback, addConsumers, addKeys, addCertificates, addToken, addBus, addBackup, addRestore, addSimulate, addNotBuilt,
+  addRun, addService, addCheck, addDiff, addApply, addExport, addStatus, addRevisions, addRollback, addConsumers, addKeys, addCertificates, addToken, addAdminToken, addBus, addBackup, addRestore, addSimulate, addNotBuilt,
 ]
 
 /** Runs one command line (without the program's own name) to its end; answers its exit code. Never rejects. */

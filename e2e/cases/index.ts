@@ -1,6 +1,7 @@
 // The one list of cases; both modes run it from top to bottom.
 import { accessLog } from './access-log.ts'
 import { activeHealth } from './active-health.ts'
+import { adminRoles } from './admin-roles.ts'
 import { apiKeys } from './api-keys.ts'
 import { browserLogin } from './browser-login.ts'
 import type { Case } from './case.ts'
@@ -79,6 +80,7 @@ export const cases: readonly Case[] = [
   configChange,
   configWrites,
   guardrails,
+  adminRoles,
   commandLine,
   teams,
   configFile,

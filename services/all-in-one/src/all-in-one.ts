@@ -190,6 +190,7 @@ class Gateway implements AllInOne {
       signer: createConfigSigner(this.keys.privateKey),
       sealing: this.sealing(settings),
       isOnly: true,
+      adminTokensFile: settings.adminTokens,
       secretRefreshMs: settings.secretRefreshSeconds * 1000,
       ...(settings.adminToken !== undefined && { adminToken: settings.adminToken }),
       ...(configFile !== undefined && { configFile }),

@@ -6,6 +6,7 @@ import { z } from 'zod'
 export const allInOneSettings = z.object({
   adminAddress: z.string().optional().describe('Instead of `admin.address`.'),
   adminToken: z.string().min(1).optional().describe('The admin token; none is made then.'),
+  adminTokens: z.string().min(1).optional().describe('A file of further tokens of the admin API with their roles [`admin-tokens.json` in the data directory].'),
   metricsAddress: z.string().optional().describe('Instead of `telemetry.metrics.address`.'),
   allowPlaintext: flag.default(false).describe('Whether the admin API may be plain off loopback.'),
   edgeName: z.string().min(1).max(128).default(() => hostname()),

@@ -15,6 +15,8 @@ export interface ControlParts {
   readonly admin: AdminAddress
   /** Left out: the one in `<data-dir>/admin-token`, made when there is none. */
   readonly adminToken?: string
+  /** A file of further tokens with their roles [`admin-tokens.json` in the data directory]. */
+  readonly adminTokensFile?: string | undefined
   /** What edges send that pull the head over HTTP; left out, none may. */
   readonly controlToken?: string
   /** What revisions are signed with; left out, they go unsigned. */

@@ -1,9 +1,11 @@
 /** How control's rooms are put together, started and stopped. */
+import { join } from 'node:path'
 import type { Health } from '@sluice/service-kit'
 import { Tokens } from './admin/access.ts'
 import type { AdminParts } from './admin/admin-parts.ts'
 import { type AdminServer, createAdminServer } from './admin/admin-server.ts'
 import { adminTokenIn } from './admin/admin-token.ts'
+import { TokenFile } from './admin/token-file.ts'
 import { ConfigSource } from './config-source/config-source.ts'
 import { ControlMetrics } from './control-metrics.ts'
 import { Consumers } from './peers/consumers.ts'
@@ -32,6 +34,7 @@ export class ControlService implements Control {
   readonly #source: ConfigSource | undefined
   readonly #sources: SecretSources
   readonly #own: OwnChanges
+  readonly #tokenFile: TokenFile
   readonly #renewedValues: RenewedValues
   readonly #metrics: ControlMetrics
   readonly #storeWatch: StoreWatch
@@ -48,6 +51,7 @@ export class ControlService implements Control {
     this.#source = parts.configFile === undefined ? undefined : this.#sourceOf(parts.configFile)
     this.#sources = new SecretSources({ environment, sealing, now: () => clock.monotonic(), onState: (name, fault) => this.#tellOfStore(name, fault) })
     this.#own = new OwnChanges({ line: this.#line, store, scope, clock, logger, consumers: this.#consumers, sources: this.#sources, dataDirectory, fileDirectory: () => this.#source?.baseDirectory() })
+    this.#tokenFile = new TokenFile(parts.adminTokensFile ?? join(dataDirectory, 'admin-tokens.json'), parts.adminTokensFile === undefined ? 'the data directory' : 'SLUICE_ADMIN_TOKENS', logger)
     this.#renewedValues = this.#watchValues()
     this.#metrics = new ControlMetrics(metrics, { rollout: this.#rollout, sources: this.#sources })
     this.#storeWatch = new StoreWatch({ store, logger, begin: () => this.#begin() })
@@ -153,7 +157,7 @@ export class ControlService implements Control {
     const { bus, scope, store, clock, logger, sealing, controlToken } = this.#parts
     return {
       scope, bus, store, clock, logger, sealing,
-      tokens: new Tokens({ admin: this.#adminToken(), edge: controlToken }),
+      tokens: new Tokens({ admin: this.#adminToken(), edge: controlToken, others: () => this.#tokenFile.tokens(), now: () => clock.now() }),
       line: this.#line,
       rollout: this.#rollout,
       checking: this.#own.checking(),

@@ -30,6 +30,7 @@ export function main(): Promise<void> {
         signer: configSignerFrom(settings.configSigningKey, 'SLUICE_CONFIG_SIGNING_KEY'),
         environment: process.env,
         sealing,
+        adminTokensFile: settings.adminTokens,
         isOnly: settings.store === 'embedded',
         secretRefreshMs: settings.secretRefreshSeconds * 1000,
         ...(settings.adminToken === undefined ? {} : { adminToken: settings.adminToken }),

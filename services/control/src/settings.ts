@@ -9,6 +9,7 @@ export const controlSettings = distributedSettings(9105).extend({
   ...storeSettings,
   adminAddress: z.string().refine(isAddress, 'expected an address such as 127.0.0.1:8001, :8001 or unix:PATH').default('127.0.0.1:8001'),
   adminToken: z.string().optional(),
+  adminTokens: path.optional(),
   adminCert: path.optional(),
   adminKey: path.optional(),
   controlToken: z.string().optional(),

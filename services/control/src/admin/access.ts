@@ -1,33 +1,80 @@
+/**
+ * Who may use the admin API: `viewer` reads; `operator` changes the configuration and works circuits, limits and registrations;
+ * `admin` also says who may call (consumers, credentials), handles private keys and takes backups. `edge` only fetches the
+ * configuration.
+ */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { SluiceError } from '@sluice/errors'
 
-/** Who may do what: `admin` everything but read secrets; `edge` only fetch the head document. */
-export type Role = 'admin' | 'edge'
+export type Role = 'viewer' | 'operator' | 'admin' | 'edge'
 
 /** What a route asks for; `open` needs no token. */
 export type Access = Role | 'open'
 
-export class Tokens {
-  readonly #digests: readonly { readonly role: Role; readonly digest: Buffer }[]
+export interface Principal {
+  /** As it stands in the audit log and as the author of revisions. */
+  readonly name: string
+  readonly role: Role
+}
 
-  constructor(tokens: { readonly admin: string; readonly edge?: string | undefined }) {
-    const edge = tokens.edge === undefined ? [] : [{ role: 'edge' as const, digest: digestOf(tokens.edge) }]
-    this.#digests = [{ role: 'admin', digest: digestOf(tokens.admin) }, ...edge]
+/** A token as it is kept: nobody can be told it from here. */
+export interface KnownToken extends Principal {
+  /** SHA-256. */
+  readonly digest: Buffer
+  /** From then on it is none; never when left out. */
+  readonly expiresAtMs?: number | undefined
+}
+
+const allows: Readonly<Record<Role, ReadonlySet<Role>>> = {
+  viewer: new Set(['viewer']),
+  operator: new Set(['viewer', 'operator']),
+  admin: new Set(['viewer', 'operator', 'admin']),
+  edge: new Set(['edge']),
+}
+
+export interface TokensParts {
+  readonly admin: string
+  readonly edge?: string | undefined
+  /** Those that are given out besides; asked for each request [none]. */
+  readonly others?: () => readonly KnownToken[]
+  readonly now?: () => number
+}
+
+export class Tokens {
+  readonly #own: readonly KnownToken[]
+  readonly #others: () => readonly KnownToken[]
+  readonly #now: () => number
+
+  constructor({ admin, edge, others = () => [], now = Date.now }: TokensParts) {
+    this.#own = [{ name: 'admin', role: 'admin', digest: digestOf(admin) }, ...(edge === undefined ? [] : [{ name: 'edge', role: 'edge' as const, digest: digestOf(edge) }])]
+    this.#others = others
+    this.#now = now
   }
 
   /**
-   * The role that the Authorization field gives. Throws `admin.unauthenticated`, `admin.forbidden`. Digests are
-   * compared, each with each, so that neither the time nor the length tells anything of a token.
+   * Whose token stands in the Authorization field. Throws `admin.unauthenticated`. Digests are compared, each with each, so
+   * that neither the time nor the length tells anything of a token.
    */
-  authorise(authorization: string | undefined, needed: Role): Role {
+  identify(authorization: string | undefined): Principal {
     const token = /^Bearer +([\x21-\x7e]{1,1024})$/i.exec(authorization ?? '')?.[1]
     if (token === undefined) throw new SluiceError('admin.unauthenticated', { detail: 'Send "Authorization: Bearer" with the admin token' })
     const digest = digestOf(token)
-    const roles = this.#digests.filter((known) => timingSafeEqual(known.digest, digest)).map((known) => known.role)
-    if (roles.length === 0) throw new SluiceError('admin.unauthenticated', { detail: 'This token is not known here' })
-    if (!roles.includes(needed)) throw new SluiceError('admin.forbidden', { detail: `This needs the role "${needed}"` })
-    return needed
+    const [found] = [...this.#own, ...this.#others()].filter((known) => timingSafeEqual(known.digest, digest))
+    if (found === undefined || (found.expiresAtMs ?? Infinity) <= this.#now()) throw new SluiceError('admin.unauthenticated', { detail: found === undefined ? 'This token is not known here' : 'This token has expired' })
+    return { name: found.name, role: found.role }
   }
+
+  /** `identify` for who may do what `needed` may. Throws `admin.unauthenticated`, `admin.forbidden`. */
+  authorise(authorization: string | undefined, needed: Role): Principal {
+    const principal = this.identify(authorization)
+    requireRole(principal, needed)
+    return principal
+  }
+}
+
+/** Throws `admin.forbidden`. */
+export function requireRole({ name, role }: Principal, needed: Role): void {
+  if (!allows[role].has(needed)) throw new SluiceError('admin.forbidden', { detail: `This needs the role "${needed}"; "${name}" has "${role}"` })
 }
 
 function digestOf(token: string): Buffer {

@@ -7,6 +7,7 @@ import swagger from '@fastify/swagger'
 import { listenProblem, parseAddress, urlOf, version } from '@sluice/service-kit'
 import fastify, { type FastifyServerOptions } from 'fastify'
 import { jsonSchemaTransform, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
+import { type Access, requireRole } from './access.ts'
 import type { AdminParts } from './admin-parts.ts'
 import { keepAuditTrail } from './audit-trail.ts'
 import { isForTheBus, openBusDoor } from './bus-door.ts'
@@ -86,13 +87,19 @@ function makeApp({ tls }: AdminAddress): AdminApp {
 }
 
 function admitByToken(app: AdminApp, { tokens }: AdminParts): void {
-  app.decorateRequest('role', undefined)
+  app.decorateRequest('principal', undefined)
   app.decorateRequest('outcome', undefined)
   app.decorateRequest('isTrial', false)
   app.addHook('onRequest', async (request) => {
-    const access = request.is404 ? 'open' : (request.routeOptions.config.access ?? 'admin')
-    if (access !== 'open') request.role = tokens.authorise(request.headers.authorization, access)
+    const access = request.is404 ? 'open' : (request.routeOptions.config.access ?? usualAccess(request.method))
+    if (access === 'open') return
+    request.principal = tokens.identify(request.headers.authorization)
+    requireRole(request.principal, access)
   })
+}
+
+function usualAccess(method: string): Access {
+  return method === 'GET' || method === 'HEAD' ? 'viewer' : 'operator'
 }
 
 async function listen(app: AdminApp, { address, setting }: AdminAddress): Promise<void> {

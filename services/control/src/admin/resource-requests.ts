@@ -2,6 +2,7 @@
 import { SluiceError } from '@sluice/errors'
 import { resourceName } from '@sluice/proto/config'
 import { policyName, type ResourceKind } from '../revisions/resources.ts'
+import type { Principal } from './access.ts'
 import { revisionOfIfMatch } from './parameters.ts'
 
 type Body = Readonly<Record<string, unknown>>
@@ -9,13 +10,13 @@ type Body = Readonly<Record<string, unknown>>
 interface WriteRequest {
   readonly method: string
   readonly headers: { readonly 'if-match'?: string | undefined }
-  readonly role: string | undefined
+  readonly principal: Principal | undefined
 }
 
 /** Who writes what, from which revision. Throws `client.bad_request`. */
 export function authorshipOf<K extends ResourceKind>(request: WriteRequest, kind: K, name: string) {
   const ifMatch = revisionOfIfMatch(request.headers['if-match'])
-  return { author: request.role ?? '', note: `${request.method} ${kind}/${name}`, ifMatch, kind, name }
+  return { author: request.principal?.name ?? '', note: `${request.method} ${kind}/${name}`, ifMatch, kind, name }
 }
 
 /** A body may repeat its name and not give another. Throws `config.invalid`. */

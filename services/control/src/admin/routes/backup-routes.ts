@@ -17,11 +17,11 @@ const query = z
 
 export function addBackupRoutes(app: AdminApp, parts: AdminParts): void {
   const schema = { tags: ['backup'], summary: 'Revisions and consumers as lines of JSON; values of references are left out', querystring: query, produces: ['application/x-ndjson'] }
-  app.get('/v1/backup', { schema }, async (request, reply) => {
+  app.get('/v1/backup', { config: { access: 'admin' }, schema }, async (request, reply) => {
     const { afterRevision: revision, afterChange: changeId = '', afterVersion: credentialVersion } = request.query
     const since = revision === undefined || credentialVersion === undefined ? undefined : { revision, changeId, credentialVersion }
     const begin = await beginBackup(parts, since)
-    parts.logger.info({ actor: request.role ?? '', afterRevision: begin.afterRevision, revision: begin.revision }, 'a backup is read')
+    parts.logger.info({ actor: request.principal?.name ?? '', afterRevision: begin.afterRevision, revision: begin.revision }, 'a backup is read')
     return reply.type('application/x-ndjson').send(Readable.from(lines(backupRecords(parts, begin, since))) as never)
   })
 }

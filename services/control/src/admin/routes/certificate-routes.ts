@@ -44,7 +44,7 @@ const writeSchema = { tags: ['certificates'], querystring: waitQuery, headers: i
 
 function addWrites(app: AdminApp, parts: AdminParts): void {
   const kind = 'certificates'
-  app.put('/v1/certificates/:name', { schema: { ...writeSchema, summary: 'Create or replace a certificate', params: nameParameter, body: written } }, async (request, reply) => {
+  app.put('/v1/certificates/:name', { config: { access: 'admin' }, schema: { ...writeSchema, summary: 'Create or replace a certificate', params: nameParameter, body: written } }, async (request, reply) => {
     const { name } = request.params
     const sent = sealedKey(bodyMap(request.body), parts.sealing)
     checkNames(kind, name, sent)
@@ -53,14 +53,14 @@ function addWrites(app: AdminApp, parts: AdminParts): void {
     const committed = await parts.line.commit(putOne(parts.checking, { ...authorshipOf(request, kind, name), body, create: false, onEdit: (wasThere) => (existed = wasThere) }))
     return answerRevision(parts, reply, { committed, wait: request.query, status: existed ? 200 : 201 })
   })
-  app.post('/v1/certificates', { schema: { ...writeSchema, summary: 'Create a certificate', body: written } }, async (request, reply) => {
+  app.post('/v1/certificates', { config: { access: 'admin' }, schema: { ...writeSchema, summary: 'Create a certificate', body: written } }, async (request, reply) => {
     const body = sealedKey(bodyMap(request.body), parts.sealing)
     const name = nameIn(kind, body)
     const committed = await parts.line.commit(putOne(parts.checking, { ...authorshipOf(request, kind, name), body, create: true }))
     reply.header('location', `/v1/certificates/${encodeURIComponent(name)}`)
     return answerRevision(parts, reply, { committed, wait: request.query, status: 201 })
   })
-  app.delete('/v1/certificates/:name', { schema: { ...writeSchema, summary: 'Delete a certificate', params: nameParameter } }, async (request, reply) => {
+  app.delete('/v1/certificates/:name', { config: { access: 'admin' }, schema: { ...writeSchema, summary: 'Delete a certificate', params: nameParameter } }, async (request, reply) => {
     const committed = await parts.line.commit(deleteOne(parts.checking, authorshipOf(request, kind, request.params.name)))
     return answerRevision(parts, reply, { committed, wait: request.query, status: 204 })
   })

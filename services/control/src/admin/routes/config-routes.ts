@@ -9,6 +9,7 @@ import { requireOwnedConsumers } from '../../revisions/owned-config.ts'
 import { putConsumers } from '../../peers/put-consumers.ts'
 import { pointerOf } from '../../validation/problem.ts'
 import type { Validation } from '../../validation/validate.ts'
+import type { Principal } from '../access.ts'
 import type { AdminParts } from '../admin-parts.ts'
 import { maxConfigBytes } from '../bodies.ts'
 import { inReadingOrder } from '../config-order.ts'
@@ -55,9 +56,9 @@ export function addConfigRoutes(app: AdminApp, parts: AdminParts): void {
   })
 }
 
-function changeOf(parts: AdminParts, request: { body: unknown; query: { force: boolean; dryRun: boolean; owner?: string | undefined }; role: string | undefined; headers: { 'if-match'?: string | undefined } }): Change {
+function changeOf(parts: AdminParts, request: { body: unknown; query: { force: boolean; dryRun: boolean; owner?: string | undefined }; principal: Principal | undefined; headers: { 'if-match'?: string | undefined } }): Change {
   const { owner, force, dryRun } = request.query
-  const about = { author: request.role ?? '', origin: 'api' as const, ifMatch: revisionOfIfMatch(request.headers['if-match']), isForced: force || dryRun }
+  const about = { author: request.principal?.name ?? '', origin: 'api' as const, ifMatch: revisionOfIfMatch(request.headers['if-match']), isForced: force || dryRun }
   if (owner === undefined) return replaceConfig(parts.checking, request.body, { ...about, note: 'PUT config' })
   return replaceOwned(parts.checking, request.body, owner, { ...about, note: `PUT config of ${owner}` })
 }

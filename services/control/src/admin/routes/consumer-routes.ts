@@ -32,7 +32,7 @@ export function addConsumerRoutes(app: AdminApp, parts: AdminParts): void {
 const writeSchema = { tags: ['consumers'], querystring: waitQuery, response: { 200: versionAnswer, 201: versionAnswer, 202: versionAnswer } }
 
 function addWrites(app: AdminApp, parts: AdminParts): void {
-  app.put('/v1/consumers/:name', { schema: { ...writeSchema, summary: 'Create or replace a consumer; credentials stay when the body names none', params: nameParameter, body: consumerSchema } }, async (request, reply) => {
+  app.put('/v1/consumers/:name', { config: { access: 'admin' }, schema: { ...writeSchema, summary: 'Create or replace a consumer; credentials stay when the body names none', params: nameParameter, body: consumerSchema } }, async (request, reply) => {
     const { name } = request.params
     const body = bodyMap(request.body)
     const consumer = await readConsumer(parts, { name, ...body })
@@ -41,13 +41,13 @@ function addWrites(app: AdminApp, parts: AdminParts): void {
     const version = await parts.consumers.put([consumer], { createOnly: false, keepUnnamed: body['credentials'] === undefined })
     return answerVersion(parts, reply, { version, wait: request.query, status: existed ? 200 : 201 })
   })
-  app.post('/v1/consumers', { schema: { ...writeSchema, summary: 'Create a consumer', body: consumerSchema } }, async (request, reply) => {
+  app.post('/v1/consumers', { config: { access: 'admin' }, schema: { ...writeSchema, summary: 'Create a consumer', body: consumerSchema } }, async (request, reply) => {
     const consumer = await readConsumer(parts, bodyMap(request.body))
     const version = await parts.consumers.put([consumer], { createOnly: true, keepUnnamed: false })
     reply.header('location', `/v1/consumers/${encodeURIComponent(consumer.name)}`)
     return answerVersion(parts, reply, { version, wait: request.query, status: 201 })
   })
-  app.delete('/v1/consumers/:name', { schema: { ...writeSchema, summary: 'Delete a consumer and all its credentials', params: z.object({ name: resourceName }) } }, async (request, reply) => {
+  app.delete('/v1/consumers/:name', { config: { access: 'admin' }, schema: { ...writeSchema, summary: 'Delete a consumer and all its credentials', params: z.object({ name: resourceName }) } }, async (request, reply) => {
     const version = await parts.consumers.delete(request.params.name)
     return answerVersion(parts, reply, { version, wait: request.query, status: 204 })
   })

@@ -18,14 +18,14 @@ const made = versionAnswer.extend({ id: z.string().optional(), key: z.string().o
 export function addCredentialRoutes(app: AdminApp, parts: AdminParts): void {
   const tags = ['consumers']
   const postSchema = { tags, summary: 'Make an API key, or add a token subject', params: nameParameter, querystring: waitQuery, body: newCredential, response: { 201: made, 202: made } }
-  app.post('/v1/consumers/:name/credentials', { schema: postSchema }, async (request, reply) => {
+  app.post('/v1/consumers/:name/credentials', { config: { access: 'admin' }, schema: postSchema }, async (request, reply) => {
     const wanted = readBody(newCredential, request.body)
     reply.header('cache-control', 'no-store')
     const { version, ...extra } = 'apiKey' in wanted ? await makeKey(parts, request.params.name, wanted.apiKey.expiresAt) : await addSubject(parts, request.params.name, wanted.jwtSubject)
     return answerVersion(parts, reply, { version, wait: request.query, status: 201, extra })
   })
   const deleteSchema = { tags, summary: 'Revoke a credential', params: nameParameter.extend({ id: z.string().min(1).max(256) }), querystring: waitQuery, response: { 200: versionAnswer, 202: versionAnswer } }
-  app.delete('/v1/consumers/:name/credentials/:id', { schema: deleteSchema }, async (request, reply) => {
+  app.delete('/v1/consumers/:name/credentials/:id', { config: { access: 'admin' }, schema: deleteSchema }, async (request, reply) => {
     const version = await parts.consumers.deleteCredential(request.params.name, request.params.id)
     return answerVersion(parts, reply, { version, wait: request.query, status: 204 })
   })

@@ -15,7 +15,7 @@ const counter = z.strictObject({
 
 export function addLimitRoutes(app: AdminApp, parts: AdminParts): void {
   const tags = ['limits']
-  app.post('/v1/limits/peek', { config: { audit: false }, schema: { tags, summary: 'What is left under a key; nothing is taken', body: counter, response: { 200: z.object({ remaining: z.number(), resetSeconds: z.number() }) } } }, (request) => {
+  app.post('/v1/limits/peek', { config: { audit: false, access: 'viewer' }, schema: { tags, summary: 'What is left under a key; nothing is taken', body: counter, response: { 200: z.object({ remaining: z.number(), resetSeconds: z.number() }) } } }, (request) => {
     return parts.limits.peek(keyOf(request.body))
   })
   app.post('/v1/limits/reset', { schema: { tags, summary: 'Let a key start afresh', body: counter, response: { 200: z.object({ existed: z.boolean() }) } } }, async (request) => {

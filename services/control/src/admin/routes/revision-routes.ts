@@ -42,7 +42,7 @@ function addRollback(app: AdminApp, parts: AdminParts): void {
   app.post('/v1/revisions/:revision/rollback', { schema }, async (request, reply) => {
     const old = await parts.line.stored.read(request.params.revision)
     const ifMatch = revisionOfIfMatch(request.headers['if-match'])
-    const committed = await parts.line.commit(rollBack(parts.checking, old, { author: request.role ?? '', note: `back to revision ${old.record.revision}`, ifMatch }))
+    const committed = await parts.line.commit(rollBack(parts.checking, old, { author: request.principal?.name ?? '', note: `back to revision ${old.record.revision}`, ifMatch }))
     return answerRevision(parts, reply, { committed, wait: request.query, status: 200 })
   })
 }
