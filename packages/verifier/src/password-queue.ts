@@ -1,6 +1,7 @@
 /**
  * Password hashes by Argon2id with 19 MiB, two passes, one lane (OWASP's choice; RFC 9106 §4 discusses the trade). One
- * costs about 17 ms of CPU, so they have threads and a queue of their own: token checks never wait behind them.
+ * costs about 17 ms of CPU, so they have threads and a queue of their own: token checks never wait behind them. What can
+ * wait has a queue behind that one, with an end of its own: it is worked on only while nothing else waits.
  */
 import { parseOptions } from '@node-rs/argon2'
 import { SluiceError } from '@sluice/errors'
@@ -13,6 +14,14 @@ export interface PasswordQueueOptions {
   readonly queueLimit: number
 }
 
+interface Job {
+  readonly task: PasswordTask
+  resolve(outcome: PasswordOutcome): void
+  reject(error: unknown): void
+}
+
+/** Of the places of the queue, how many there are for what can wait. */
+const shareThatWaits = 0.25
 const cost = { memoryKib: 19_456, passes: 2 } as const
 /** What a hash from a file may cost at most: a check must not take a thread's second or the machine's memory. */
 const most = { memoryKib: 65_536, passes: 10, parallelism: 4 } as const
@@ -33,7 +42,9 @@ export function passwordHashProblem(hash: string): string | undefined {
 export class PasswordQueue {
   readonly #options: PasswordQueueOptions
   readonly #pool: ThreadPool<PasswordTask, PasswordOutcome>
-  #pending = 0
+  readonly #first: Job[] = []
+  readonly #later: Job[] = []
+  #running = 0
 
   constructor(options: PasswordQueueOptions) {
     this.#options = options
@@ -42,7 +53,7 @@ export class PasswordQueue {
 
   /** Passwords that wait or are worked on. */
   get pending(): number {
-    return this.#pending
+    return this.#first.length + this.#later.length + this.#running
   }
 
   async hash(password: string): Promise<string> {
@@ -51,9 +62,9 @@ export class PasswordQueue {
     throw new SluiceError('dependency.verifier_failed')
   }
 
-  async matches(hash: string, password: string): Promise<boolean> {
+  async matches(hash: string, password: string, canWait = false): Promise<boolean> {
     if (passwordHashProblem(hash) !== undefined) throw new SluiceError('dependency.verifier_failed', { detail: 'The stored hash cannot be used' })
-    const outcome = await this.#run({ kind: 'verify', hash, password })
+    const outcome = await this.#run({ kind: 'verify', hash, password }, canWait)
     if ('matches' in outcome) return outcome.matches
     throw new SluiceError('dependency.verifier_failed')
   }
@@ -62,13 +73,26 @@ export class PasswordQueue {
     return this.#pool.close()
   }
 
-  async #run(task: PasswordTask): Promise<PasswordOutcome> {
-    if (this.#pending >= this.#options.queueLimit) throw new SluiceError('dependency.verifier_overloaded')
-    this.#pending++
-    try {
-      return await this.#pool.run(task)
-    } finally {
-      this.#pending--
+  async #run(task: PasswordTask, canWait = false): Promise<PasswordOutcome> {
+    const { queueLimit } = this.#options
+    const isFull = canWait ? this.#later.length >= queueLimit * shareThatWaits : this.#first.length + this.#running >= queueLimit
+    if (isFull) throw new SluiceError('dependency.verifier_overloaded')
+    return new Promise((resolve, reject) => {
+      ;(canWait ? this.#later : this.#first).push({ task, resolve, reject })
+      this.#next()
+    })
+  }
+
+  /** Keeps the threads busy, and no more than that: what is with them can be overtaken no longer. */
+  #next(): void {
+    while (this.#running < this.#options.threads) {
+      const job = this.#first.shift() ?? this.#later.shift()
+      if (job === undefined) return
+      this.#running++
+      this.#pool.run(job.task).then(job.resolve, job.reject).finally(() => {
+        this.#running--
+        this.#next()
+      })
     }
   }
 }

@@ -21,8 +21,11 @@ export interface Verifier {
   verifySignature(job: SignatureJob): Promise<boolean>
   /** The Argon2id hash, as a PHC string with a salt of its own. Rejects like `verifySignature`. */
   hashPassword(password: string): Promise<string>
-  /** Rejects like `verifySignature`; also for a hash that `passwordHashProblem` has something to say about. */
-  verifyPassword(hash: string, password: string): Promise<boolean>
+  /**
+   * Rejects like `verifySignature`; also for a hash that `passwordHashProblem` has something to say about. With `canWait` it is
+   * looked at only while nothing else waits, and has a quarter of the queue's places.
+   */
+  verifyPassword(hash: string, password: string, canWait?: boolean): Promise<boolean>
   /** Starts the signature threads, so that the first token does not wait for them. */
   warm(): Promise<void>
   /** What waits or runs now. */
@@ -46,7 +49,7 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
   return {
     verifySignature: (job) => signatures.verify(job),
     hashPassword: (password) => passwords.hash(password),
-    verifyPassword: (hash, password) => passwords.matches(hash, password),
+    verifyPassword: (hash, password, canWait) => passwords.matches(hash, password, canWait),
     warm: () => signatures.warm(),
     load: () => ({ signatures: signatures.pending, passwords: passwords.pending }),
     async close() {

@@ -72,7 +72,7 @@ class Auth implements Service {
     this.#logoutTokens = new LogoutTokens({ clock, verifier: this.#verifier, keySet })
     this.#upstreamTokens = new UpstreamTokens({ clock, ...countUpstreamTokens(parts) })
     this.#sessionEnds = new SessionEnds({ store, scope, announcer: this.#announcer })
-    this.#keys = new SecretChecks({ store, scope, clock, verifier: this.#verifier, find: findKey(store, scope) })
+    this.#keys = new SecretChecks({ store, scope, clock, verifier: this.#verifier, find: findKey(store, scope), knownFirst: true })
     this.#passwords = new SecretChecks({ store, scope, clock, verifier: this.#verifier, find: findPassword(store, scope) })
     this.#writes = new ConsumerWrites({ store, scope, clock, verifier: this.#verifier, announcer: this.#announcer })
     this.#watch = new StoreWatch(store, parts.logger)

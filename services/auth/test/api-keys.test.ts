@@ -33,6 +33,20 @@ suite('API keys', () => {
     }
   })
 
+  test('a key that nobody has seen goes before ids that nobody has, however many of those wait', async (t) => {
+    const verifier = createVerifier()
+    t.after(() => verifier.close())
+    const { bus } = await startAuth(t, { verifier })
+    await put(bus, { name: 'acme' })
+    const { key } = await asked.createKey(bus, { consumer: 'acme' })
+    const order: string[] = []
+    const guesses = Array.from({ length: 16 }, (_, index) => asked.key(bus, { id: `nobody${index}`, secret: 'wrong' }).then(() => void order.push('guess')))
+    const good = asked.key(bus, partsOf(key)).then(({ outcome }) => void order.push(CredentialOutcome[outcome]))
+    await Promise.all([...guesses, good])
+    // What the thread was at, and what came in while the store was asked for the key, was begun before.
+    assert.ok(order.indexOf('VALID') <= 3, order.join())
+  })
+
   test('an unknown id takes about as long as a wrong secret', async (t) => {
     const { bus } = await startAuth(t)
     await put(bus, { name: 'acme' })

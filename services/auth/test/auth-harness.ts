@@ -13,6 +13,7 @@ import * as messages from '@sluice/proto/messages/auth'
 import { subjects } from '@sluice/proto/subjects'
 import { createLogger, MetricsRegistry, systemClock, type Service } from '@sluice/service-kit'
 import type { Cleanup } from '@sluice/testkit'
+import type { Verifier } from '@sluice/verifier'
 import { createAuth } from '../src/service.ts'
 
 export const scope = 'default'
@@ -46,7 +47,7 @@ export interface RunningAuth {
 }
 
 /** Auth as an edge meets it. `store` may be another one than the embedded, `bus` one that several instances share. */
-export async function startAuth(t: Cleanup, given: { bus?: Bus; store?: CredentialStore } = {}): Promise<RunningAuth> {
+export async function startAuth(t: Cleanup, given: { bus?: Bus; store?: CredentialStore; verifier?: Verifier } = {}): Promise<RunningAuth> {
   const bus = given.bus ?? (await openBus(t))
   const store = given.store ?? (await openStore(t))
   const log: string[] = []
@@ -57,7 +58,7 @@ export async function startAuth(t: Cleanup, given: { bus?: Bus; store?: Credenti
     onMessage: (body) => void heard.push(fromBinary(messages.CredentialChangeSchema, body)),
     onGap: () => {},
   })
-  const auth = createAuth({ bus, scope, logger, clock: systemClock, metrics, store })
+  const auth = createAuth({ bus, scope, logger, clock: systemClock, metrics, store, ...(given.verifier !== undefined && { verifier: given.verifier }) })
   await auth.start()
   t.after(async () => {
     await auth.stop({ deadlineMs: 1000 })

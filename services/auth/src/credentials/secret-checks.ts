@@ -26,6 +26,8 @@ export interface SecretChecksParts {
   readonly find: (id: string) => Promise<FoundSecret | undefined>
   readonly verifier: Pick<Verifier, 'hashPassword' | 'verifyPassword'>
   readonly clock: Clock
+  /** Ids that nobody has wait until all others have been looked at; for ids that are no secret, since the time of an answer then tells. */
+  readonly knownFirst?: true
 }
 
 export type SecretCheck =
@@ -95,7 +97,7 @@ export class SecretChecks {
     if (ofId >= maxPerId || (isUnknown && this.#unknown >= maxUnknown)) return Promise.reject(new SluiceError('dependency.verifier_overloaded'))
     this.#runningById.set(id, ofId + 1)
     if (isUnknown) this.#unknown++
-    const running = this.#verify(digest, hash, secret).finally(() => {
+    const running = this.#verify(digest, hash, secret, isUnknown && this.#parts.knownFirst === true).finally(() => {
       this.#running.delete(digest)
       this.#leave(id)
       if (isUnknown) this.#unknown--
@@ -104,8 +106,8 @@ export class SecretChecks {
     return running
   }
 
-  async #verify(digest: string, hash: string, secret: string): Promise<boolean> {
-    const matches = await this.#parts.verifier.verifyPassword(hash, secret)
+  async #verify(digest: string, hash: string, secret: string, canWait: boolean): Promise<boolean> {
+    const matches = await this.#parts.verifier.verifyPassword(hash, secret, canWait)
     const memory = matches ? this.#right : this.#wrong
     memory.set(digest, true)
     return matches
