@@ -19,7 +19,7 @@ const settings = z.strictObject({
   files: z
     .union([files, z.strictObject({ allow: files.optional(), deny: files.optional() })], 'a list of files, or a map with "allow" and "deny"')
     .optional()
-    .describe('Files with more of them, read at apply: an address or range a line, with comments behind `#` or `;`. A list of files is added to `deny`; a map says which, `{ allow: [ … ], deny: [ … ] }`.'),
+    .describe('Files with more of them, read at apply and when they change: an address or range a line, with comments behind `#` or `;`. A list of files is added to `deny`; a map says which, `{ allow: [ … ], deny: [ … ] }`.'),
 })
 
 export type IpRestrictionSettings = z.output<typeof settings>

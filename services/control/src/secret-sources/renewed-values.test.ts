@@ -52,6 +52,7 @@ test('a file that holds another value than was read is renewed, one that holds t
   assert.deepEqual(under.renewed, [])
   await write('b', 'new')
   await watch.look()
+  await watch.look()
   assert.deepEqual(under.renewed, [['file:b']])
   under.values = undefined
   await watch.look()
@@ -66,8 +67,9 @@ test('a renewal that cannot be taken is told once, and tried again with what has
   await watch.look()
   await watch.look()
   assert.equal(log.filter((line) => line.includes('renewed values cannot be taken yet')).length, 1)
-  under.fails = undefined
   await write('key.pem', 'new B')
+  await watch.look()
+  under.fails = undefined
   await watch.look()
   assert.deepEqual(under.renewed, [['file:cert.pem', 'file:key.pem']])
 })
@@ -80,6 +82,7 @@ test('of several controls none takes back what another has renewed: its own file
   assert.deepEqual(under.renewed, [['file:b']])
   under.values = { 'file:a': 'renewed elsewhere', 'file:b': 'new' }
   await write('a', 'renewed here', committedAtMs - 30_000)
+  await watch.look()
   await watch.look()
   assert.deepEqual(under.renewed, [['file:b'], ['file:a']])
 })
@@ -95,4 +98,33 @@ test('stores of secrets are asked at their interval; what cannot be read keeps i
   under.now = 119_999
   await watch.look()
   assert.equal(under.asked.length, 2)
+})
+
+test('a file that is being written is left alone until it looks the same twice', async (t) => {
+  const { under, watch, write } = await start(t, { 'file:list': 'a' })
+  await write('list', 'a')
+  await watch.look()
+  for (const text of ['a\nb', 'a\nb\nc', 'a\nb\nc\nd']) {
+    await write('list', text)
+    await watch.look()
+    assert.deepEqual(under.renewed, [])
+  }
+  await watch.look()
+  assert.deepEqual(under.renewed, [['file:list']])
+})
+
+test('a list that has lost more than half is left alone, which is told once; a certificate may be of any length', async (t) => {
+  const [list, certificate] = ['10.0.0.0/8\n'.repeat(200), `-----BEGIN CERTIFICATE-----${'x'.repeat(3000)}`]
+  const { under, watch, log, write } = await start(t, { 'file:list': list, 'file:cert': certificate })
+  await write('list', list.slice(0, list.length / 2 - 1))
+  await write('cert', '-----BEGIN CERTIFICATE-----short')
+  await watch.look()
+  await watch.look()
+  assert.deepEqual(under.renewed[0], ['file:cert'])
+  assert.ok(under.renewed.every((references) => !references.includes('file:list')))
+  assert.equal(log.filter((line) => line.includes('less than half')).length, 1)
+  await write('list', list.slice(0, list.length / 2 + 1))
+  await watch.look()
+  await watch.look()
+  assert.ok(under.renewed.at(-1)!.includes('file:list'))
 })

@@ -4,6 +4,9 @@
  * revision of its own. A key that does not fit its certificate yet is no revision: the next look finds both. What cannot be
  * read keeps the value it had.
  *
+ * A file is taken when it has looked the same twice, so that one which is still being written is not. One that has lost more than half
+ * of what it held, as a list does whose download broke, is not taken by itself: whoever means it applies the configuration.
+ *
  * Of several controls each has files of its own, and none must take back what another has renewed: a file counts as
  * renewed when it changed since this control looked last, or, at its first look, since the head was made.
  */
@@ -35,12 +38,18 @@ export interface RenewedValuesParts {
 }
 
 const filesEveryMs = 5000
+/** Shorter values may well be replaced by ones of half their length. */
+const shrinksFrom = 1024
 const storeKinds: ReadonlySet<string> = new Set(['vault', 'aws-sm', 'k8s'])
 
 export class RenewedValues {
   readonly #parts: RenewedValuesParts
   /** How each file looked last. */
   readonly #looks = new Map<string, string>()
+  /** Looked otherwise at the last look, and are not read before they look the same at the next. */
+  readonly #unsettled = new Set<string>()
+  /** By reference, the length of a value that was left alone because it lost too much. */
+  readonly #shrunk = new Map<string, number>()
   /** Differ from the head, and are not taken yet. */
   readonly #due = new Set<string>()
   #storesAskedAt: number
@@ -109,8 +118,13 @@ export class RenewedValues {
     const found = await lookOfFile(target, directories)
     if (found === undefined) return
     const before = this.#looks.get(reference)
-    if (before === found.look && !this.#due.has(reference)) return
     this.#looks.set(reference, found.look)
+    if (before !== undefined && before !== found.look) {
+      this.#unsettled.add(reference)
+      return
+    }
+    const isSettled = this.#unsettled.delete(reference)
+    if (before !== undefined && !isSettled && !this.#due.has(reference)) return
     const isNews = before !== undefined || this.#parts.isOnly || found.modifiedAtMs > head.committedAtMs
     await this.#compareValue(reference, head, directories, isNews)
   }
@@ -118,7 +132,18 @@ export class RenewedValues {
   async #compareValue(reference: string, { values }: HeadValues, directories: readonly string[], isNews: boolean): Promise<void> {
     const outcome = await this.#parts.sources.read(reference, { directories })
     if (!('value' in outcome)) return
-    if (outcome.value === values[reference]) this.#due.delete(reference)
+    if (outcome.value === values[reference] || this.#hasLostTooMuch(reference, values[reference] ?? '', outcome.value)) this.#due.delete(reference)
     else if (isNews) this.#due.add(reference)
+  }
+
+  /** Certificates and keys come in any length. */
+  #hasLostTooMuch(reference: string, before: string, now: string): boolean {
+    const isShrunk = before.length >= shrinksFrom && now.length < before.length / 2 && !now.includes('-----BEGIN ')
+    if (!isShrunk) this.#shrunk.delete(reference)
+    else if (this.#shrunk.get(reference) !== now.length) {
+      this.#shrunk.set(reference, now.length)
+      this.#parts.logger.warn({ reference, before: before.length, now: now.length }, 'what a reference leads to holds less than half of what it did, and is left alone: apply the configuration if it is meant')
+    }
+    return isShrunk
   }
 }
