@@ -43,6 +43,7 @@ import { registrationExpiry } from './registration-expiry.ts'
 import { registration } from './registration.ts'
 import { secrets } from './secrets.ts'
 import { serviceRestarts } from './service-restarts.ts'
+import { severalDiscoveries } from './several-discoveries.ts'
 import { signedTokens } from './signed-tokens.ts'
 import { teams } from './teams.ts'
 import { trafficSplit } from './traffic-split.ts'
@@ -92,6 +93,7 @@ export const cases: readonly Case[] = [
   circuits,
   activeHealth,
   probeKinds,
+  severalDiscoveries,
   workerRestart,
   registrationExpiry,
   durability,

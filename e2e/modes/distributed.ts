@@ -19,6 +19,8 @@ interface Plan {
   readonly adminToken: string
   /** Of edges that pull from control while the bus is away. */
   readonly controlToken: string
+  /** Processes that were started for one case. */
+  readonly launched: SluiceProcess[]
   /** Settings that every process gets. */
   readonly shared: Readonly<Record<string, string>>
 }
@@ -33,17 +35,24 @@ export interface BackingStore {
 export async function startDistributed(t: Cleanup, store: BackingStore): Promise<System> {
   process.setMaxListeners(50) // each process that is watched over hangs on this one's end
   const directory = mkdtempSync(join(tmpdir(), 'sluice-e2e-distributed-'))
-  t.after(() => rmSync(directory, { recursive: true, force: true }))
+  // A process that is ending may still put a last file there.
+  t.after(() => rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 }))
   const servers = await startServers(t, store)
   const [adminPort = 0, firstPort = 0, secondPort = 0, ...metricsPorts] = await freePorts(3 + serviceNames.length + edgeNames.length)
-  const plan: Plan = { t, directory, adminAddress: `127.0.0.1:${adminPort}`, adminToken: newToken(), controlToken: newToken(), shared: { ...settingsFor(servers), ...storeSettings(store, servers.store.address) } }
+  const plan: Plan = { t, directory, adminAddress: `127.0.0.1:${adminPort}`, adminToken: newToken(), controlToken: newToken(), launched: [], shared: { ...settingsFor(servers), ...storeSettings(store, servers.store.address) } }
   const services = new Map(serviceNames.map((name, index) => [name as string, serviceProcess(plan, name, metricsPorts[index]!)]))
   await Promise.all([...services.values()].map((service) => service.start()))
   const edges = edgeNames.map((name, index) => edge(plan, name, { port: [firstPort, secondPort][index]!, metricsPort: metricsPorts[serviceNames.length + index]!, isMoved: index > 0 }))
   const standing = standingConfig(`127.0.0.1:${firstPort}`)
   const { adminAddress, adminToken } = plan
   const running = runningSystem({ t, mode: 'distributed', edges, services, servers, adminUrl: `http://${adminAddress}`, adminToken, directory, standing })
-  const system: System = { ...running, launchEdge: (inner, name) => launchEdge({ ...plan, t: inner }, name), launchControl: (inner) => launchControl({ ...plan, t: inner }) }
+  const system: System = {
+    ...running,
+    launchEdge: (inner, name) => launchEdge({ ...plan, t: inner }, name),
+    launchControl: (inner) => launchControl({ ...plan, t: inner }),
+    launchService: (inner, name, env) => launchService({ ...plan, t: inner }, name, env ?? {}),
+    logs: () => running.logs() + plan.launched.map((one) => one.output()).join(''),
+  }
   system.secrets.add(plan.controlToken)
   // Before there is an edge: the addresses must not be the default ones when they come.
   const first = await system.admin('PUT', '/v1/config?wait=all', system.complete({}))
@@ -92,6 +101,7 @@ async function launchEdge(plan: Plan, name: string): Promise<Edge> {
   const [port = 0, metricsPort = 0] = await freePorts(2)
   const another = edge({ ...plan, directory: mkdtempSync(join(plan.directory, 'another-')) }, name, { port, metricsPort, isMoved: true })
   another.process.launch()
+  plan.launched.push(another.process)
   return another
 }
 
@@ -100,8 +110,18 @@ async function launchControl(plan: Plan): Promise<{ adminUrl: string; process: S
   const [port = 0, metricsPort = 0] = await freePorts(2)
   const adminAddress = `127.0.0.1:${port}`
   const process = serviceProcess({ ...plan, adminAddress, directory: mkdtempSync(join(plan.directory, 'another-')) }, 'control', metricsPort)
+  plan.launched.push(process)
   await process.start()
   return { adminUrl: `http://${adminAddress}`, process }
+}
+
+/** One more of a service that needs no address of its own. */
+async function launchService({ t, directory, shared, launched }: Plan, service: string, env: Readonly<Record<string, string>>): Promise<SluiceProcess> {
+  const [metricsPort = 0] = await freePorts(1)
+  const process = sluiceService(t, { name: service, service, directory: mkdtempSync(join(directory, 'another-')), metricsPort, env: { ...shared, ...env } })
+  launched.push(process)
+  await process.start()
+  return process
 }
 
 interface ServicePlan {

@@ -74,6 +74,8 @@ export interface System {
   launchEdge?(t: Cleanup, name: string): Promise<Edge>
   /** Distributed: starts one more control for a test, and resolves with its admin API once that answers. */
   launchControl?(t: Cleanup): Promise<{ readonly adminUrl: string; readonly process: SluiceProcess }>
+  /** Distributed: starts one more instance of a service for a test, with further settings. */
+  launchService?(t: Cleanup, service: string, env?: Readonly<Record<string, string>>): Promise<SluiceProcess>
   /** Everything that every process has printed. */
   logs(): string
 }
