@@ -75,6 +75,8 @@ export interface PartsChanges {
   readonly logins?: Partial<Logins>
   /** What differs from tokens for upstreams that nobody gives. */
   readonly upstreamTokens?: Partial<UpstreamTokens>
+  /** Nothing is heard of revocations [false]. */
+  readonly isBlind?: boolean
   /** What the clock says [0]. */
   readonly clock?: PolicyParts['clock']
   readonly take?: (key: string, cost: number, rules: LimiterRules) => LimitVerdict | Promise<LimitVerdict>
@@ -110,6 +112,7 @@ export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
       external: (rules) => (asked.external.push(rules), { ask: (question, cacheKey) => changes.external?.(question, cacheKey) ?? { outcome: 'unavailable' }, identify: (subject) => check(subject) }),
       logins: (rules) => (asked.logins.push(rules), { ...noLogins, identify: (claims) => check(String(claims['sub'])), ...changes.logins }),
       upstreamTokens: (rules) => (asked.upstreamTokens.push(rules), { get: () => unreachable, renounce: () => undefined, ...changes.upstreamTokens }),
+      isBlind: () => changes.isBlind === true,
       passwords: (rules) => (asked.passwords.push(rules), { check: (username, password, from) => check(`${username}:${password}`, from) }),
       names: () => ({ identify: (facts) => check(String(facts['sub'])) }),
     },

@@ -325,6 +325,8 @@ export interface IdentityPart {
   external(rules: ExternalRules): ExternalChecks
   logins(rules: LoginRules): Logins
   upstreamTokens(rules: UpstreamTokenRules): UpstreamTokens
+  /** Whether for 30 seconds nothing was heard of revocations, or may have been missed. */
+  isBlind(): boolean
   /** `method`: what has proven the names. */
   names(method: string): NameChecks
 }

@@ -1,4 +1,5 @@
 import { quoted } from '@sluice/http'
+import { Blindness } from '../blindness.ts'
 import { type CredentialSource, hideCredential, readCredential } from '../credential-source.ts'
 import type { Exchange } from '../exchange.ts'
 import { type HookResult, type Policy, type PolicyParts, type Refusal, type Verdict, refuse, refuseUnchecked } from '../policy.ts'
@@ -16,13 +17,15 @@ class BasicAuth implements Policy {
   private readonly checker: ReturnType<PolicyParts['identity']['passwords']>
   private readonly hideCredential: boolean
   private readonly throttles: boolean
+  private readonly blindness: Blindness
   private readonly none: Refusal
   private readonly wrong: Refusal
 
-  constructor({ realm, cacheSeconds, staleSeconds, hideCredential: hides, throttleFailures }: BasicAuthSettings, parts: PolicyParts) {
+  constructor({ realm, cacheSeconds, staleSeconds, hideCredential: hides, throttleFailures, whenBlind }: BasicAuthSettings, parts: PolicyParts) {
     this.checker = parts.identity.passwords({ cacheSeconds, staleSeconds: Math.max(cacheSeconds, staleSeconds) })
     this.hideCredential = hides
     this.throttles = throttleFailures
+    this.blindness = new Blindness(whenBlind, parts.identity)
     this.wrong = refuse('policy.unauthenticated', undefined, ['WWW-Authenticate', `Basic realm=${quoted(realm)}, charset="UTF-8"`])
     this.none = { ...this.wrong, withoutCredential: true }
   }
@@ -41,6 +44,7 @@ class BasicAuth implements Policy {
   private decide(verdict: Verdict, exchange: Exchange): HookResult {
     if (verdict.outcome === 'invalid') return this.wrong
     if (verdict.outcome !== 'valid') return refuseUnchecked(verdict)
+    if (this.blindness.refuses()) return refuse('dependency.auth_unreachable')
     exchange.identity = verdict.identity
     if (this.hideCredential) hideCredential(source, exchange.request)
     return undefined

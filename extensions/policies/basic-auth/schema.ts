@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { whenBlind } from '../blind-setting.ts'
 import { everyPolicy, failsClosed } from '../every-policy.ts'
 import type { PolicySchema } from '../policy.ts'
 import { throttleFailures } from '../throttle-setting.ts'
@@ -14,6 +15,7 @@ const settings = z.strictObject({
   cacheSeconds: z.int().min(0).max(86_400).default(300).describe("How long a password's outcome is used without asking; a change of the consumer ends it at once."),
   staleSeconds: z.int().min(0).max(604_800).default(3600).describe('How long it is used while auth is away; never less than `cacheSeconds`.'),
   throttleFailures,
+  whenBlind,
   failure: failsClosed,
 })
 

@@ -109,3 +109,12 @@ test('too many attempts that failed are 429 with the time to wait; the address i
   await run(exchangeOf({ headers: ['X-API-Key', key] }), { throttleFailures: false }, { verdict }).result
   assert.deepEqual(seen, ['192.0.2.7', undefined])
 })
+
+test('an edge that hears nothing of revocations goes by what it remembers, or not, as it is set', async () => {
+  const withKey = () => exchangeOf({ headers: ['X-API-Key', key] })
+  assert.equal(run(withKey(), {}, { verdict: good, isBlind: true }).result, undefined)
+  assert.equal(run(withKey(), { whenBlind: 'refuse' }).result, undefined)
+  const blind = withKey()
+  assert.equal((await refusalOf(run(blind, { whenBlind: 'refuse' }, { verdict: good, isBlind: true }).result)).code, 'dependency.auth_unreachable')
+  assert.equal(blind.identity, undefined)
+})

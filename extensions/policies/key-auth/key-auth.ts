@@ -1,3 +1,4 @@
+import { Blindness } from '../blindness.ts'
 import { type CredentialSource, hideCredential, readCredential } from '../credential-source.ts'
 import type { Exchange, RequestFacts } from '../exchange.ts'
 import { type HookResult, type Policy, type PolicyParts, type Refusal, type Verdict, refuse, refuseUnchecked } from '../policy.ts'
@@ -18,6 +19,7 @@ class KeyAuth implements Policy {
   private readonly sources: readonly CredentialSource[]
   private readonly hideCredential: boolean
   private readonly throttles: boolean
+  private readonly blindness: Blindness
   private readonly noKey: Refusal = { ...refuse('policy.unauthenticated', undefined, challenge), withoutCredential: true }
   private readonly badKey: Refusal = refuse('policy.unauthenticated', undefined, challenge)
 
@@ -27,6 +29,7 @@ class KeyAuth implements Policy {
     this.sources = sourcesOf(settings)
     this.hideCredential = settings.hideCredential
     this.throttles = settings.throttleFailures
+    this.blindness = new Blindness(settings.whenBlind, parts.identity)
   }
 
   onRequest(exchange: Exchange): HookResult | Promise<HookResult> {
@@ -48,6 +51,7 @@ class KeyAuth implements Policy {
   private decide(verdict: Verdict, exchange: Exchange): HookResult {
     if (verdict.outcome === 'invalid') return this.badKey
     if (verdict.outcome !== 'valid') return refuseUnchecked(verdict)
+    if (this.blindness.refuses()) return refuse('dependency.auth_unreachable')
     exchange.identity = verdict.identity
     // Each place, not only the one it was found in: a second key must not reach the upstream either.
     if (this.hideCredential) for (const source of this.sources) hideCredential(source, exchange.request)

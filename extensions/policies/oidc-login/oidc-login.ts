@@ -4,6 +4,7 @@
  */
 import { parameters, readParameter } from '@sluice/http'
 import { RecentMap } from '@sluice/verifier'
+import { Blindness } from '../blindness.ts'
 import type { Exchange } from '../exchange.ts'
 import { type Answer, type HookResult, type Logins, type Policy, type PolicyParts, type Refusal, type Verdict, refuse, refuseUnchecked } from '../policy.ts'
 import { isFromElsewhere, isLoopback, isNavigation, originOf, returnAddress } from './browser-request.ts'
@@ -39,6 +40,7 @@ class OidcLogin implements Policy {
   private readonly settings: OidcLoginSettings
   private readonly parts: Pick<PolicyParts, 'clock' | 'logger'>
   private readonly logins: Logins
+  private readonly blindness: Blindness
   private readonly plain: Cookies
   private readonly secure: Cookies
   private readonly notRefreshedBefore = new RecentMap<number>(remembered)
@@ -50,6 +52,7 @@ class OidcLogin implements Policy {
     this.settings = settings
     this.parts = parts
     this.logins = parts.identity.logins({ issuer, clientId, clientSecret, secretInBody: clientAuth === 'body', insecure, timeoutMs, sessionSeconds, consumerClaim })
+    this.blindness = new Blindness(settings.whenBlind, parts.identity)
     const sealing = (use: string) => new Sealing(cookieKeys, JSON.stringify(['oidc-login', use, issuer, clientId]))
     const [session, state] = [sealing('session'), sealing('state')]
     this.plain = { sessions: new SessionCookies(cookieName, false, session), states: new LoginStates(cookieName, false, state) }
@@ -98,6 +101,7 @@ class OidcLogin implements Policy {
     const decide = (verdict: Verdict): HookResult => {
       if (verdict.outcome === 'invalid') return this.noSession
       if (verdict.outcome !== 'valid') return refuseUnchecked(verdict)
+      if (this.blindness.refuses()) return refuse('dependency.auth_unreachable')
       exchange.identity = verdict.identity
       cookies.sessions.hide(exchange.request)
       cookies.states.hide(exchange.request)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { whenBlind } from '../blind-setting.ts'
 import { everyPolicy, failsClosed } from '../every-policy.ts'
 import { isPlainFromAfar } from '../plain-address.ts'
 import type { PolicySchema } from '../policy.ts'
@@ -48,6 +49,7 @@ const settings = z.strictObject({
   insecure: z.boolean().default(false).describe('Allow `http://` off loopback, for the issuer and for browsers.'),
   timeoutMs: z.int().min(50).max(10_000).default(5000).describe('How long the issuer may take.'),
   throttleFailures,
+  whenBlind,
   failure: failsClosed,
 })
 

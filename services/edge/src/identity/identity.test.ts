@@ -410,3 +410,15 @@ suite('signatures', () => {
     assert.throws(() => part.signatures({ keys: [{ ...signing.keys[0]!, pem: 'x' }] }), { code: 'config.invalid' })
   })
 })
+
+test('an edge is blind once it has heard nothing of revocations for 30 seconds, and sees again when it does', async (t) => {
+  const { auth, clock, identity, part } = await identityOf(t)
+  await waitUntil(() => identity.blindSince() === undefined)
+  auth.leave()
+  clock.advance(29_999)
+  assert.equal(part.isBlind(), false)
+  clock.advance(1)
+  assert.equal(part.isBlind(), true)
+  auth.come()
+  await waitUntil(() => !part.isBlind())
+})

@@ -57,6 +57,8 @@ export interface EdgeIdentity {
 }
 
 const maxRules = 1000
+/** After which policies that say so no longer go by what is remembered. */
+const blindMs = 30_000
 
 export function createIdentity(parts: IdentityParts): EdgeIdentity {
   const { bus, scope, clock, logger, verifier, timeoutMs = 2000 } = parts
@@ -82,9 +84,12 @@ export function createIdentity(parts: IdentityParts): EdgeIdentity {
   const sessions = new SessionChecks({ bus, scope, changes, clock, timeoutMs })
   const logins = sharedByRules((rules: LoginRules) => new Logins(rules, { bus, scope, clock, attempts, consumers, sessions, timeoutMs }))
   const upstreamTokens = sharedByRules((rules: UpstreamTokenRules) => new UpstreamTokens(rules, { bus, scope, clock, secret }))
+  // Whoever has only begun to listen has missed nothing that it goes by.
+  let startedAtMs = Infinity
   return {
-    part: { tokens, introspection, signatures, external, logins, upstreamTokens, keys: (rules) => keysUnder(apiKeys, rules), passwords: (rules) => passwordsUnder(passwords, rules), names: (method) => new TokenIdentities(consumers, ['sub'], method) },
+    part: { isBlind: () => clock.monotonic() - Math.max(startedAtMs, feed.blindSince() ?? Infinity) >= blindMs, tokens, introspection, signatures, external, logins, upstreamTokens, keys: (rules) => keysUnder(apiKeys, rules), passwords: (rules) => passwordsUnder(passwords, rules), names: (method) => new TokenIdentities(consumers, ['sub'], method) },
     async start() {
+      startedAtMs = clock.monotonic()
       feed.start()
       keySets.start()
       await verifier.warm()
