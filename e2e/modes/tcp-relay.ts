@@ -5,25 +5,29 @@ import { freePort, type Cleanup } from '@sluice/testkit'
 
 export class TcpRelay {
   readonly port: number
+  readonly #host: string
   readonly #target: { readonly host: string; readonly port: number }
   /** How much later than it came each piece goes on, either way. */
   delayMs = 0
   readonly #sockets = new Set<Socket>()
   #server: Server | undefined
 
-  constructor(port: number, target: string) {
+  constructor(host: string, port: number, target: string) {
+    this.#host = host
     const colon = target.lastIndexOf(':')
     this.port = port
     this.#target = { host: target.slice(0, colon), port: Number(target.slice(colon + 1)) }
   }
 
   get address(): string {
-    return `127.0.0.1:${this.port}`
+    return `${this.#host}:${this.port}`
   }
 
+  /** The server is there; nothing happens when it is already. */
   async open(): Promise<void> {
+    if (this.#server !== undefined) return
     this.#server = createServer((socket) => this.#join(socket))
-    this.#server.listen(this.port, '127.0.0.1')
+    this.#server.listen(this.port, this.#host)
     await once(this.#server, 'listening')
   }
 
@@ -79,8 +83,8 @@ class Lane {
 }
 
 /** A relay to `target` (host:port) that goes with the test. */
-export async function openRelay(t: Cleanup, target: string): Promise<TcpRelay> {
-  const relay = new TcpRelay(await freePort(), target)
+export async function openRelay(t: Cleanup, target: string, host = '127.0.0.1'): Promise<TcpRelay> {
+  const relay = new TcpRelay(host, await freePort(host), target)
   await relay.open()
   t.after(() => relay.cut())
   return relay

@@ -1,11 +1,9 @@
 import { fetchOnce, waitUntil } from '@sluice/testkit'
 import type { MatrixSystem } from '../matrix-system.ts'
 import { cpuSecondsOf } from '../../modes/cpu-time.ts'
-import { hasFilter } from '../../modes/zones/namespaces.ts'
 import type { Row, RowContext } from '../row.ts'
 
 const manyRoutes = 10_000
-const noFilter = () => (hasFilter() ? undefined : 'nft is not there, or its rules are not permitted')
 
 /** Whether control says that it has no bus. */
 const busIsAway = async (matrix: MatrixSystem) => {
@@ -94,81 +92,9 @@ async function bootAlone(context: RowContext): Promise<void> {
   context.check(body === 'route 9999', 'it serves the last revision')
 }
 
-async function partition(context: RowContext): Promise<void> {
-  const { matrix, load } = context
-  const { zones } = matrix.zoned
-  const cutOff = ['edge-c', 'edge-d']
-  const before = await context.quietSpan()
-  context.after(() => zones.c.unfilter())
-  const from = performance.now()
-  zones.c.filter({ input: ['tcp sport 4222 drop', 'tcp dport 4222 drop'], output: ['tcp dport 4222 drop', 'tcp sport 4222 drop'] })
-  const isMissing = async () => stateOf(matrix, cutOff).then((states) => states.every((state) => state === 'missing'))
-  await waitUntil(isMissing, { timeoutMs: 60_000, everyMs: 200, what: 'the edges to count as missing' })
-  context.note(`told as missing after ${Math.round((performance.now() - from) / 1000)} s`)
-  const { status, body } = await matrix.change('during the partition', '?wait=all&timeoutMs=10000')
-  const receipt = JSON.parse(body) as { edges: { acknowledged: number; expected: number } }
-  context.check(status === 200 && receipt.edges.expected === 2, `a receipt counts the ${receipt.edges.expected} edges that are live`)
-  await context.hold(10)
-  context.clean(before, load.between(from, performance.now()))
-  const healed = performance.now()
-  zones.c.unfilter()
-  await waitUntil(async () => stateOf(matrix, cutOff).then((states) => states.every((state) => state === 'live')), { timeoutMs: 60_000, everyMs: 50, what: 'the edges to be back' })
-  await matrix.zoned.settled()
-  const ms = Math.round(performance.now() - healed)
-  context.check(ms <= 5000, `live and at the head ${ms} ms after it healed`)
-}
-
-async function stateOf(matrix: MatrixSystem, names: readonly string[]): Promise<string[]> {
-  const { items } = (await matrix.system.admin('GET', '/v1/edges')).json<{ items: { name: string; state: string }[] }>()
-  return items.filter(({ name }) => names.includes(name)).map(({ state }) => state)
-}
-
-/** What lies in the zone goes on; what needs the others does as the policies say. */
-async function cutZone(context: RowContext): Promise<void> {
-  const { matrix, load } = context
-  const { zones } = matrix.zoned
-  const before = await context.quietSpan()
-  context.after(() => zones.c.heal())
-  const from = performance.now()
-  zones.c.cut()
-  const { status } = await matrix.change('without zone c')
-  context.check(status === 200, `a change is taken (${status})`)
-  const ms = await matrix.reaches('without zone c', 30_000, [matrix.zoned.edge('edge-a'), matrix.zoned.edge('edge-b')])
-  context.note(`on the edges of the other zones after ${ms} ms`)
-  await context.hold(5)
-  context.clean(before, load.between(from, performance.now()))
-  const healed = performance.now()
-  zones.c.heal()
-  const there = await matrix.reaches('without zone c', 60_000)
-  await matrix.zoned.settled()
-  context.check(performance.now() - healed <= 20_000, `healed: the change on the edges of the zone after ${there} ms, all live after ${Math.round(performance.now() - healed)} ms`)
-}
-
-async function losePackets(context: RowContext): Promise<void> {
-  const { matrix, load } = context
-  const zones = Object.values(matrix.zoned.zones)
-  const before = await context.quietSpan()
-  context.after(() => zones.forEach((zone) => zone.unfilter()))
-  const from = performance.now()
-  for (const zone of zones) zone.filter({ input: ['iifname "backbone" numgen random mod 100 < 5 drop'] })
-  const times: number[] = []
-  for (let round = 0; round < 10; round++) {
-    const asked = performance.now()
-    const { status } = await matrix.change(`lossy ${round}`, '?wait=all&timeoutMs=10000')
-    context.check(status === 200, `change ${round}: ${status} after ${Math.round(performance.now() - asked)} ms`)
-    times.push(performance.now() - asked)
-  }
-  context.check(Math.max(...times) <= 5000, `slowest change acknowledged by all after ${Math.round(Math.max(...times))} ms`)
-  await context.hold(1)
-  context.clean(before, load.between(from, performance.now()))
-}
-
 export const busRows: readonly Row[] = [
   { id: 'nats-killed', fault: 'NATS cluster SIGKILL', expectation: 'clean; new tokens verified; a new revision by HTTP within 35 s', run: killNats },
   { id: 'nats-stopped', fault: 'NATS SIGSTOP 60 s; then its data directory deleted', expectation: 'clean; noticed within 7 s; nothing missing afterwards', run: stopNats },
   { id: 'edge-boots-alone', fault: 'an edge boots with NATS, Redis and all services down, 10,000 routes', expectation: 'ready within 3 s, serving the last revision', run: bootAlone },
   { id: 'edge-boots-alone-100k', fault: 'the same at 100,000 routes', expectation: 'ready within 10 s', tests: [{ file: 'services/edge/test/many-routes.test.ts' }] },
-  { id: 'nats-partition', fault: 'edge ↔ NATS partition, 10 min', expectation: 'clean; missing from receipts once silent for 30 s; at the head within 5 s after it healed', cannot: noFilter, run: partition },
-  { id: 'zone-cut', fault: 'a zone cut off from the others (link down), 5 min', expectation: 'clean in every zone; changes go on outside it, and reach it once it healed', run: cutZone },
-  { id: 'packet-loss', fault: '5 % of the packets between zones lost', expectation: 'clean; each change acknowledged by all within 5 s', cannot: noFilter, run: losePackets },
 ]

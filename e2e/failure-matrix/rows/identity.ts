@@ -101,5 +101,5 @@ async function revokeWhileCutOff(context: RowContext): Promise<void> {
 export const identityRows: readonly Row[] = [
   { id: 'auth-killed', fault: 'auth service down 5 min', expectation: 'clean for tokens and known keys; an unknown key is 503', run: killAuth },
   { id: 'floods', fault: 'floods of unknown key ids and bad signatures; then the issuer down', expectation: 'at most one question to the issuer in 10 s for each auth; good p99 within 3×; none let in', run: flood },
-  { id: 'revoke-while-cut-off', fault: 'a key revoked while a zone is cut off from NATS', expectation: 'connected edges refuse within 1 s; cut-off ones once it healed', cannot: () => (hasFilter() ? undefined : 'nft is not there, or its rules are not permitted'), run: revokeWhileCutOff },
+  { id: 'revoke-while-cut-off', fault: 'a key revoked while a zone is cut off from NATS', expectation: 'connected edges refuse within 1 s; cut-off ones once it healed (routes that refuse while their edge is cut off are not built)', cannot: () => (hasFilter() ? undefined : 'nft is not there, or its rules are not permitted'), run: revokeWhileCutOff },
 ]

@@ -7,6 +7,9 @@ import { startProcess, waitUntil, type Cleanup, type RunningProcess } from '@slu
 /** Where the clients and the services behind the gateway are: in the namespace of the tests themselves. */
 export const outside = '10.79.0.1'
 
+/** Where the tests are on the bridge between the zones. */
+export const meetingAddress = '10.77.0.100'
+
 const enterNew = ['unshare', '--net', '--']
 
 /** The command before another one that gives it a network of its own; undefined where this machine does not let us. */
@@ -24,6 +27,7 @@ export function hasFilter(): boolean {
 export function openMeetingPlace(): void {
   run(['ip', 'link', 'set', 'lo', 'up'])
   run(['ip', 'link', 'add', 'backbone', 'type', 'bridge'])
+  run(['ip', 'address', 'add', `${meetingAddress}/24`, 'dev', 'backbone'])
   run(['ip', 'link', 'set', 'backbone', 'up'])
   for (let last = 1; last <= 4; last++) run(['ip', 'address', 'add', `10.79.0.${last}/32`, 'dev', 'lo'])
 }
