@@ -65,6 +65,7 @@ export class MatrixSystem {
         route('open'),
         route('token', { jwt: { jwksUri: `${this.issuer.url}/jwks`, insecure: true, algorithms: ['ES256'] } }),
         route('key', { 'key-auth': {} }),
+        route('strict', { 'key-auth': { whenBlind: 'refuse' } }),
         route('limited', { 'rate-limit': { limit: 10_000_000, windowSeconds: 60, key: 'route', mode: 'exact' } }),
         { name: 'versioned', ...versioned('first') },
         ...routes,
