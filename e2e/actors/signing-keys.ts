@@ -1,5 +1,6 @@
 // Keys that issuers of tests sign with, and tokens made from them: good ones and ones that must be refused (RFC 7515, RFC 7518).
 import { createHmac, generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto'
+import { usedSecrets } from './used-secrets.ts'
 
 export interface SigningKey {
   readonly kid: string
@@ -57,7 +58,9 @@ export function secondsFromNow(offset: number): number {
 /** A token that is good for an hour unless its claims say otherwise; `header` replaces fields of the usual one. */
 export function mint(key: SigningKey, claims: Claims, header: Claims = {}): string {
   const input = inputOf({ alg: key.alg, kid: key.kid, typ: 'JWT', ...header }, claims)
-  return `${input}.${key.sign(input).toString('base64url')}`
+  const signature = key.sign(input).toString('base64url')
+  usedSecrets.add(signature)
+  return `${input}.${signature}`
 }
 
 /** RFC 8725 §2.1: a token that says that it is not signed. */

@@ -1,4 +1,4 @@
-// RL6: quotas by plan, over restarts
+// RL6: quotas by plan, over restarts; RL7 in part: what is left of one, and who has used most of it
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -51,6 +51,36 @@ export const quotas: Case = {
           if (group === 'gold') gold = key
           assert.equal(admittedOf(await burst(system, '/sold', 10, withKey(key).headers)).length, limit, group)
         }
+      })
+    })
+
+    await t.test('what is left of a quota can be looked up, and looking takes nothing', async () => {
+      await makeConsumer(system, 'looker', { groups: ['gold'] })
+      const { key } = await makeKeyOf(system, 'looker')
+      const left = async () => {
+        const { status, body } = await system.admin('GET', '/v1/consumers/looker/quotas')
+        assert.equal(status, 200, body)
+        return (JSON.parse(body) as { items: Record<string, unknown>[] }).items
+      }
+      for (const used of [0, 0]) assert.deepEqual((await left()).map(({ at, name, period, limit, used: seen }) => [at, name, period, limit, seen]), [['group:gold', 'quota', 'month', 6, used]])
+      await counting(system, async () => void (await burst(system, '/sold', 2, withKey(key).headers)))
+      const [seen] = await left()
+      assert.ok(Number(seen!['used']) >= 2 && Number(seen!['remaining']) === 6 - Number(seen!['used']) && Number(seen!['resetSeconds']) > 0, JSON.stringify(seen))
+      assert.equal((await system.admin('GET', '/v1/consumers/nobody-at-all/quotas')).status, 404)
+    })
+
+    await t.test('whoever has used most of it is told with each response, and the operator once', async () => {
+      await counting(system, async (attempt) => {
+        const name = `near${attempt}`
+        await makeConsumer(system, name, { groups: ['gold'] })
+        const { key } = await makeKeyOf(system, name)
+        const fields: unknown[] = []
+        for (let request = 0; request < 7; request++) fields.push((await fetchOnce(`${system.edges[request % system.edges.length]!.url}/sold`, withKey(key))).headers['x-quota-reached'])
+        // Of six, the fifth is the first beyond 80 %.
+        assert.deepEqual(fields, [undefined, undefined, undefined, undefined, '"quota";percent=80', '"quota";percent=100', '"quota";percent=100'])
+        const events = () => system.logs().split('\n').filter((line) => line.includes('a quota has reached a threshold') && line.includes(`"${name}"`))
+        await waitUntil(() => events().length >= 2, { what: 'both thresholds to be logged' })
+        assert.deepEqual(events().map((line) => (JSON.parse(line) as { percent: number }).percent).sort((left, right) => left - right), [80, 100])
       })
     })
 

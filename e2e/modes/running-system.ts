@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fetchOnce, type Cleanup } from '@sluice/testkit'
+import { configuredSecrets } from '../actors/used-secrets.ts'
 import { runSluice, type SluiceProcess } from './sluice-process.ts'
 import type { AccessLine, BackingServers, Config, Edge, Mode, Receipt, System } from './system.ts'
 import { workersOf } from './worker-pids.ts'
@@ -42,19 +43,27 @@ export function runningSystem(parts: SystemParts): System {
     ...parts,
     servers: parts.servers,
     secrets: new Set([adminToken]),
-    admin: (method, path, body, { headers = {}, timeoutMs = 30_000 } = {}) =>
-      fetchOnce(adminUrl + path, {
+    admin: (method, path, body, { headers = {}, timeoutMs = 30_000 } = {}) => {
+      const text = body === undefined ? undefined : JSON.stringify(body)
+      if (text !== undefined) noteConfigured(system.secrets, text)
+      return fetchOnce(adminUrl + path, {
         method,
         timeoutMs,
-        headers: { authorization: `Bearer ${adminToken}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-      }),
+        headers: { authorization: `Bearer ${adminToken}`, ...(text !== undefined && { 'content-type': 'application/json' }), ...headers },
+        ...(text !== undefined && { body: text }),
+      })
+    },
     complete: (config) => ({ ...parts.standing, ...config }),
     apply: (config) => apply(system, config),
     cli: (args, options = {}) => runSluice(t, args, { cwd: directory, env: { SLUICE_ADMIN_URL: adminUrl, SLUICE_ADMIN_TOKEN: adminToken }, ...options }),
     logs: () => processes.map((one) => one.output()).join(''),
   }
   return system
+}
+
+/** Remembers which secrets stand in what is written, as they are: that is where they may be found again. */
+function noteConfigured(secrets: ReadonlySet<string>, text: string): void {
+  for (const secret of secrets) if (text.includes(JSON.stringify(secret).slice(1, -1))) configuredSecrets.add(secret)
 }
 
 async function apply(system: System, config: Config): Promise<Receipt> {

@@ -85,3 +85,21 @@ test('a quota needs its limit and its period, and no request may cost more than 
   assert.equal(schema.early!(parse({ key: 'ip' })), true)
   assert.equal(schema.early!(parse({})), false)
 })
+
+test('from a threshold on each response says so, and only the request that got there is an event', async () => {
+  const told = async (remaining: number, changes: object = {}, settings: object = {}) => {
+    const events: object[] = []
+    const parts = { ...partsFor('quota', { take: () => verdict({ remaining, ...changes }) }), logger: { warn: () => assert.fail(), info: (facts: object) => void events.push(facts) } }
+    const exchange = exchangeOf({ identity: identityOf() })
+    await compile(parse(settings), parts).onRequest!(exchange)
+    return { field: fieldValues(exchange.responseFields, 'X-Quota-Reached')[0], events }
+  }
+  assert.deepEqual(await told(21), { field: undefined, events: [] })
+  assert.deepEqual(await told(20), { field: '"quota";percent=80', events: [{ quota: 'quota', at: 'route:get-user', consumer: 'acme', percent: 80, limit: 100, period: 'month' }] })
+  assert.deepEqual(await told(19), { field: '"quota";percent=80', events: [] })
+  const { field, events } = await told(0)
+  assert.deepEqual([field, events.length], ['"quota";percent=100', 1])
+  assert.deepEqual(await told(0, { admitted: false }), { field: '"quota";percent=100', events: [] })
+  assert.deepEqual(await told(0, { decidedBy: 'local' }), { field: undefined, events: [] })
+  assert.deepEqual(await told(0, {}, { notifyPercents: [] }), { field: undefined, events: [] })
+})

@@ -1,44 +1,32 @@
-import { hash } from 'node:crypto'
 import type { Exchange } from '../exchange.ts'
 import { retryAfter } from '../limit-fields.ts'
 import { compileKey } from '../limit-key.ts'
 import { keyParts } from '../limit-key-setting.ts'
 import { limitStatement } from '../limit-statement.ts'
 import { type HookResult, type Limiter, type LimiterRules, type LimitVerdict, type Policy, type PolicyParts, refuse } from '../policy.ts'
-import { periodAt } from './period.ts'
+import { type CountedPeriod, quotaCountAt } from '../quota-counts.ts'
 import type { QuotaSettings } from './schema.ts'
 
 const countersAway = refuse('dependency.counters_unreachable')
-const rollingSeconds = { day: 86_400, month: 30 * 86_400 } as const
 
 export function compile(settings: QuotaSettings, parts: PolicyParts): Policy {
   return new Quota(settings, parts)
-}
-
-interface CountedPeriod {
-  readonly rules: LimiterRules
-  readonly limiter: Limiter
-  readonly startMs: number
-  readonly endMs: number
 }
 
 /** Takes from a count of a whole day or month; the next one begins with the first request in it. */
 class Quota implements Policy {
   private readonly settings: QuotaSettings
   private readonly parts: PolicyParts
-  private readonly counter: string
   private readonly keyOf: (exchange: Exchange) => string
-  private counted: CountedPeriod
+  /** Percents, the highest first. */
+  private readonly thresholds: readonly number[]
+  private counted: CountedPeriod & { readonly limiter: Limiter }
 
   constructor(settings: QuotaSettings, parts: PolicyParts) {
     this.settings = settings
     this.parts = parts
-    const { level, name } = parts.place
-    const key = keyParts(settings)
-    this.keyOf = compileKey(key)
-    // A limit that was changed goes on with what is counted: nobody's month begins anew with a larger plan.
-    const meaning = hash('sha256', JSON.stringify([settings.period, settings.window, key]), 'base64url').slice(0, 12)
-    this.counter = `${level}/quota/${name}/${meaning}`
+    this.keyOf = compileKey(keyParts(settings))
+    this.thresholds = settings.notifyPercents.toSorted((left, right) => right - left)
     this.counted = this.countedAt(parts.clock.now())
   }
 
@@ -51,22 +39,26 @@ class Quota implements Policy {
   }
 
   private decide(verdict: LimitVerdict, rules: LimiterRules, exchange: Exchange): HookResult {
-    const { name } = this.parts.place
     if (verdict.decidedBy === 'closed') return countersAway
-    exchange.limits.push(limitStatement(name, rules, verdict))
+    exchange.limits.push(limitStatement(this.parts.place.name, rules, verdict))
+    if (verdict.decidedBy === 'counters') this.notify(verdict, exchange)
     return verdict.admitted ? undefined : refuse('policy.quota_spent', undefined, ['Retry-After', retryAfter(verdict.retryAfterMs)])
   }
 
-  private countedAt(now: number): CountedPeriod {
-    const { period, window, limit, failure } = this.settings
-    const common = { limit, burst: limit, maxWaitMs: 0, mode: 'exact', failure } as const
-    if (window === 'rolling') {
-      const rules: LimiterRules = { ...common, counter: this.counter, algorithm: 'sliding-window', windowSeconds: rollingSeconds[period] }
-      return { rules, limiter: this.parts.quota.limiter(rules), startMs: -Infinity, endMs: Infinity }
-    }
-    const { name, startMs, endMs } = periodAt(period, now)
-    // Each period is a key of its own: months differ in length, and edges need not agree on the instant of midnight.
-    const rules: LimiterRules = { ...common, counter: `${this.counter}/${name}`, algorithm: 'fixed-window', windowSeconds: (endMs - startMs) / 1000, originMs: startMs }
-    return { rules, limiter: this.parts.quota.limiter(rules), startMs, endMs }
+  /** From a threshold on each response says so; the one request that has crossed it is an event. */
+  private notify({ admitted, remaining }: LimitVerdict, exchange: Exchange): void {
+    const { limit, cost, period } = this.settings
+    const used = limit - remaining
+    const percent = this.thresholds.find((one) => used >= (limit * one) / 100)
+    if (percent === undefined) return
+    const { name, level } = this.parts.place
+    exchange.responseFields.push('X-Quota-Reached', `"${name}";percent=${percent}`)
+    if (!admitted || used - cost >= (limit * percent) / 100) return
+    this.parts.logger.info({ quota: name, at: level, consumer: exchange.identity?.consumer, percent, limit, period }, 'a quota has reached a threshold')
+  }
+
+  private countedAt(now: number): CountedPeriod & { readonly limiter: Limiter } {
+    const counted = quotaCountAt(this.settings, this.parts.place, now)
+    return { ...counted, limiter: this.parts.quota.limiter(counted.rules) }
   }
 }

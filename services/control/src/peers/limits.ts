@@ -11,6 +11,8 @@ export interface LimitKey {
   readonly limit: number
   readonly windowMs: number
   readonly burst: number
+  /** Of windows: an instant at which one of them begins [the Unix epoch]. */
+  readonly originMs?: number
 }
 
 /** Every call throws `dependency.ratelimit_unreachable` when the rate-limit service is away. */

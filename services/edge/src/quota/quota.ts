@@ -6,6 +6,7 @@
 import type { Counters, LimitRule, Take } from '@sluice/counters/counter'
 import type { Clock } from '@sluice/service-kit'
 import { ChunkLeases, type Repeat } from './chunk-leases.ts'
+import { type CountPlace, countedUnder } from '@sluice/policies/counted-under'
 import type { LimiterRules, LimitScope, LimitVerdict, OpenLimit, OpenLimitRules, QuotaPart } from '@sluice/policies/policy'
 import type { ParentOpenRequests } from './parent-open-requests.ts'
 import { limitRule, partOf } from './limit-rule.ts'
@@ -23,7 +24,7 @@ export interface QuotaParts {
   readonly clock: Clock
   readonly scope: string
   /** Where this edge stands: what counts of a zone or a datacenter are told apart by [nowhere]. */
-  readonly place?: { readonly zone: string; readonly datacenter: string }
+  readonly place?: CountPlace
   /** How many workers share such a count: while the counters are away, each admits its part of the limit. */
   readonly workers: (scope: LimitScope) => number
   /** Told of each decision that was made without the shared counters. */
@@ -63,7 +64,7 @@ class Limiter {
     this.taking = shared[rules.mode]
     this.rules = rules
     this.rule = limitRule(rules)
-    this.prefix = `${parts.scope}:${reachOf(rules.scope, parts.place)}${rules.counter}:`
+    this.prefix = countedUnder(parts.scope, rules, parts.place)
   }
 
   take(key: string, cost: number): LimitVerdict | Promise<LimitVerdict> {
@@ -107,13 +108,6 @@ class Limiter {
 function settleIn(counters: TakingCounters, key: string, rule: LimitRule, owed: number): void | Promise<void> {
   if (owed > 0) return counters.charge(key, rule, owed)
   if (owed < 0) return counters.giveBack(key, rule, -owed)
-}
-
-/** What keeps a count apart from those of other zones and datacenters on the same Redis. */
-function reachOf(scope: LimitScope = 'dc', { zone, datacenter } = { zone: '', datacenter: '' }): string {
-  if (scope === 'global') return 'global:'
-  if (scope === 'az') return `az=${datacenter}/${zone}:`
-  return datacenter === '' ? '' : `dc=${datacenter}:`
 }
 
 function verdict(take: Take, decidedBy: LimitVerdict['decidedBy']): LimitVerdict {

@@ -16,7 +16,7 @@ export function readLimitKey(key: LimitKey | undefined, scope: string): { key: s
   return { key: key.key, rule: readRule(key, { limit, windowMs }) }
 }
 
-function readRule({ algorithm, burst }: LimitKey, rate: { limit: number; windowMs: number }): LimitRule {
+function readRule({ algorithm, burst, originMs }: LimitKey, rate: { limit: number; windowMs: number }): LimitRule {
   switch (algorithm) {
     case 'token-bucket':
     case 'leaky-bucket':
@@ -25,7 +25,8 @@ function readRule({ algorithm, burst }: LimitKey, rate: { limit: number; windowM
       return algorithm === 'token-bucket' ? { algorithm, ...rate, burst } : { algorithm, ...rate, burst, maxWaitMs: 0 }
     case 'fixed-window':
     case 'sliding-window':
-      return { algorithm, ...rate }
+      if (!Number.isFinite(originMs)) throw bad('an origin is an instant in milliseconds')
+      return { algorithm, ...rate, originMs }
     case 'sliding-window-log':
       if (rate.limit > maxLogged) throw bad(`the limit of a sliding-window-log is ${maxLogged} at most`)
       return { algorithm, ...rate }
