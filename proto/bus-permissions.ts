@@ -14,7 +14,7 @@ interface Flow {
 
 const flow = (from: ServiceName | readonly ServiceName[], to: ServiceName | readonly ServiceName[]): Flow => ({ from: [from].flat() as ServiceName[], to: [to].flat() as ServiceName[] })
 
-const flows: Readonly<Record<Exclude<keyof typeof subjects, 'edgeReport'>, Flow>> = {
+const flows: Readonly<Record<Exclude<keyof typeof subjects, 'edgeReport' | 'usagePart' | 'topRoutesPart'>, Flow>> = {
   configHint: flow('control', ['edge', 'discovery']),
   configGet: flow(['edge', 'discovery'], 'control'),
   configSegments: flow(['edge', 'discovery'], 'control'),
@@ -56,6 +56,8 @@ const flows: Readonly<Record<Exclude<keyof typeof subjects, 'edgeReport'>, Flow>
   usageBatch: flow('edge', 'analytics'),
   usageQuery: flow('control', 'analytics'),
   topRoutes: flow('control', 'analytics'),
+  usageParts: flow('analytics', 'analytics'),
+  topRoutesParts: flow('analytics', 'analytics'),
 }
 
 export interface BusPermissions {

@@ -96,12 +96,19 @@ export const subjects = {
   /** discovery → discovery, publish: RegistrationChange */
   registrationChanged: on('disc.registered'),
 
-  /** host agent → analytics, request, queue `analytics`: UsageBatch → UsageBatchReply */
+  /** host agent → analytics, request, queue `analytics` (of several, a queue for each part): UsageBatch → UsageBatchReply */
   usageBatch: on('obs.ledger'),
   /** control → analytics, request, queue `analytics`: UsageQuery → UsageQueryReply */
   usageQuery: on('obs.usage'),
   /** control → analytics, request, queue `analytics`: TopRoutesQuery → TopRoutesReply */
   topRoutes: on('obs.routes'),
+  /** analytics → the analytics that has a part, request: UsageQuery → UsageQueryReply */
+  usagePart: (scope: string, part: string) => `${prefix}.obs.part.usage.${subjectToken(scope)}.${subjectToken(part)}`,
+  /** analytics → the analytics that has a part, request: TopRoutesQuery → TopRoutesReply */
+  topRoutesPart: (scope: string, part: string) => `${prefix}.obs.part.routes.${subjectToken(scope)}.${subjectToken(part)}`,
+  /** the two before, of all parts */
+  usageParts: (scope: string) => `${prefix}.obs.part.usage.${subjectToken(scope)}.*`,
+  topRoutesParts: (scope: string) => `${prefix}.obs.part.routes.${subjectToken(scope)}.*`,
 } as const
 
 /** The queue groups: one instance of the service answers each request. */

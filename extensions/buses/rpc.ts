@@ -44,19 +44,24 @@ export async function call<Q extends DescMessage, A extends DescMessage>(
   throw remoteError(outcome.value)
 }
 
+export interface AnswerOptions<M extends DescMessage> extends ListenOptions {
+  /** Whether a call is for this one to answer; another is left to those who listen on the subject as well. */
+  readonly isOurs?: (message: MessageShape<M>) => boolean
+}
+
 /** Answers typed calls on `subject`; a throwing handler sends its code back. */
 export function answer<Q extends DescMessage, A extends DescMessage>(
   bus: Bus,
   subject: string,
   types: Call<Q, A>,
   handler: (message: MessageShape<Q>) => MessageInitShape<A> | Promise<MessageInitShape<A>>,
-  options: ListenOptions = {},
+  options: AnswerOptions<Q> = {},
 ): Subscription {
   return bus.subscribe(
     subject,
     async (message) => {
       const decoded = decode(bus, types.request, message.subject, message.data, options)
-      if (decoded === undefined) return
+      if (decoded === undefined || options.isOurs?.(decoded) === false) return
       try {
         const result = create(types.reply, await handler(decoded))
         message.respond(encodeReply({ case: 'body', value: toBinary(types.reply, result) }))

@@ -12,10 +12,10 @@ export function main(): Promise<void> {
     name: 'analytics',
     settings: analyticsSettings,
     openBus: async (settings) => (await busNamed('nats').load()).createNatsBus(natsBusSettings(settings, 'analytics')),
-    async create({ dataDir }, parts) {
+    async create({ dataDir, analyticsPart }, parts) {
       const file = resolve(dataDir, 'analytics.duckdb')
       const store = await openAnalyticsStore('duckdb', { file }, { clock: parts.clock, onWarning: (message) => parts.logger.warn(message) })
-      return { service: createAnalytics({ ...parts, scope: defaultScope, store }), close: () => store.close() }
+      return { service: createAnalytics({ ...parts, scope: defaultScope, store, part: analyticsPart }), close: () => store.close() }
     },
   })
 }

@@ -9,6 +9,7 @@ import {
 import { subjects } from '@sluice/proto/subjects'
 import { createLogger, MetricsRegistry, systemClock, type Service } from '@sluice/service-kit'
 import type { Cleanup } from '@sluice/testkit'
+import { onlyPart } from '../src/parts/part.ts'
 import { createAnalytics } from '../src/service.ts'
 
 const scope = 'default'
@@ -25,15 +26,16 @@ export interface AnalyticsUnderTest {
   batches(outcome: string): number | undefined
 }
 
-export async function startAnalytics(t: Cleanup, store: AnalyticsStore): Promise<AnalyticsUnderTest> {
-  const bus = (await busNamed('local').load()).createLocalBus()
+export async function startAnalytics(t: Cleanup, store: AnalyticsStore, { bus = undefined as Bus | undefined, part = onlyPart } = {}): Promise<AnalyticsUnderTest> {
+  const own = bus === undefined
+  bus ??= (await busNamed('local').load()).createLocalBus()
   const metrics = new MetricsRegistry()
   const logger = createLogger('analytics', { destination: { write: () => {} } })
-  const service = createAnalytics({ bus, scope, logger, clock: systemClock, metrics, store })
+  const service = createAnalytics({ bus, scope, logger, clock: systemClock, metrics, store, part })
   await service.start()
   t.after(async () => {
     await service.stop({ deadlineMs: 500 })
-    await bus.drain(100)
+    if (own) await bus.drain(100)
   })
   const span = { scope, fromMs: hour, toMs: hour + 3_600_000 }
   const timeout = { timeoutMs: 10_000 }

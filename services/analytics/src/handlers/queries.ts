@@ -3,7 +3,7 @@ import { SluiceError } from '@sluice/errors'
 import type { TopRoutesQuery, UsageQuery } from '@sluice/proto/messages/analytics'
 
 const defaultRoutes = 10
-const maxRoutes = 1000
+export const maxRoutes = 1000
 
 /** Usage by consumer. Throws `client.bad_request`, `dependency.store_unreachable`. */
 export async function answerUsageQuery(store: AnalyticsStore, scope: string, query: UsageQuery): Promise<{ items: UsageItem[]; watermarkMs: number }> {
@@ -14,7 +14,12 @@ export async function answerUsageQuery(store: AnalyticsStore, scope: string, que
 /** The most requested routes; 10 when no limit is given. Throws `client.bad_request`, `dependency.store_unreachable`. */
 export async function answerTopRoutes(store: AnalyticsStore, scope: string, query: TopRoutesQuery): Promise<{ items: RouteItem[]; watermarkMs: number }> {
   checkSpan(scope, query)
-  return store.topRoutes(scope, query.fromMs, query.toMs, Math.min(query.limit || defaultRoutes, maxRoutes))
+  return store.topRoutes(scope, query.fromMs, query.toMs, routesLimit(query))
+}
+
+/** How many routes are wanted. */
+export function routesLimit({ limit }: Pick<TopRoutesQuery, 'limit'>): number {
+  return Math.min(limit || defaultRoutes, maxRoutes)
 }
 
 function checkSpan(scope: string, query: { scope: string; fromMs: number; toMs: number }): void {
