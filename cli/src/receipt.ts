@@ -4,6 +4,8 @@ import { answer, exitCodes, type CommandContext } from './command.ts'
 /** What the admin API answers to a write of the configuration. */
 export interface Receipt {
   readonly revision: number
+  /** The edges that it is tried on before the others. */
+  readonly ring?: { readonly edges: readonly string[]; readonly stable: number }
   readonly edges?: {
     readonly acknowledged: number
     readonly expected: number
@@ -32,10 +34,11 @@ export function answerReceipt(context: CommandContext, json: boolean | undefined
   if ((receipt.edges?.missing.length ?? 0) > 0) context.finish(exitCodes.problems)
 }
 
-function describeReceipt({ revision, edges, propagationMs }: Receipt): string {
-  if (edges === undefined) return `revision ${revision}`
+function describeReceipt({ revision, ring, edges, propagationMs }: Receipt): string {
+  const tried = ring === undefined ? '' : `, tried on ${ring.edges.join(', ')} first; the others run ${ring.stable}`
+  if (edges === undefined) return `revision ${revision}${tried}`
   const { acknowledged, expected, missing, refused = [] } = edges
-  const effective = `revision ${revision}: ${acknowledged}/${expected} edges effective`
+  const effective = `revision ${revision}${tried}: ${acknowledged}/${expected} edges effective`
   if (missing.length > 0) return [`${effective}; missing: ${missing.join(', ')}`, ...refused.map(({ edge, code, detail }) => `${edge} refused it: ${detail} (${code})`)].join('\n')
   return propagationMs === undefined ? effective : `${effective} in ${Math.round(propagationMs)} ms`
 }

@@ -22,6 +22,8 @@ export type RefusalReason = 'signature' | 'digest' | 'replayed'
 
 export interface DownloadOptions {
   readonly scope: string
+  /** The edge that asks. */
+  readonly edge?: string | undefined
   /** What is here already: nothing at or below this revision is fetched. */
   readonly have: ConfigRevision | undefined
   readonly maxBytes: number
@@ -49,11 +51,11 @@ const maxDetours = 10
  * number of `have` with another digest.
  */
 export async function downloadHead(transport: ConfigTransport, options: DownloadOptions): Promise<ConfigRevision | undefined> {
-  const { scope } = options
+  const { scope, edge = '' } = options
   let { have } = options
   for (let detours = 0; detours <= maxDetours; detours++) {
     const { revision: haveRevision, digest: haveDigest } = have === undefined ? { revision: 0, digest: '' } : versionOf(have)
-    const reply = await transport.ask({ scope, haveRevision, haveDigest })
+    const reply = await transport.ask({ scope, edge, haveRevision, haveDigest })
     if (reply.unchanged) return undefined
     checkSeal(reply, options)
     if (!isNewer(reply, options.have)) return undefined

@@ -23,6 +23,8 @@ export type { ConfigSigner, ConfigVerifier } from './config-signature.ts'
 
 export interface FollowConfigOptions {
   readonly scope: string
+  /** The name of the edge that follows: revisions that are tried on others are not for it. */
+  readonly edge?: string | undefined
   /** What runs already, from disk for instance; only newer revisions are handed on. */
   readonly have?: ConfigRevision | undefined
   /** Between two questions for the head, ± 20 % so that edges do not ask all at once [10000]. */
@@ -139,8 +141,8 @@ class ConfigFollower implements ConfigFeed {
   }
 
   async #pullBy(transport: ConfigTransport): Promise<void> {
-    const { scope, maxConfigBytes: maxBytes = 256 * 1024 * 1024, verifier } = this.#options
-    const found = await downloadHead(transport, { scope, have: this.#newest(), maxBytes, verifier, onRefused: (reason) => this.#refuse(reason) })
+    const { scope, edge, maxConfigBytes: maxBytes = 256 * 1024 * 1024, verifier } = this.#options
+    const found = await downloadHead(transport, { scope, edge, have: this.#newest(), maxBytes, verifier, onRefused: (reason) => this.#refuse(reason) })
     if (found !== undefined) await this.#offer(found)
   }
 
@@ -156,8 +158,9 @@ class ConfigFollower implements ConfigFeed {
   }
 
   async #hear(hint: ConfigHint): Promise<void> {
-    const { scope, verifier } = this.#options
+    const { scope, edge, verifier } = this.#options
     const have = this.#newest()
+    if (edge !== undefined && hint.edges.length > 0 && !hint.edges.includes(edge)) return
     if (have?.revision === hint.revision && have.config.digest === hint.digest) return
     try {
       checkSeal(hint, { scope, verifier, onRefused: (reason) => this.#refuse(reason) })

@@ -20,8 +20,8 @@ export interface ConfigServingParts {
   readonly scope: string
   /** Left out, revisions go unsigned. */
   readonly signer?: ConfigSigner | undefined
-  /** The newest revision; nothing before the first. Asked for each question, so it should come from memory. */
-  head(): Promise<ConfigRevision | undefined>
+  /** The newest revision for an edge, by its name, or for another service (''); nothing before the first. Asked for each question, so it should come from memory. */
+  head(edge: string): Promise<ConfigRevision | undefined>
   /** The content of an earlier revision, when it is at hand. */
   recent(revision: number, digest: string): SegmentedConfig | undefined
 }
@@ -36,12 +36,15 @@ export class ConfigServing {
     this.#parts = parts
   }
 
-  /** Tells everybody of a revision; what leads to it from `before` goes along when it has at most 64 KiB. */
-  announce(bus: Bus, revision: ConfigRevision, before: ConfigRevision | undefined): void {
+  /**
+   * Tells everybody of a revision, or the edges that it is for; what leads to it from `before` goes along when it has at
+   * most 64 KiB.
+   */
+  announce(bus: Bus, revision: ConfigRevision, before: ConfigRevision | undefined, edges: readonly string[] = []): void {
     const { scope } = this.#parts
     this.#serve(revision.config)
     const from = before ?? { revision: 0, config: emptyConfig, forcedRevision: 0 }
-    announce(bus, subjects.configHint(scope), ConfigHintSchema, { ...this.#facts(revision), ...deltaFrom(from, revision, maxHintedBytes) })
+    announce(bus, subjects.configHint(scope), ConfigHintSchema, { ...this.#facts(revision), ...deltaFrom(from, revision, maxHintedBytes), edges: [...edges] })
   }
 
   /** Answers on the bus until it is unsubscribed. */
@@ -55,7 +58,7 @@ export class ConfigServing {
   }
 
   async answer(request: ConfigRequest): Promise<MessageInitShape<typeof ConfigReplySchema>> {
-    const head = await this.#parts.head()
+    const head = await this.#parts.head(request.edge)
     if (head === undefined) return { scope: this.#parts.scope, unchanged: true }
     const facts = this.#facts(head)
     const { haveRevision: revision, haveDigest: digest } = request

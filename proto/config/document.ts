@@ -4,6 +4,7 @@ import { guardrail } from './guardrail.ts'
 import { listeners } from './listeners.ts'
 import { namedCertificate } from './named-certificate.ts'
 import { policyList } from './policy-entry.ts'
+import { rolloutSettings } from './rollout.ts'
 import { route } from './route.ts'
 import { resourceName } from './strings.ts'
 import { accessLog, admin, telemetry } from './telemetry.ts'
@@ -19,6 +20,7 @@ const shared = {
   policies: policyList.default([]).describe('For every route; the least specific place.'),
   groups: z.array(group).default([]).describe('Groups of consumers.'),
   certificates: z.array(namedCertificate).max(1000).default([]).describe('Certificates that `listeners.https` shows beside its own, by the names in them.'),
+  rollout: rolloutSettings.prefault({}).describe('How a change reaches the edges.'),
   guardrails: z.array(guardrail).max(1000).default([]).describe('Rules that every change of the configuration has to keep.'),
 }
 

@@ -1,6 +1,6 @@
 import { discoverySources } from '../../extensions/discovery-sources/index.ts'
 import { settingsTable } from '../../extensions/policies/settings-table.ts'
-import { consumer, credential, gatewayConfig, group, guardrail, httpListener, namedCertificate, notBuiltBalancers, notBuiltSettings, notBuiltSources, route, upstream } from '../../proto/config/index.ts'
+import { consumer, credential, gatewayConfig, group, guardrail, httpListener, namedCertificate, notBuiltBalancers, notBuiltSettings, notBuiltSources, rolloutSettings, route, upstream } from '../../proto/config/index.ts'
 import { pageHead, table } from './page-text.ts'
 
 type Schema = Parameters<typeof settingsTable>[0]
@@ -23,6 +23,7 @@ const sections: readonly Section[] = [
   { title: 'Routes', of: ['routes'], about: 'A list; which of several is taken does not depend on its order.', schemas: [route] },
   { title: 'Groups', of: ['groups'], about: 'A list.', schemas: [group] },
   { title: 'Certificates', of: ['certificates'], about: 'A list; `listeners.https` shows them beside its own.', schemas: [namedCertificate] },
+  { title: 'Rollout', of: ['rollout'], about: 'How a change reaches the edges: with `rings`, a few first. One that does harm there is taken back by itself; `sluice status` tells what is tried.', schemas: [rolloutSettings] },
   { title: 'Guardrails', of: ['guardrails'], about: 'A list of rules, such as `{ name: public-routes-are-authenticated, require: authentication, where: { labels: { exposure: public } } }`. `sluice check`, `apply` and each write of the admin API refuse what breaks one. Policies of groups do not count: they are for some callers only.', schemas: [guardrail] },
   { title: 'Consumers', of: ['consumers'], about: 'A list; a credential is one of the kinds below.', schemas: [consumer, ...credential.options] },
   { title: 'Telemetry and admin', of: ['telemetry', 'admin'], about: 'Services of the distributed mode have `SLUICE_METRICS_ADDRESS` and `SLUICE_ADMIN_ADDRESS` in place of the two addresses.', schemas: [gatewayConfig.pick({ telemetry: true, admin: true })] },

@@ -12,6 +12,7 @@ interface Status {
   readonly head: { readonly revision: number; readonly committedAt: string; readonly origin: string; readonly note: string } | null
   readonly edges: { readonly live: number; readonly atHead: number }
   readonly file: { readonly path: string; readonly state: string; readonly problems: readonly string[]; readonly warnings: readonly string[]; readonly needsRestart: readonly string[] } | null
+  readonly rollout?: { readonly revision: number; readonly ring: number; readonly rings: number; readonly edges: readonly string[]; readonly secondsLeft?: number } | null
   readonly bus: string
   readonly store: string
 }
@@ -39,9 +40,10 @@ async function showStatus(context: CommandContext, options: Options): Promise<vo
   answer(context, options.json, { ...status, edgeItems: edges }, () => [...describeStatus(status), '', describeEdges(edges)].join('\n'))
 }
 
-function describeStatus({ version, head, edges, file, bus, store }: Status): string[] {
+function describeStatus({ version, head, rollout, edges, file, bus, store }: Status): string[] {
   const revision = head === null ? 'none yet' : `${head.revision}, from ${head.origin} at ${head.committedAt} (${head.note})`
-  const lines = [`version   ${version}`, `revision  ${revision}`, `edges     ${edges.atHead}/${edges.live} live ones run it`, `bus       ${bus}`, `store     ${store}`]
+  const tried = rollout ? [`rollout   ring ${rollout.ring} of ${rollout.rings} (${rollout.edges.join(', ')}) tries ${rollout.revision}${rollout.secondsLeft === undefined ? '' : `; ${Math.ceil(rollout.secondsLeft)} s to go`}`] : []
+  const lines = [`version   ${version}`, `revision  ${revision}`, ...tried, `edges     ${edges.atHead}/${edges.live} live ones run it`, `bus       ${bus}`, `store     ${store}`]
   if (file === null) return lines
   const notes = [...file.problems, ...file.warnings.map((warning) => `warning: ${warning}`), ...file.needsRestart.map((setting) => `${setting} takes effect at the next start`)]
   return [...lines, `file      ${file.path}: ${file.state}`, ...notes.map((note) => `          ${note}`)]

@@ -16,8 +16,16 @@ import { Usage } from './peers/usage.ts'
 import { type Committed, RevisionLine } from './revisions/revision-line.ts'
 import { revisionGoal } from './rollout/receipts.ts'
 import { Rollout } from './rollout/rollout.ts'
+import { rolloutSettings } from '@sluice/proto/config'
+import type { Change } from './revisions/changes.ts'
+import type { WrittenDocument } from './revisions/resources.ts'
+import type { Ring } from './revisions/stored-body.ts'
+import type { StoredRevision } from './revisions/stored-revisions.ts'
 import type { Control, ControlParts } from './control-parts.ts'
 import { OwnChanges } from './own-changes.ts'
+import { rollBack } from './revisions/changes.ts'
+import { ringEdges } from './rollout/ring-edges.ts'
+import { Rings } from './rollout/rings.ts'
 import { RenewedValues } from './secret-sources/renewed-values.ts'
 import { SecretSources } from './secret-sources/secret-sources.ts'
 import { StoreWatch } from './store-watch.ts'
@@ -36,6 +44,7 @@ export class ControlService implements Control {
   readonly #own: OwnChanges
   readonly #tokenFile: TokenFile
   readonly #renewedValues: RenewedValues
+  readonly #rings: Rings
   readonly #metrics: ControlMetrics
   readonly #storeWatch: StoreWatch
   #admin: AdminServer | undefined
@@ -45,7 +54,7 @@ export class ControlService implements Control {
   constructor(parts: ControlParts) {
     const { bus, scope, store, clock, logger, metrics, signer, sealing, environment, dataDirectory } = parts
     this.#parts = parts
-    this.#line = new RevisionLine({ store, scope, sealing, clock, onCommitted: (committed) => this.#committed(committed) })
+    this.#line = new RevisionLine({ store, scope, sealing, clock, onCommitted: (committed) => this.#committed(committed), ringOf: (change, document, head) => this.#ringOf(change, document, head) })
     this.#rollout = new Rollout({ bus, scope, store, stored: this.#line.stored, clock, logger, signer })
     this.#consumers = new Consumers(bus, scope)
     this.#source = parts.configFile === undefined ? undefined : this.#sourceOf(parts.configFile)
@@ -53,6 +62,7 @@ export class ControlService implements Control {
     this.#own = new OwnChanges({ line: this.#line, store, scope, clock, logger, consumers: this.#consumers, sources: this.#sources, dataDirectory, fileDirectory: () => this.#source?.baseDirectory() })
     this.#tokenFile = new TokenFile(parts.adminTokensFile ?? join(dataDirectory, 'admin-tokens.json'), parts.adminTokensFile === undefined ? 'the data directory' : 'SLUICE_ADMIN_TOKENS', logger)
     this.#renewedValues = this.#watchValues()
+    this.#rings = this.#watchRings()
     this.#metrics = new ControlMetrics(metrics, { rollout: this.#rollout, sources: this.#sources })
     this.#storeWatch = new StoreWatch({ store, logger, begin: () => this.#begin() })
   }
@@ -73,6 +83,7 @@ export class ControlService implements Control {
     this.#storeWatch.stop()
     this.#source?.stop()
     this.#renewedValues.stop()
+    this.#rings.stop()
     // Requests that wait for edges are answered with what is known.
     this.#rollout.stop()
     await this.#admin?.close(deadlineMs)
@@ -99,6 +110,7 @@ export class ControlService implements Control {
     if (this.#source !== undefined) await this.#source.start()
     else await this.#own.beginEmpty()
     this.#renewedValues.start()
+    this.#rings.start()
   }
 
   #sourceOf(configFile: string): ConfigSource {
@@ -135,15 +147,41 @@ export class ControlService implements Control {
     else this.#parts.logger.warn({ store: name, problem: fault }, 'a store of secrets cannot be asked; values from before stay')
   }
 
-  #committed({ revision, config, forcedRevision, at }: Committed): void {
-    this.#rollout.announce({ revision, config, forcedRevision })
-    this.#metrics.countCommit()
-    if (this.#followed < maxFollowed) void this.#follow(revision, at)
+  /** On which edges a change is tried first: those of the first ring, unless that is everybody. */
+  #ringOf({ goes }: Change, { rollout }: WrittenDocument, head: StoredRevision | undefined): Ring | undefined {
+    if (goes === 'everywhere' || head === undefined) return undefined
+    if (goes === 'along') return head.ring
+    const [first] = rolloutSettings.parse(rollout ?? {}).rings
+    const edges = first && ringEdges(this.#liveEdges().map(({ name }) => name), first)
+    return edges && { index: 0, edges, stable: head.ring?.stable ?? head.record.revision }
   }
 
-  async #follow(revision: number, at: number): Promise<void> {
+  #liveEdges() {
+    return this.#rollout.edges().filter(({ state }) => state === 'live')
+  }
+
+  #watchRings(): Rings {
+    const { logger, clock } = this.#parts
+    return new Rings({
+      clock,
+      logger,
+      head: () => this.#line.stored.head(),
+      liveEdges: () => this.#liveEdges(),
+      settingsOf: ({ document }) => rolloutSettings.parse(document.rollout ?? {}),
+      moveOn: async (revision, ring, note) => void (await this.#line.moveOn(revision, ring, { author: 'control', note })),
+      takeBack: async (from, to, note) => void (await this.#line.commit(rollBack(this.#own.checking(), await this.#line.stored.read(to), { author: 'control', note, ifMatch: from }))),
+    })
+  }
+
+  #committed({ revision, config, forcedRevision, ring, stable, at }: Committed): void {
+    this.#rollout.announce({ revision, config, forcedRevision, ring, stable: stable && { ...stable, revision: stable.record.revision } })
+    this.#metrics.countCommit()
+    if (this.#followed < maxFollowed) void this.#follow(revision, at, ring?.edges)
+  }
+
+  async #follow(revision: number, at: number, edges: readonly string[] | undefined): Promise<void> {
     this.#followed++
-    const { acknowledged, expected, missing, propagationMs } = await this.#rollout.waitFor(revisionGoal(revision), followMs, at)
+    const { acknowledged, expected, missing, propagationMs } = await this.#rollout.waitFor(revisionGoal(revision, edges), followMs, at)
     this.#followed--
     if (this.#isStopping) return
     if (expected === 0) return
@@ -166,7 +204,7 @@ export class ControlService implements Control {
       usage: new Usage(bus, scope),
       limits: new Limits(bus, scope),
       circuits: new Circuits(bus, scope),
-      status: () => ({ file: this.#source?.status() ?? null, bus: bus.status, store: this.#storeWatch.isReached ? 'reached' : 'away', secretStores: Object.fromEntries(this.#sources.states().map(({ kind, isUp }) => [kind, isUp ? 'reached' : 'away'])) }),
+      status: () => ({ rollout: this.#rings.state() ?? null, file: this.#source?.status() ?? null, bus: bus.status, store: this.#storeWatch.isReached ? 'reached' : 'away', secretStores: Object.fromEntries(this.#sources.states().map(({ kind, isUp }) => [kind, isUp ? 'reached' : 'away'])) }),
     }
   }
 

@@ -20,6 +20,8 @@ export class SimulatedEdge {
   digest = ''
   document: Record<string, unknown> = {}
   credentialVersion = 0
+  /** What it says of its traffic. */
+  traffic: { requests: number; serverErrors: number; durationBounds: number[]; durationCounts: number[] } | undefined
   lastReply: EdgeReportReply | undefined
   /** Revisions wait here while it is set. */
   hold: Promise<void> | undefined
@@ -33,8 +35,12 @@ export class SimulatedEdge {
     this.#options = options
   }
 
+  get name(): string {
+    return this.#options.name
+  }
+
   async start(): Promise<this> {
-    const feed = followConfig(this.#bus, { scope, onRevision: (revision) => this.#take(revision) })
+    const feed = followConfig(this.#bus, { scope, edge: this.#options.name, onRevision: (revision) => this.#take(revision) })
     const calls = listen(this.#bus, subjects.rollCall(scope), RollCallSchema, () => void this.report())
     this.#ends.push(() => feed.stop(), () => calls.unsubscribe())
     await this.report()
@@ -54,7 +60,7 @@ export class SimulatedEdge {
   async report(leaving = false): Promise<void> {
     const { name, instance = `instance of ${name}` } = this.#options
     const types = { request: EdgeReportSchema, reply: EdgeReportReplySchema }
-    const message = { scope, edge: name, instance, version: '0.1.0', workers: 2, revision: this.revision, digest: this.digest, credentialVersion: this.credentialVersion, leaving, ...(this.#refusal && { refusal: this.#refusal }) }
+    const message = { scope, edge: name, instance, version: '0.1.0', workers: 2, revision: this.revision, digest: this.digest, credentialVersion: this.credentialVersion, leaving, ...(this.#refusal && { refusal: this.#refusal }), ...(this.traffic && { traffic: this.traffic }) }
     // While control is away there is nobody to report to; the roll call of its start asks again.
     this.lastReply = await call(this.#bus, subjects.edgeReport(scope, name), types, message, { timeoutMs: 2000 }).catch(() => undefined)
   }

@@ -18,6 +18,7 @@ import { CrashGuard } from './snapshot/crash-guard.ts'
 import { type RevisionRefusal, shrinkRefusal } from './snapshot/shrink-guard.ts'
 import { SnapshotDisk } from './snapshot/snapshot-disk.ts'
 import { instanceId } from './snapshot/instance-id.ts'
+import { trafficTotals } from './telemetry/traffic-totals.ts'
 import { AccessLogTender } from './telemetry/access-log-tender.ts'
 import { UsageSpool } from './telemetry/usage-spool.ts'
 import { OpenRequests } from './quota/open-requests.ts'
@@ -94,6 +95,8 @@ class HostAgent implements Edge {
   private feed: ConfigFeed | undefined
   private discovery: DiscoveryFeed | undefined
   private reportTimer: NodeJS.Timeout | undefined
+  /** How soon control wants to hear of the traffic again; 0: not at all. */
+  private trafficEveryMs = 0
   private unsubscribe: (() => void)[] = []
   private nameTaken: string | undefined
   private draining = false
@@ -217,9 +220,10 @@ class HostAgent implements Edge {
   }
 
   private follow(stored: ConfigRevision | undefined): ConfigFeed {
-    const { bus, scope, logger, fallback, verifier } = this.parts
+    const { bus, scope, name, logger, fallback, verifier } = this.parts
     return followConfig(bus, {
       scope,
+      edge: name,
       have: stored,
       verifier,
       fallback,
@@ -297,7 +301,20 @@ class HostAgent implements Edge {
     this.reportTimer = setTimeout(() => {
       void this.report()
       this.scheduleReport()
-    }, reportEveryMs * (0.9 + 0.2 * Math.random())).unref()
+    }, (this.trafficEveryMs || reportEveryMs) * (0.9 + 0.2 * Math.random())).unref()
+  }
+
+  /** While control tries a revision on some edges it compares them with the others. */
+  private tellTraffic(everyMs: number): void {
+    const isNews = everyMs !== this.trafficEveryMs
+    this.trafficEveryMs = everyMs
+    if (!isNews || this.draining) return
+    clearTimeout(this.reportTimer)
+    this.scheduleReport()
+  }
+
+  private async traffic() {
+    return this.trafficEveryMs === 0 ? {} : { traffic: trafficTotals(await this.metricsSnapshot()) }
   }
 
   private async report(): Promise<void> {
@@ -306,12 +323,13 @@ class HostAgent implements Edge {
     // What has been acknowledged is served after a restart too, and nothing older: it is on disk first.
     await this.disk.settled()
     const { revision, digest, credentialVersion, refusal = this.refusal } = this.pool.reached()
-    const message = { scope, edge: name, instance: this.instance, zone, datacenter, version, workers, revision, digest, credentialVersion, leaving: this.gone, ...(refusal === undefined ? {} : { refusal }) }
+    const message = { scope, edge: name, instance: this.instance, zone, datacenter, version, workers, revision, digest, credentialVersion, leaving: this.gone, ...(refusal === undefined ? {} : { refusal }), ...(await this.traffic()) }
     const types = { request: EdgeReportSchema, reply: EdgeReportReplySchema }
     try {
       const reply = await call(bus, subjects.edgeReport(scope, name), types, message, { timeoutMs: 2000 })
       if (!reply.accepted && this.nameTaken === undefined) logger.error({ edge: name, reason: reply.reason }, 'control refuses this edge')
       this.nameTaken = reply.accepted ? undefined : reply.reason
+      this.tellTraffic(reply.trafficEveryMs)
       if (reply.workers !== undefined) this.pool.publishFleet({ kind: 'fleet', workers: { az: reply.workers.zone, dc: reply.workers.datacenter, global: reply.workers.global } })
       if (reply.headRevision > revision && refusal === undefined) void this.feed?.pull()
     } catch {

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/control.proto.
  */
 export const file_sluice_v1_control: GenFile = /*@__PURE__*/
-  fileDesc("ChdzbHVpY2UvdjEvY29udHJvbC5wcm90bxIJc2x1aWNlLnYxIpkBCgpDb25maWdIaW50Eg0KBXNjb3BlGAEgASgJEhAKCHJldmlzaW9uGAIgASgBEg4KBmRpZ2VzdBgDIAEoCRIjCgRzZWFsGAUgASgLMhUuc2x1aWNlLnYxLkNvbmZpZ1NlYWwSJQoFZGVsdGEYBiABKAsyFi5zbHVpY2UudjEuQ29uZmlnRGVsdGFKBAgEEAVSCGRvY3VtZW50IjgKCkNvbmZpZ1NlYWwSFwoPZm9yY2VkX3JldmlzaW9uGAEgASgBEhEKCXNpZ25hdHVyZRgCIAEoDCJICgtDb25maWdEZWx0YRIVCg1mcm9tX3JldmlzaW9uGAEgASgBEhMKC2Zyb21fZGlnZXN0GAIgASgJEg0KBWxpbmVzGAMgASgMImgKDUNvbmZpZ1JlcXVlc3QSDQoFc2NvcGUYASABKAkSFQoNaGF2ZV9yZXZpc2lvbhgCIAEoARITCgtoYXZlX2RpZ2VzdBgDIAEoCUoECAQQBUoECAUQBlIIcmV2aXNpb25SBm9mZnNldCLdAQoLQ29uZmlnUmVwbHkSDQoFc2NvcGUYASABKAkSEAoIcmV2aXNpb24YAiABKAESDgoGZGlnZXN0GAMgASgJEhEKCXVuY2hhbmdlZBgEIAEoCBIjCgRzZWFsGAggASgLMhUuc2x1aWNlLnYxLkNvbmZpZ1NlYWwSJQoFZGVsdGEYCSABKAsyFi5zbHVpY2UudjEuQ29uZmlnRGVsdGESEAoIc2VnbWVudHMYCiABKAxKBAgFEAZKBAgGEAdKBAgHEAhSC3RvdGFsX2J5dGVzUgZvZmZzZXRSBWNodW5rIkcKFUNvbmZpZ1NlZ21lbnRzUmVxdWVzdBINCgVzY29wZRgBIAEoCRIPCgdkaWdlc3RzGAIgAygJEg4KBm9mZnNldBgDIAEoASJQChNDb25maWdTZWdtZW50c1JlcGx5Eg0KBXNjb3BlGAEgASgJEioKCHNlZ21lbnRzGAIgAygLMhguc2x1aWNlLnYxLkNvbmZpZ1NlZ21lbnQiQwoNQ29uZmlnU2VnbWVudBIOCgZkaWdlc3QYASABKAkSEwoLdG90YWxfYnl0ZXMYAiABKAESDQoFYnl0ZXMYAyABKAwi+QEKCkVkZ2VSZXBvcnQSDQoFc2NvcGUYASABKAkSDAoEZWRnZRgCIAEoCRIQCghpbnN0YW5jZRgDIAEoCRIMCgR6b25lGAQgASgJEhIKCmRhdGFjZW50ZXIYBSABKAkSDwoHdmVyc2lvbhgGIAEoCRIPCgd3b3JrZXJzGAcgASgNEhAKCHJldmlzaW9uGAggASgBEg4KBmRpZ2VzdBgJIAEoCRIaChJjcmVkZW50aWFsX3ZlcnNpb24YCiABKAESDwoHbGVhdmluZxgLIAEoCBIpCgdyZWZ1c2FsGAwgASgLMhguc2x1aWNlLnYxLkNvbmZpZ1JlZnVzYWwiUAoNQ29uZmlnUmVmdXNhbBIQCghyZXZpc2lvbhgBIAEoARIMCgRjb2RlGAIgASgJEg8KB3BvaW50ZXIYAyABKAkSDgoGZGV0YWlsGAQgASgJIokBCg9FZGdlUmVwb3J0UmVwbHkSEAoIYWNjZXB0ZWQYASABKAgSDgoGcmVhc29uGAIgASgJEhUKDWhlYWRfcmV2aXNpb24YAyABKAESEwoLaGVhZF9kaWdlc3QYBCABKAkSKAoHd29ya2VycxgFIAEoCzIXLnNsdWljZS52MS5GbGVldFdvcmtlcnMiQAoMRmxlZXRXb3JrZXJzEgwKBHpvbmUYASABKA0SEgoKZGF0YWNlbnRlchgCIAEoDRIOCgZnbG9iYWwYAyABKA0iGQoIUm9sbENhbGwSDQoFc2NvcGUYASABKAliBnByb3RvMw");
+  fileDesc("ChdzbHVpY2UvdjEvY29udHJvbC5wcm90bxIJc2x1aWNlLnYxIqgBCgpDb25maWdIaW50Eg0KBXNjb3BlGAEgASgJEhAKCHJldmlzaW9uGAIgASgBEg4KBmRpZ2VzdBgDIAEoCRIjCgRzZWFsGAUgASgLMhUuc2x1aWNlLnYxLkNvbmZpZ1NlYWwSJQoFZGVsdGEYBiABKAsyFi5zbHVpY2UudjEuQ29uZmlnRGVsdGESDQoFZWRnZXMYByADKAlKBAgEEAVSCGRvY3VtZW50IjgKCkNvbmZpZ1NlYWwSFwoPZm9yY2VkX3JldmlzaW9uGAEgASgBEhEKCXNpZ25hdHVyZRgCIAEoDCJICgtDb25maWdEZWx0YRIVCg1mcm9tX3JldmlzaW9uGAEgASgBEhMKC2Zyb21fZGlnZXN0GAIgASgJEg0KBWxpbmVzGAMgASgMInYKDUNvbmZpZ1JlcXVlc3QSDQoFc2NvcGUYASABKAkSFQoNaGF2ZV9yZXZpc2lvbhgCIAEoARITCgtoYXZlX2RpZ2VzdBgDIAEoCRIMCgRlZGdlGAYgASgJSgQIBBAFSgQIBRAGUghyZXZpc2lvblIGb2Zmc2V0It0BCgtDb25maWdSZXBseRINCgVzY29wZRgBIAEoCRIQCghyZXZpc2lvbhgCIAEoARIOCgZkaWdlc3QYAyABKAkSEQoJdW5jaGFuZ2VkGAQgASgIEiMKBHNlYWwYCCABKAsyFS5zbHVpY2UudjEuQ29uZmlnU2VhbBIlCgVkZWx0YRgJIAEoCzIWLnNsdWljZS52MS5Db25maWdEZWx0YRIQCghzZWdtZW50cxgKIAEoDEoECAUQBkoECAYQB0oECAcQCFILdG90YWxfYnl0ZXNSBm9mZnNldFIFY2h1bmsiRwoVQ29uZmlnU2VnbWVudHNSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEg8KB2RpZ2VzdHMYAiADKAkSDgoGb2Zmc2V0GAMgASgBIlAKE0NvbmZpZ1NlZ21lbnRzUmVwbHkSDQoFc2NvcGUYASABKAkSKgoIc2VnbWVudHMYAiADKAsyGC5zbHVpY2UudjEuQ29uZmlnU2VnbWVudCJDCg1Db25maWdTZWdtZW50Eg4KBmRpZ2VzdBgBIAEoCRITCgt0b3RhbF9ieXRlcxgCIAEoARINCgVieXRlcxgDIAEoDCKiAgoKRWRnZVJlcG9ydBINCgVzY29wZRgBIAEoCRIMCgRlZGdlGAIgASgJEhAKCGluc3RhbmNlGAMgASgJEgwKBHpvbmUYBCABKAkSEgoKZGF0YWNlbnRlchgFIAEoCRIPCgd2ZXJzaW9uGAYgASgJEg8KB3dvcmtlcnMYByABKA0SEAoIcmV2aXNpb24YCCABKAESDgoGZGlnZXN0GAkgASgJEhoKEmNyZWRlbnRpYWxfdmVyc2lvbhgKIAEoARIPCgdsZWF2aW5nGAsgASgIEikKB3JlZnVzYWwYDCABKAsyGC5zbHVpY2UudjEuQ29uZmlnUmVmdXNhbBInCgd0cmFmZmljGA0gASgLMhYuc2x1aWNlLnYxLkVkZ2VUcmFmZmljImgKC0VkZ2VUcmFmZmljEhAKCHJlcXVlc3RzGAEgASgBEhUKDXNlcnZlcl9lcnJvcnMYAiABKAESFwoPZHVyYXRpb25fYm91bmRzGAMgAygBEhcKD2R1cmF0aW9uX2NvdW50cxgEIAMoASJQCg1Db25maWdSZWZ1c2FsEhAKCHJldmlzaW9uGAEgASgBEgwKBGNvZGUYAiABKAkSDwoHcG9pbnRlchgDIAEoCRIOCgZkZXRhaWwYBCABKAkiowEKD0VkZ2VSZXBvcnRSZXBseRIQCghhY2NlcHRlZBgBIAEoCBIOCgZyZWFzb24YAiABKAkSFQoNaGVhZF9yZXZpc2lvbhgDIAEoARITCgtoZWFkX2RpZ2VzdBgEIAEoCRIoCgd3b3JrZXJzGAUgASgLMhcuc2x1aWNlLnYxLkZsZWV0V29ya2VycxIYChB0cmFmZmljX2V2ZXJ5X21zGAYgASgBIkAKDEZsZWV0V29ya2VycxIMCgR6b25lGAEgASgNEhIKCmRhdGFjZW50ZXIYAiABKA0SDgoGZ2xvYmFsGAMgASgNIhkKCFJvbGxDYWxsEg0KBXNjb3BlGAEgASgJYgZwcm90bzM");
 
 /**
  * control → everybody: a revision is committed.
@@ -46,6 +46,13 @@ export type ConfigHint = Message<"sluice.v1.ConfigHint"> & {
    * @generated from field: sluice.v1.ConfigDelta delta = 6;
    */
   delta?: ConfigDelta | undefined;
+
+  /**
+   * Names of the edges that it is for, while a revision is tried on some; empty: everybody.
+   *
+   * @generated from field: repeated string edges = 7;
+   */
+  edges: string[];
 };
 
 /**
@@ -134,6 +141,13 @@ export type ConfigRequest = Message<"sluice.v1.ConfigRequest"> & {
    * @generated from field: string have_digest = 3;
    */
   haveDigest: string;
+
+  /**
+   * The edge that asks; empty: another service. While a revision is tried on some edges, the others are given the one before.
+   *
+   * @generated from field: string edge = 6;
+   */
+  edge: string;
 };
 
 /**
@@ -355,6 +369,13 @@ export type EdgeReport = Message<"sluice.v1.EdgeReport"> & {
    * @generated from field: sluice.v1.ConfigRefusal refusal = 12;
    */
   refusal?: ConfigRefusal | undefined;
+
+  /**
+   * Since its start, when control asked for it.
+   *
+   * @generated from field: sluice.v1.EdgeTraffic traffic = 13;
+   */
+  traffic?: EdgeTraffic | undefined;
 };
 
 /**
@@ -363,6 +384,42 @@ export type EdgeReport = Message<"sluice.v1.EdgeReport"> & {
  */
 export const EdgeReportSchema: GenMessage<EdgeReport> = /*@__PURE__*/
   messageDesc(file_sluice_v1_control, 8);
+
+/**
+ * @generated from message sluice.v1.EdgeTraffic
+ */
+export type EdgeTraffic = Message<"sluice.v1.EdgeTraffic"> & {
+  /**
+   * @generated from field: double requests = 1;
+   */
+  requests: number;
+
+  /**
+   * Those answered with a status of 500 or more.
+   *
+   * @generated from field: double server_errors = 2;
+   */
+  serverErrors: number;
+
+  /**
+   * Upper bounds in seconds of how long requests took, and how many fell below each and not below the one before; one more for the rest.
+   *
+   * @generated from field: repeated double duration_bounds = 3;
+   */
+  durationBounds: number[];
+
+  /**
+   * @generated from field: repeated double duration_counts = 4;
+   */
+  durationCounts: number[];
+};
+
+/**
+ * Describes the message sluice.v1.EdgeTraffic.
+ * Use `create(EdgeTrafficSchema)` to create a new message.
+ */
+export const EdgeTrafficSchema: GenMessage<EdgeTraffic> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_control, 9);
 
 /**
  * @generated from message sluice.v1.ConfigRefusal
@@ -396,7 +453,7 @@ export type ConfigRefusal = Message<"sluice.v1.ConfigRefusal"> & {
  * Use `create(ConfigRefusalSchema)` to create a new message.
  */
 export const ConfigRefusalSchema: GenMessage<ConfigRefusal> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_control, 9);
+  messageDesc(file_sluice_v1_control, 10);
 
 /**
  * @generated from message sluice.v1.EdgeReportReply
@@ -430,6 +487,13 @@ export type EdgeReportReply = Message<"sluice.v1.EdgeReportReply"> & {
    * @generated from field: sluice.v1.FleetWorkers workers = 5;
    */
   workers?: FleetWorkers | undefined;
+
+  /**
+   * While a revision is tried: report again after so many milliseconds, with the traffic. 0: as usual.
+   *
+   * @generated from field: double traffic_every_ms = 6;
+   */
+  trafficEveryMs: number;
 };
 
 /**
@@ -437,7 +501,7 @@ export type EdgeReportReply = Message<"sluice.v1.EdgeReportReply"> & {
  * Use `create(EdgeReportReplySchema)` to create a new message.
  */
 export const EdgeReportReplySchema: GenMessage<EdgeReportReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_control, 10);
+  messageDesc(file_sluice_v1_control, 11);
 
 /**
  * @generated from message sluice.v1.FleetWorkers
@@ -466,7 +530,7 @@ export type FleetWorkers = Message<"sluice.v1.FleetWorkers"> & {
  * Use `create(FleetWorkersSchema)` to create a new message.
  */
 export const FleetWorkersSchema: GenMessage<FleetWorkers> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_control, 11);
+  messageDesc(file_sluice_v1_control, 12);
 
 /**
  * control → edges, at its start: report now.
@@ -485,5 +549,5 @@ export type RollCall = Message<"sluice.v1.RollCall"> & {
  * Use `create(RollCallSchema)` to create a new message.
  */
 export const RollCallSchema: GenMessage<RollCall> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_control, 12);
+  messageDesc(file_sluice_v1_control, 13);
 

@@ -16,7 +16,8 @@ const edgesSchema = z.object({
   missing: z.array(z.string()).describe('Live edges that do not.'),
   refused: z.array(z.object({ edge: z.string(), code: z.string(), pointer: z.string(), detail: z.string() })).optional(),
 })
-const receipt = { edges: edgesSchema.optional(), propagationMs: z.number().optional().describe('Until the last edge ran it, on control\'s clock.') }
+const ringSchema = z.object({ edges: z.array(z.string()), stable: z.number().describe('The revision that the others run.') })
+const receipt = { ring: ringSchema.optional().describe('The edges that it is tried on first; `edges` counts these alone.'), edges: edgesSchema.optional(), propagationMs: z.number().optional().describe('Until the last edge ran it, on control\'s clock.') }
 
 export const revisionAnswer = z.object({ revision: z.number(), ...receipt, warnings: z.array(z.object({ pointer: z.string(), message: z.string() })).optional() })
 export const versionAnswer = z.object({ version: z.number(), ...receipt })
@@ -24,12 +25,12 @@ export const versionAnswer = z.object({ version: z.number(), ...receipt })
 /** Answers a change of the configuration; `status` is for when every edge that was asked for has it. `credentials`: a version of consumers that went with it. */
 export async function answerRevision(parts: AdminParts, reply: FastifyReply, change: { committed: Committed; wait: Wait; status: number; credentials?: number | undefined }): Promise<FastifyReply> {
   const { committed, wait, status, credentials } = change
-  const { revision, at, warnings } = committed
+  const { revision, at, warnings, ring } = committed
   reply.request.outcome = committed.isNew ? `revision ${revision}` : `unchanged, revision ${revision}`
   reply.header('etag', `"${revision}"`)
-  const told = warnings.length === 0 ? {} : { warnings: warnings.map(tell) }
+  const told = { ...(ring && { ring: { edges: ring.edges, stable: ring.stable } }), ...(warnings.length > 0 && { warnings: warnings.map(tell) }) }
   if (wait.wait === undefined) return send(reply, status, { revision, ...told })
-  const goals = [revisionGoal(revision), ...(credentials === undefined ? [] : [credentialGoal(credentials)])]
+  const goals = [revisionGoal(revision, ring?.edges), ...(credentials === undefined ? [] : [credentialGoal(credentials)])]
   const receipt = await parts.rollout.waitFor(all(goals), wait.timeoutMs, at)
   return send(reply, receipt.missing.length > 0 ? 202 : status === 204 ? 200 : status, { revision, ...receiptBody(receipt), ...told })
 }
@@ -63,5 +64,5 @@ function tell({ path, message }: Warning): { pointer: string; message: string } 
 }
 
 function all(goals: readonly Goal[]): Goal {
-  return { hasReached: (edge) => goals.every((goal) => goal.hasReached(edge)), hasRefused: (edge) => goals.some((goal) => goal.hasRefused(edge)) }
+  return { concerns: goals[0]?.concerns, hasReached: (edge) => goals.every((goal) => goal.hasReached(edge)), hasRefused: (edge) => goals.some((goal) => goal.hasRefused(edge)) }
 }

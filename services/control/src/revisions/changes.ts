@@ -18,6 +18,8 @@ export interface Change {
   readonly ifMatch?: number | undefined
   /** Edges are to take it although much of what they serve is gone. */
   readonly isForced?: boolean
+  /** `everywhere`: at once, whatever the rings; `along`: where the head goes [ring by ring, if there are rings]. */
+  readonly goes?: 'everywhere' | 'along' | undefined
   /** Guardrails that it breaks are told and do not stop it. */
   readonly isLenient?: boolean
   /** The resources it changes, such as `routes/get-user`. */
@@ -54,6 +56,7 @@ interface Authorship {
 }
 
 interface WholeConfig extends Authorship {
+  readonly goes?: Change['goes']
   /** Also when much of what is served goes. */
   readonly isForced?: boolean
   readonly origin: 'file' | 'api'
@@ -156,7 +159,7 @@ function nameOf(document: WrittenDocument, [kind, place]: Path): string {
 
 /** The content of an older revision as a new one. References are read anew; what cannot be read has the value of then. */
 export function rollBack(checking: Checking, to: StoredRevision, about: Authorship): Change {
-  return { ...about, origin: 'rollback', isForced: true, isLenient: true, touches: 'everything', edit: () => to.document, validate: (edited) => check(checking, edited, { lastValues: to.secrets }) }
+  return { ...about, origin: 'rollback', goes: 'everywhere', isForced: true, isLenient: true, touches: 'everything', edit: () => to.document, validate: (edited) => check(checking, edited, { lastValues: to.secrets }) }
 }
 
 /**
@@ -164,7 +167,7 @@ export function rollBack(checking: Checking, to: StoredRevision, about: Authorsh
  * changed; what cannot be read keeps its value.
  */
 export function readAnew(checking: Checking, about: Authorship & { readonly touches: readonly string[] }): Change {
-  return { ...about, origin: 'api', isLenient: true, edit: (head) => head, validate: (edited, lastValues, upstreams) => check(checking, edited, { lastValues, upstreams }) }
+  return { ...about, origin: 'api', goes: 'along', isLenient: true, edit: (head) => head, validate: (edited, lastValues, upstreams) => check(checking, edited, { lastValues, upstreams }) }
 }
 
 function check(checking: Checking, input: unknown, about: Pick<ValidationParts, 'lastValues' | 'keepsOnlyAway' | 'upstreams'>): Promise<Validation> {

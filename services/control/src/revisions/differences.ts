@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { listResources, resourceKinds, type Resource, type WrittenDocument } from './resources.ts'
 
 export interface Difference {
-  /** `routes/get-user`, `upstreams/users`, `policies/cors`, `groups/gold`, `listeners`, `trustedProxies`, `telemetry`, `guardrails`. */
+  /** `routes/get-user`, `upstreams/users`, `policies/cors`, `groups/gold`, `listeners`, `trustedProxies`, `telemetry`, `guardrails`, `rollout`. */
   readonly resource: string
   readonly change: 'added' | 'removed' | 'changed'
   /** What changed inside, as JSON Pointers into the resource; at most 50. */
@@ -19,7 +19,7 @@ export interface SettingChange {
 }
 
 const maxSettings = 50
-const singles = ['listeners', 'trustedProxies', 'telemetry', 'guardrails'] as const
+const singles = ['listeners', 'trustedProxies', 'telemetry', 'guardrails', 'rollout'] as const
 
 export function differencesBetween(before: WrittenDocument, after: WrittenDocument): Difference[] {
   const differences = resourceKinds.flatMap((kind) => compareResources(kind, listResources(before, kind), listResources(after, kind)))

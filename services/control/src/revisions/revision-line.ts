@@ -16,7 +16,7 @@ import { type Difference, differencesBetween } from './differences.ts'
 import { DocumentIndex } from './document-index.ts'
 import { findEntity, type WrittenDocument } from './resources.ts'
 import { storeBeside } from './store-beside.ts'
-import { encodeBody } from './stored-body.ts'
+import { encodeBody, type Ring } from './stored-body.ts'
 import { type StoredRevision, StoredRevisions } from './stored-revisions.ts'
 
 export interface Committed {
@@ -26,6 +26,10 @@ export interface Committed {
   readonly forcedRevision: number
   /** False: it was so already, and `revision` is the head that says so. */
   readonly isNew: boolean
+  /** Left out, it is for every edge. */
+  readonly ring?: Ring | undefined
+  /** The content that edges outside of the ring keep. */
+  readonly stable?: StoredRevision | undefined
   /** When it was committed, or found to be so already; on the monotonic clock. */
   readonly at: number
   readonly warnings: readonly Warning[]
@@ -44,9 +48,14 @@ export interface RevisionLineParts {
   /** What values of references lie sealed with in the store; left out, they lie there in clear. */
   readonly sealing?: Sealing | undefined
   readonly clock: Clock
+  /** On which edges a change is tried first [on all at once]. */
+  readonly ringOf?: (change: Change, document: WrittenDocument, head: StoredRevision | undefined) => Ring | undefined
   /** Told of each revision made here, before the committer is answered. */
   readonly onCommitted: (committed: Committed) => void
 }
+
+/** What a revision records of its change. */
+type Facts = Pick<Change, 'author' | 'note' | 'origin' | 'fileDigest' | 'isForced'>
 
 const maxTries = 5
 /** Beyond it a new index costs less than a change of the old one, since each entity is looked for in two documents. */
@@ -66,6 +75,22 @@ export class RevisionLine {
   /** Makes the change a revision. Changes made here go one after the other; against other controls the store decides. */
   commit(change: Change): Promise<Committed> {
     const mine = this.#last.then(() => this.#commit(change))
+    this.#last = mine.catch(() => undefined)
+    return mine
+  }
+
+  /**
+   * The head once more, for the edges of another ring, or all of them, as long as it is this revision; undefined: it is
+   * another one by now.
+   */
+  moveOn(revision: number, ring: Ring | undefined, { author, note }: Pick<Change, 'author' | 'note'>): Promise<Committed | undefined> {
+    const mine = this.#last.then(async () => {
+      const head = await this.stored.head()
+      if (head?.record.revision !== revision) return undefined
+      const { document, secrets, config } = head
+      const validation: Validation = { problems: [], warnings: [], document: undefined, revision: undefined, consumers: undefined }
+      return this.#write({ author, note, origin: 'api' }, { validation, document, secrets, config, delta: [] }, head, { ring, isSame: true })
+    })
     this.#last = mine.catch(() => undefined)
     return mine
   }
@@ -92,7 +117,7 @@ export class RevisionLine {
       const checked = await this.#make(change, head)
       if (!isPrepared) await change.prepare?.(checked.validation)
       isPrepared = true
-      const committed = await this.#write(change, checked, head)
+      const committed = await this.#write(change, checked, head, { ring: this.#parts.ringOf?.(change, checked.document, head), isSame: change.fileDigest !== undefined })
       if (committed !== undefined) return committed
     }
     throw new SluiceError('config.revision_conflict', { detail: 'Other changes came in between each time; try again' })
@@ -103,8 +128,8 @@ export class RevisionLine {
     return checkChange(change, head, () => this.#indexOf(head!))
   }
 
-  /** Undefined: another writer was faster. */
-  async #write(change: Change, checked: CheckedChange, head: StoredRevision | undefined): Promise<Committed | undefined> {
+  /** `isSame`: a revision is made even when nothing differs. Undefined: another writer was faster. */
+  async #write(change: Facts, checked: CheckedChange, head: StoredRevision | undefined, { ring, isSame }: { ring: Ring | undefined; isSame: boolean }): Promise<Committed | undefined> {
     const { store, scope, sealing, clock, onCommitted } = this.#parts
     const { config, delta, document, secrets, validation } = checked
     const { digest } = config
@@ -112,17 +137,20 @@ export class RevisionLine {
     const expectedHead = head?.record.revision ?? 0
     const forcedRevision = isForced ? expectedHead + 1 : (head?.forcedRevision ?? 0)
     const about = { config, forcedRevision, warnings: validation.warnings }
-    if (head?.config.digest === digest && change.fileDigest === undefined) return { ...about, revision: head.record.revision, isNew: false, at: clock.monotonic() }
+    // What is on its way to a few is made a revision for all when it is to go to all.
+    const isAround = head?.ring === undefined || ring !== undefined
+    if (head?.config.digest === digest && !isSame && isAround) return { ...about, ring: head.ring, revision: head.record.revision, isNew: false, at: clock.monotonic() }
     const storage = storeBeside(head && { revision: expectedHead, storage: head.storage }, config, delta)
-    const body = encodeBody({ base: storage.base, lines: storage.base === 0 ? linesInOrder({ ...document, secrets }) : [...storage.lines.values()], forcedRevision }, sealing)
+    const body = encodeBody({ base: storage.base, lines: storage.base === 0 ? linesInOrder({ ...document, secrets }) : [...storage.lines.values()], forcedRevision, ring }, sealing)
     const facts = { scope, digest, changeId: randomUUID(), author, note, origin, fileDigest, committedAtMs: clock.now() }
-    const made = { record: { ...facts, revision: expectedHead + 1 }, config, document, secrets, forcedRevision, storage }
+    const made = { record: { ...facts, revision: expectedHead + 1 }, config, document, secrets, forcedRevision, ring, storage }
     this.stored.underWay = made
     const outcome = await commitOnce(store, { ...facts, body, expectedHead })
     if (outcome.outcome === 'conflict') return undefined
     const { revision } = outcome
     this.stored.keep(made)
-    const committed = { ...about, revision, isNew: true, at: clock.monotonic() }
+    const stable = ring && (await this.stored.read(ring.stable))
+    const committed = { ...about, ring, stable, revision, isNew: true, at: clock.monotonic() }
     onCommitted(committed)
     return committed
   }

@@ -8,7 +8,7 @@ import type { Sealing } from '@sluice/service-kit'
 import { documentOf, emptyConfig, entitiesOf, lineKey, readLine, type SegmentedConfig } from '@sluice/proto/config'
 import type { WrittenDocument } from './resources.ts'
 import type { Storage } from './store-beside.ts'
-import { decodeBody } from './stored-body.ts'
+import { decodeBody, type Ring } from './stored-body.ts'
 
 type Secrets = Readonly<Record<string, string>>
 
@@ -20,6 +20,8 @@ export interface StoredRevision {
   /** Values of its references; for edges only. */
   readonly secrets: Secrets
   readonly forcedRevision: number
+  /** Left out, it is for every edge. */
+  readonly ring?: Ring | undefined
   readonly storage: Storage
 }
 
@@ -88,12 +90,12 @@ export class StoredRevisions {
 
   /** Applied to what is at hand when that is possible: a body is short, what it stands on may not be. */
   async #read(revision: number, depth = 0): Promise<StoredRevision> {
-    const { record, base, lines, forcedRevision } = await this.#bodyOf(revision)
-    if (base === 0) return { record, ...contentOf(nothing, lines), forcedRevision, storage: { base, depth: 0, lines: new Map() } }
+    const { record, base, lines, forcedRevision, ring } = await this.#bodyOf(revision)
+    if (base === 0) return { record, ...contentOf(nothing, lines), forcedRevision, ring, storage: { base, depth: 0, lines: new Map() } }
     if (base >= revision || depth > maxDepth) throw new SluiceError('internal.invariant_broken', { detail: `Revision ${revision} stands on ${base} in the store` })
     const below = this.#atHand(base, revision) ?? this.keep(await this.#read(base, depth + 1))
     const own = below.record.revision === base ? below.storage.depth + 1 : below.storage.depth
-    return { record, ...contentOf(below, lines), forcedRevision, storage: { base, depth: own, lines: new Map(lines.map((line) => [lineKey(line), line])) } }
+    return { record, ...contentOf(below, lines), forcedRevision, ring, storage: { base, depth: own, lines: new Map(lines.map((line) => [lineKey(line), line])) } }
   }
 
   /** The base itself, or an earlier revision on the same base: lines are all since the base, so they fit on both. */

@@ -6,6 +6,7 @@
 import type { KnownEdge } from '@sluice/config-stores/config-store'
 import type { ConfigRefusal, EdgeReport } from '@sluice/proto/messages/control'
 import type { Clock } from '@sluice/service-kit'
+import type { Traffic } from './ring-verdict.ts'
 
 const silenceMs = 30_000
 /** How long one that left or fell silent is shown. */
@@ -25,6 +26,8 @@ export interface Edge {
   readonly revision: number
   readonly credentialVersion: number
   readonly refusal: ConfigRefusal | undefined
+  /** Since its start, while control asks for it. */
+  readonly traffic?: Traffic | undefined
   readonly isLeaving: boolean
   readonly lastHeartbeatMs: number
   /** On the registry's own time. */
@@ -114,8 +117,8 @@ export class EdgeRegistry {
 
   #edgeOf(report: EdgeReport): Edge {
     const { edge: name, instance, zone, datacenter, version, workers, revision, credentialVersion, leaving: isLeaving } = report
-    const refusal = report.refusal
-    return { name, instance, zone, datacenter, version, workers, revision, credentialVersion, refusal, isLeaving, lastHeartbeatMs: this.#clock.now(), heardAt: this.#time.now() }
+    const { refusal, traffic } = report
+    return { name, instance, zone, datacenter, version, workers, revision, credentialVersion, refusal, traffic, isLeaving, lastHeartbeatMs: this.#clock.now(), heardAt: this.#time.now() }
   }
 
   #makeRoom(): boolean {

@@ -26,9 +26,13 @@ export interface Refused {
 export interface Goal {
   readonly hasReached: (edge: Edge) => boolean
   readonly hasRefused: (edge: Edge) => boolean
+  /** Whom it is for [everybody]. */
+  readonly concerns?: ((edge: Edge) => boolean) | undefined
 }
 
-export const revisionGoal = (revision: number): Goal => ({
+/** `edges`: those that it is tried on [it is for all]. */
+export const revisionGoal = (revision: number, edges?: readonly string[]): Goal => ({
+  concerns: edges && ((edge) => edges.includes(edge.name)),
   hasReached: (edge) => edge.revision >= revision,
   hasRefused: (edge) => edge.refusal !== undefined && edge.refusal.revision >= revision,
 })
@@ -85,7 +89,7 @@ export class Receipts {
     if (goal.hasRefused(reported)) return false
     const known = this.#registry.liveNamed(laggard)
     if (known !== undefined && !goal.hasReached(known)) return true
-    waiting.laggard = this.#registry.someLive((edge) => !goal.hasReached(edge))?.name ?? ''
+    waiting.laggard = this.#registry.someLive((edge) => goal.concerns?.(edge) !== false && !goal.hasReached(edge))?.name ?? ''
     return waiting.laggard !== ''
   }
 
@@ -101,7 +105,7 @@ export class Receipts {
   }
 
   #tally({ goal, since }: Waiting): Receipt {
-    const live = this.#registry.live()
+    const live = this.#registry.live().filter((edge) => goal.concerns?.(edge) !== false)
     const behind = live.filter((edge) => !goal.hasReached(edge))
     const refused = behind.filter(goal.hasRefused).map(({ name, refusal }) => ({ edge: name, code: refusal?.code ?? '', pointer: refusal?.pointer ?? '', detail: refusal?.detail ?? '' }))
     const propagationMs = behind.length === 0 ? Math.max(0, Math.round(this.#clock.monotonic() - since)) : undefined

@@ -11,6 +11,7 @@ import { EdgeReportReplySchema, EdgeReportSchema, RollCallSchema, type EdgeRepor
 import { queues, subjects } from '@sluice/proto/subjects'
 import type { Clock, Logger } from '@sluice/service-kit'
 import type { StoredRevisions } from '../revisions/stored-revisions.ts'
+import type { Ring } from '../revisions/stored-body.ts'
 import { ConnectedTime } from './connected-time.ts'
 import { EdgeMemory } from './edge-memory.ts'
 import { type Edge, EdgeRegistry } from './edge-registry.ts'
@@ -27,7 +28,16 @@ export interface RolloutParts {
   readonly signer?: ConfigSigner | undefined
 }
 
+/** A revision on its way: to everybody, or to the edges of a ring while the others run another one. */
+export interface Announced extends ConfigRevision {
+  readonly ring?: Ring | undefined
+  /** What the others run. */
+  readonly stable?: ConfigRevision | undefined
+}
+
 const sweepMs = 1000
+/** How often edges tell of their traffic while a revision is tried on some. */
+const trafficEveryMs = 2000
 
 export class Rollout {
   readonly #parts: RolloutParts
@@ -38,7 +48,7 @@ export class Rollout {
   /** Answers who asks for the head, by whatever way. */
   readonly serving: ConfigServing
   readonly #running: (() => void)[] = []
-  #head: ConfigRevision | undefined
+  #head: Announced | undefined
   #isReading = false
   #hasMoved = false
 
@@ -49,7 +59,7 @@ export class Rollout {
     this.#receipts = new Receipts(this.#registry, parts.clock)
     this.#memory = new EdgeMemory(parts, this.#registry)
     const { scope, signer, stored } = parts
-    this.serving = new ConfigServing({ scope, signer, head: () => this.#answerHead(), recent: (revision, digest) => stored.recent(revision, digest) })
+    this.serving = new ConfigServing({ scope, signer, head: (edge) => this.#answerHead(edge), recent: (revision, digest) => stored.recent(revision, digest) })
   }
 
   /** Listens, recalls who was there and asks them to report. Throws `dependency.store_unreachable`. */
@@ -86,12 +96,13 @@ export class Rollout {
     return this.#registry.all().map((edge) => ({ ...edge, state: this.#registry.stateOf(edge) }))
   }
 
-  /** Tells everybody of a revision, unless a newer one has been told. */
-  announce(revision: ConfigRevision): void {
+  /** Tells those whom it is for of a revision, unless a newer one has been told. */
+  announce(revision: Announced): void {
     const before = this.#head
     if (revision.revision <= (before?.revision ?? 0)) return
     this.#head = revision
-    this.serving.announce(this.#parts.bus, revision, before)
+    // Most come from what they all run: those of the ring ask for what leads there.
+    this.serving.announce(this.#parts.bus, revision, revision.ring === undefined ? (before?.stable ?? before) : before, revision.ring?.edges)
   }
 
   /** Until every live edge has reached the goal; `since` is when the change was made, on the monotonic clock. */
@@ -100,7 +111,8 @@ export class Rollout {
   }
 
   async #hear(report: EdgeReport) {
-    const head = { headRevision: this.#head?.revision ?? 0, headDigest: this.#head?.config.digest ?? '' }
+    const own = headFor(this.#head, report.edge)
+    const head = { headRevision: own?.revision ?? 0, headDigest: own?.config.digest ?? '', trafficEveryMs: this.#head?.ring === undefined ? 0 : trafficEveryMs }
     if (report.scope !== this.#parts.scope) return { accepted: false, reason: `this control serves the scope "${this.#parts.scope}"`, ...head }
     const hearing = this.#registry.hear(report)
     if (!hearing.accepted) {
@@ -117,9 +129,9 @@ export class Rollout {
     this.#receipts.check()
   }
 
-  async #answerHead(): Promise<ConfigRevision | undefined> {
+  async #answerHead(edge: string): Promise<ConfigRevision | undefined> {
     if (this.#head === undefined) await this.#readHead()
-    return this.#head
+    return headFor(this.#head, edge)
   }
 
   async #reconnected(): Promise<void> {
@@ -135,7 +147,7 @@ export class Rollout {
 
   #speak(): void {
     const { bus, scope } = this.#parts
-    if (this.#head !== undefined) this.serving.announce(bus, this.#head, undefined)
+    if (this.#head !== undefined) this.serving.announce(bus, this.#head, undefined, this.#head.ring?.edges)
     announce(bus, subjects.rollCall(scope), RollCallSchema, { scope })
   }
 
@@ -159,8 +171,14 @@ export class Rollout {
   async #readHead(): Promise<void> {
     const found = await this.#parts.stored.head()
     if (found === undefined) return
-    const { record, config, forcedRevision } = found
-    this.announce({ revision: record.revision, config, forcedRevision })
+    const { record, config, forcedRevision, ring } = found
+    this.announce({ revision: record.revision, config, forcedRevision, ring, stable: ring && (await this.stableOf(ring)) })
+  }
+
+  /** What the edges outside of a ring run. */
+  async stableOf({ stable }: Ring): Promise<ConfigRevision> {
+    const { record, config, forcedRevision } = await this.#parts.stored.read(stable)
+    return { revision: record.revision, config, forcedRevision }
   }
 
   #logging(what: string) {
@@ -168,4 +186,10 @@ export class Rollout {
     const malformed = oncePerMinute((subject: string, error: unknown, leftOut) => logger.warn({ subject, err: error, leftOut }, `malformed ${what}`))
     return { onMalformed: malformed, onError: (subject: string, error: unknown) => logger.error({ subject, err: error }, `a ${what} could not be answered`) }
   }
+}
+
+/** Services that are no edges go with the newest. */
+function headFor(head: Announced | undefined, edge: string): ConfigRevision | undefined {
+  if (head?.ring === undefined || edge === '' || head.ring.edges.includes(edge)) return head
+  return head.stable
 }

@@ -22,6 +22,7 @@ const getQuery = z.strictObject({ consumers: z.enum(['true', 'false']).default('
 const putQuery = waitQuery.extend({
   dryRun: truth.describe('Check and compare, change nothing.'),
   force: truth.describe('Also when more than a fifth of the routes goes, and a hundred at least.'),
+  everywhere: truth.describe('To every edge at once, whatever the rings of `rollout`.'),
   owner: z.string().min(1).max(128).optional().describe('Replace only what this owner has; what belongs to others is refused.'),
 })
 const settingChange = z.object({ pointer: z.string(), before: z.unknown().optional(), after: z.unknown().optional() })
@@ -56,9 +57,9 @@ export function addConfigRoutes(app: AdminApp, parts: AdminParts): void {
   })
 }
 
-function changeOf(parts: AdminParts, request: { body: unknown; query: { force: boolean; dryRun: boolean; owner?: string | undefined }; principal: Principal | undefined; headers: { 'if-match'?: string | undefined } }): Change {
-  const { owner, force, dryRun } = request.query
-  const about = { author: request.principal?.name ?? '', origin: 'api' as const, ifMatch: revisionOfIfMatch(request.headers['if-match']), isForced: force || dryRun }
+function changeOf(parts: AdminParts, request: { body: unknown; query: { force: boolean; dryRun: boolean; everywhere: boolean; owner?: string | undefined }; principal: Principal | undefined; headers: { 'if-match'?: string | undefined } }): Change {
+  const { owner, force, dryRun, everywhere } = request.query
+  const about = { author: request.principal?.name ?? '', origin: 'api' as const, ifMatch: revisionOfIfMatch(request.headers['if-match']), isForced: force || dryRun, goes: everywhere ? ('everywhere' as const) : undefined }
   if (owner === undefined) return replaceConfig(parts.checking, request.body, { ...about, note: 'PUT config' })
   return replaceOwned(parts.checking, request.body, owner, { ...about, note: `PUT config of ${owner}` })
 }
