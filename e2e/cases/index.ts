@@ -44,6 +44,7 @@ import { registration } from './registration.ts'
 import { secrets } from './secrets.ts'
 import { serviceRestarts } from './service-restarts.ts'
 import { severalDiscoveries } from './several-discoveries.ts'
+import { severalOfAKind } from './several-of-a-kind.ts'
 import { signedTokens } from './signed-tokens.ts'
 import { teams } from './teams.ts'
 import { trafficSplit } from './traffic-split.ts'
@@ -94,6 +95,7 @@ export const cases: readonly Case[] = [
   activeHealth,
   probeKinds,
   severalDiscoveries,
+  severalOfAKind,
   workerRestart,
   registrationExpiry,
   durability,
