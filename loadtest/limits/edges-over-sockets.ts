@@ -20,8 +20,9 @@ export interface LimitedEdges extends SystemOverNats {
 }
 
 /** That many edges of one worker, each answering `/NAME` under the limit of that name. */
-export async function startLimitedEdges(directory: string, edges: number, limits: ReadonlyMap<string, LimiterRules>): Promise<LimitedEdges> {
-  const system = await startOverNats(directory, edges, { SLUICE_REDIS_TIMEOUT_MS: String(redisTimeoutMs), SLUICE_SHED_LAG_MS: '0' })
+export async function startLimitedEdges(directory: string, edges: number, limits: ReadonlyMap<string, LimiterRules>, settings: (index: number) => Readonly<Record<string, string>> = () => ({})): Promise<LimitedEdges> {
+  const patient = { SLUICE_REDIS_TIMEOUT_MS: String(redisTimeoutMs), SLUICE_GLOBAL_REDIS_TIMEOUT_MS: String(redisTimeoutMs), SLUICE_SHED_LAG_MS: '0' }
+  const system = await startOverNats(directory, edges, (index) => ({ ...patient, ...settings(index) }))
   const agents = system.ports.map(() => new Agent({ keepAlive: true, maxSockets: connectionsPerEdge }))
   const ask = (edge: number, path: string): Promise<number | undefined> =>
     new Promise((resolve) => {
@@ -52,9 +53,9 @@ export async function startLimitedEdges(directory: string, edges: number, limits
 
 async function putConfig({ adminUrl, adminToken, listen }: SystemOverNats, limits: ReadonlyMap<string, LimiterRules>, query: string): Promise<void> {
   const answered = { 'fixed-response': { body: 'admitted' } }
-  const routes = [...limits].map(([name, { algorithm, limit, windowSeconds, burst, mode, failure }]) => {
+  const routes = [...limits].map(([name, { algorithm, limit, windowSeconds, burst, mode, scope = 'dc', failure }]) => {
     const bucket = algorithm === 'token-bucket' ? { burst } : {}
-    return { name, match: { path: `/${name}` }, policies: [{ 'rate-limit': { algorithm, limit, windowSeconds, ...bucket, mode, failure, key: 'route' } }, answered] }
+    return { name, match: { path: `/${name}` }, policies: [{ 'rate-limit': { algorithm, limit, windowSeconds, ...bucket, mode, scope, failure, key: 'route' } }, answered] }
   })
   const warm = { name: 'warm', match: { path: '/warm' }, policies: [{ 'rate-limit': { limit: 1_000_000, key: 'ip' } }, answered] }
   const body = JSON.stringify({ version: 1, listeners: { http: { address: listen, maxConnectionsPerAddress: 0 } }, routes: [...routes, warm] })

@@ -34,12 +34,14 @@ export interface MeasuredSystem {
 export interface SystemOverNats extends MeasuredSystem {
   /** Where limits are counted. */
   readonly redisPort: number
+  /** Where each edge has its metrics; in the order of `ports`. */
+  readonly metricsPorts: readonly number[]
   /** Of each edge, the process that its worker is a child of; in the order of `ports`. */
   edgePids(): readonly number[]
 }
 
-/** Control, and `edges` edges of one worker each, over NATS; `edgeSettings` are variables that every edge is given besides. */
-export async function startOverNats(directory: string, edges: number, edgeSettings: Readonly<Record<string, string>> = {}): Promise<SystemOverNats> {
+/** Control, and `edges` edges of one worker each, over NATS; `edgeSettings` are variables that each edge, by its place, is given besides. */
+export async function startOverNats(directory: string, edges: number, edgeSettings: (index: number) => Readonly<Record<string, string>> = () => ({})): Promise<SystemOverNats> {
   const [nats, redis] = await Promise.all([startNats(), startRedis()])
   const ports = await freePorts(2 + 2 * edges)
   const [admin = 0, controlMetrics = 0, ...others] = ports
@@ -54,12 +56,13 @@ export async function startOverNats(directory: string, edges: number, edgeSettin
     store: 'embedded', bus: 'nats', edges, workers: edges, ports: traffic, connectionsPerPort: 1,
     listen: '127.0.0.1:8000', adminUrl: `http://127.0.0.1:${admin}`, adminToken, controlPid: control.pid!,
     redisPort: Number(new URL(redis.url).port),
+    metricsPorts: others.slice(edges),
     edgePids: () => pids,
     async startEdges() {
       const names = traffic.map((_, index) => `edge-${index + 1}`)
       for (const [index, name] of names.entries()) {
         const own = { SLUICE_EDGE_NAME: name, SLUICE_WORKERS: '1', SLUICE_LISTEN_HTTP: `127.0.0.1:${traffic[index]}`, SLUICE_METRICS_ADDRESS: `127.0.0.1:${others[edges + index]}` }
-        pids.push(processes.start(name, ['service', 'edge'], { ...shared, ...own, ...edgeSettings }).pid!)
+        pids.push(processes.start(name, ['service', 'edge'], { ...shared, ...own, ...edgeSettings(index) }).pid!)
       }
       await Promise.all(names.map((name, index) => processes.ready(name, others[edges + index]!)))
     },

@@ -23,7 +23,7 @@ import { AccessLogTender } from './telemetry/access-log-tender.ts'
 import { UsageSpool } from './telemetry/usage-spool.ts'
 import { OpenRequests } from './quota/open-requests.ts'
 import { answerTakes } from './quota/parent-counters.ts'
-import type { WorkerSettings } from './workers/messages.ts'
+import type { FleetMessage, WorkerSettings } from './workers/messages.ts'
 import { warnOfResets } from './workers/reused-port.ts'
 import { WorkerPool } from './workers/worker-pool.ts'
 
@@ -90,6 +90,7 @@ class HostAgent implements Edge {
   private readonly spool: UsageSpool
   private readonly tender: AccessLogTender
   private readonly refused
+  private readonly sharers
   private instance = ''
   private lameDuckMs = 0
   private feed: ConfigFeed | undefined
@@ -131,6 +132,7 @@ class HostAgent implements Edge {
     })
     this.spool = new UsageSpool({ bus: parts.bus, scope: parts.scope, edge: parts.name, directory: join(parts.dataDirectory, 'usage'), clock: parts.clock, logger: parts.logger, metrics: parts.metrics })
     this.tender = new AccessLogTender(parts.baseDirectory, parts.logger)
+    this.sharers = parts.metrics.gauge('sluice_limit_sharers', 'Workers that share a limit out among themselves while its counters are away, by its scope; as control told last.', ['scope'])
     this.refused = parts.metrics.counter('sluice_config_refused_total', 'Announcements and parts of revisions that were not what they claimed to be, by what was wrong.', ['reason'])
   }
 
@@ -297,6 +299,11 @@ class HostAgent implements Edge {
     else if (problem !== undefined) for (const waiter of this.servingWaiters.splice(0)) waiter.reject(new Error(problem))
   }
 
+  private shareLimits(workers: FleetMessage['workers']): void {
+    for (const [scope, count] of Object.entries(workers)) this.sharers.with(scope).set(count)
+    this.pool.publishFleet({ kind: 'fleet', workers })
+  }
+
   private scheduleReport(): void {
     this.reportTimer = setTimeout(() => {
       void this.report()
@@ -330,7 +337,7 @@ class HostAgent implements Edge {
       if (!reply.accepted && this.nameTaken === undefined) logger.error({ edge: name, reason: reply.reason }, 'control refuses this edge')
       this.nameTaken = reply.accepted ? undefined : reply.reason
       this.tellTraffic(reply.trafficEveryMs)
-      if (reply.workers !== undefined) this.pool.publishFleet({ kind: 'fleet', workers: { az: reply.workers.zone, dc: reply.workers.datacenter, global: reply.workers.global } })
+      if (reply.workers !== undefined) this.shareLimits({ az: reply.workers.zone, dc: reply.workers.datacenter, global: reply.workers.global })
       if (reply.headRevision > revision && refusal === undefined) void this.feed?.pull()
     } catch {
       // Control is away: traffic does not need it, and the next report comes in ten seconds.
