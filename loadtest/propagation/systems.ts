@@ -93,7 +93,7 @@ export async function startEmbedded(directory: string, workers: number): Promise
 }
 
 /** Children with a folder each; what they print goes to `output.log` in it. */
-class Processes {
+export class Processes {
   readonly #directory: string
   readonly #children = new Map<string, ChildProcess>()
 
