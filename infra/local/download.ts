@@ -1,7 +1,7 @@
 // Downloads of server programs into `.cache/` at the repository's root, through the ordinary clients of their
 // registries. Versions are pinned by the callers, so a cache never holds the wrong one.
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -46,6 +46,18 @@ export async function copyJars(pom: string, directory: string): Promise<void> {
     await run('mvn', args, { timeout: 600_000, maxBuffer: 16 << 20 })
   } catch (error) {
     throw new Error(`mvn could not fetch the jars of ${pom}: ${lastLines(error)}`, { cause: error })
+  }
+}
+
+/** Unpacks the archive `artifact` (such as `group:name:version:zip`) of a Maven repository into `directory`. */
+export async function unpackArtifact(artifact: string, directory: string): Promise<void> {
+  try {
+    await run('mvn', ['-B', '-q', 'dependency:copy', `-Dartifact=${artifact}`, `-DoutputDirectory=${directory}`], { timeout: 600_000, maxBuffer: 16 << 20 })
+    const [archive = ''] = readdirSync(directory)
+    await run('python3', ['-m', 'zipfile', '-e', join(directory, archive), directory], { timeout: 300_000 })
+    rmSync(join(directory, archive))
+  } catch (error) {
+    throw new Error(`mvn could not fetch ${artifact}: ${lastLines(error)}`, { cause: error })
   }
 }
 
