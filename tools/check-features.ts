@@ -57,8 +57,8 @@ function checkNamed(root: string, { files, tests }: Feature): string[] {
 function checkTest(root: string, test: string): string[] {
   const [path = '', name] = test.split(/ › (.*)/s)
   if (name === undefined) return [`names "${test}", which is not of the form: path › test name`]
-  // The cases of e2e/ are run by its test files, in both modes.
-  if (!/\.(test|contract|long)\.ts$|^e2e\/cases\/[^/]+\.ts$/.test(path)) return [`names ${path}, which is no test file`]
+  // The cases of e2e/ are run by its test files, in both modes; the rows of the failure matrix by its own.
+  if (!/\.(test|contract|long)\.ts$|^e2e\/(cases|failure-matrix\/rows)\/[^/]+\.ts$/.test(path)) return [`names ${path}, which is no test file`]
   if (!existsSync(join(root, path))) return [`names ${path}, which does not exist`]
   // A quote in a name is written with a backslash in the source.
   const text = readFileSync(join(root, path), 'utf8').replaceAll(/\\(['"`])/g, '$1')

@@ -2,6 +2,7 @@
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { runProcess, type Cleanup } from '@sluice/testkit'
+import { openMeetingPlace } from '../modes/zones/namespaces.ts'
 import { type MatrixSystem, startMatrixSystem } from './matrix-system.ts'
 import { keepResult } from './results.ts'
 import { commitHere, type Row, RowContext, type RowResult } from './row.ts'
@@ -32,6 +33,7 @@ class Clearing implements Cleanup {
 
 /** Runs those rows on the zones; a system that a row has left broken is replaced. */
 export async function runInZones(rows: readonly Row[]): Promise<void> {
+  openMeetingPlace()
   let standing: { matrix: MatrixSystem; clearing: Clearing } | undefined
   for (const row of rows) {
     standing ??= await start()

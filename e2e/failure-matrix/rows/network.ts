@@ -115,7 +115,7 @@ async function delay(context: RowContext): Promise<void> {
 }
 
 /** Says goodbye, and is gone from receipts. */
-async function leave({ matrix }: RowContext, edge: SluiceProcess): Promise<void> {
+export async function leave({ matrix }: RowContext, edge: SluiceProcess): Promise<void> {
   if (edge.isRunning) await edge.stop().catch(() => edge.kill())
   await waitUntil(async () => (await stateOf(matrix, [edge.name])).join() !== 'live', { timeoutMs: 40_000, everyMs: 200, what: `${edge.name} to be gone` })
 }

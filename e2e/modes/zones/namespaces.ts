@@ -23,7 +23,7 @@ export function hasFilter(): boolean {
   return spawnSync('unshare', ['--net', '--', 'nft', 'add', 'table', 'inet', 'probe']).status === 0
 }
 
-/** Makes this process's own namespace the place where zones meet. */
+/** Makes this process's own namespace the place where zones meet; once. */
 export function openMeetingPlace(): void {
   run(['ip', 'link', 'set', 'lo', 'up'])
   run(['ip', 'link', 'add', 'backbone', 'type', 'bridge'])
@@ -41,8 +41,14 @@ export class Zone {
   /** The command before another one that runs it in this zone, as the same process. */
   readonly enter: readonly string[]
 
+  /** Our ends of its links. Named by the process, since those of a zone that has ended go a moment later. */
+  readonly #bridged: string
+  readonly #toClients: string
+
   private constructor(name: string, index: number, pid: number) {
     this.name = name
+    this.#bridged = `b${pid}`
+    this.#toClients = `c${pid}`
     this.address = `10.77.0.${index}`
     this.clientAddress = `10.78.${index}.2`
     this.enter = ['nsenter', `--net=/proc/${pid}/ns/net`, '--']
@@ -55,10 +61,10 @@ export class Zone {
     await waitUntil(() => isApart(holder), { what: `the namespace of zone ${name}` })
     const zone = new Zone(name, index, holder.pid)
     const inside = (...rest: string[]) => run([...zone.enter, 'ip', ...rest])
-    for (const [link, here] of [[`b${name}`, 'backbone'], [`c${name}`, 'clients']] as const) run(['ip', 'link', 'add', link, 'type', 'veth', 'peer', 'name', here, 'netns', String(holder.pid)])
-    run(['ip', 'link', 'set', `b${name}`, 'master', 'backbone', 'up'])
-    run(['ip', 'address', 'add', `10.78.${index}.1/24`, 'dev', `c${name}`])
-    run(['ip', 'link', 'set', `c${name}`, 'up'])
+    for (const [link, here] of [[zone.#bridged, 'backbone'], [zone.#toClients, 'clients']] as const) run(['ip', 'link', 'add', link, 'type', 'veth', 'peer', 'name', here, 'netns', String(holder.pid)])
+    run(['ip', 'link', 'set', zone.#bridged, 'master', 'backbone', 'up'])
+    run(['ip', 'address', 'add', `10.78.${index}.1/24`, 'dev', zone.#toClients])
+    run(['ip', 'link', 'set', zone.#toClients, 'up'])
     inside('link', 'set', 'lo', 'up')
     for (const [device, address] of [['backbone', zone.address], ['clients', zone.clientAddress]] as const) {
       inside('address', 'add', `${address}/24`, 'dev', device)
@@ -70,11 +76,11 @@ export class Zone {
 
   /** Nothing of this zone reaches another one, nor the other way round, without a word to anybody. */
   cut(): void {
-    run(['ip', 'link', 'set', `b${this.name}`, 'down'])
+    run(['ip', 'link', 'set', this.#bridged, 'down'])
   }
 
   heal(): void {
-    run(['ip', 'link', 'set', `b${this.name}`, 'up'])
+    run(['ip', 'link', 'set', this.#bridged, 'up'])
   }
 
   /** Sets rules of nft in the place of those before: one a line, in a chain of what comes in and one of what goes out. */

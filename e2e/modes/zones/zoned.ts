@@ -9,7 +9,7 @@ import { locate as locateRedis } from '../../../infra/local/redis.ts'
 import { edgeOf, runningSystem, standingConfig } from '../running-system.ts'
 import { isReady, SluiceProcess } from '../sluice-process.ts'
 import type { Edge, System } from '../system.ts'
-import { openMeetingPlace, Zone } from './namespaces.ts'
+import { Zone } from './namespaces.ts'
 import { ZoneServer } from './zone-server.ts'
 
 type ZoneName = 'a' | 'b' | 'c'
@@ -86,10 +86,9 @@ export interface LaunchPlan {
   readonly directory?: string
 }
 
-/** Starts everything; this process has to be in a network namespace of its own. */
+/** Starts everything; this process has to be in a network namespace of its own that is the meeting place of zones. */
 export async function startZoned(t: Cleanup): Promise<ZonedSystem> {
   process.setMaxListeners(100) // each process that is watched over hangs on this one's end
-  openMeetingPlace()
   const directory = mkdtempSync(join(tmpdir(), 'sluice-e2e-zones-'))
   t.after(() => rmSync(directory, { recursive: true, force: true }))
   const zones = { a: await Zone.open(t, 'a', 1), b: await Zone.open(t, 'b', 2), c: await Zone.open(t, 'c', 3) }

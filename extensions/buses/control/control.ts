@@ -1,12 +1,9 @@
 /** The bus through control: the relay's messages over one connection that the edge opens and keeps. */
-import type { z } from 'zod'
 import type { Bus, BusHooks } from '../bus.ts'
 import { createRelayedBus } from '../relay.ts'
 import { readSettings } from '../settings.ts'
 import { LastingLink } from './lasting-link.ts'
 import { schema, type ControlBusSettings } from './schema.ts'
-
-export type Settings = z.output<typeof schema.settings>
 
 /**
  * A bus over the first control of `settings.urls` that answers. Returns at once and connects in the background, for as long as

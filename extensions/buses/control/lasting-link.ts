@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Subscription } from '../bus.ts'
 import type { RelayChannel, RelayMessage } from '../relay-messages.ts'
 import { type SocketChannel, socketChannel } from '../socket-channel.ts'
-import type { Settings } from './control.ts'
 import { openConnection } from './open-connection.ts'
+import type { Settings } from './schema.ts'
 
 const maxWaitingBytes = 32 * 1024 * 1024
 /** How much longer than the first the last pause between two attempts may become. */

@@ -13,3 +13,5 @@ export const schema = {
 } as const
 
 export type ControlBusSettings = z.input<typeof schema.settings>
+/** With defaults in place. */
+export type Settings = z.output<typeof schema.settings>
