@@ -132,6 +132,20 @@ function socketsListeningAt(port: number): number {
   }).length
 }
 
+it('a connection that was handed to a worker which dies before it takes it is served by another one', async (t) => {
+  const under = await startEdge(t, fixed('served'), { workers: 2 })
+  await waitUntil(async () => (await fetchOnce(under.url)).status === 200)
+  const [victim] = under.edge.workerPids
+  process.kill(victim!, 'SIGSTOP')
+  // One is on its way to the worker that does not move, which is given no second one until it has taken that.
+  const bodies: string[] = []
+  const all = Promise.all(Array.from({ length: 6 }, async () => bodies.push((await fetchOnce(under.url, { timeoutMs: 60_000 })).body)))
+  await waitUntil(() => bodies.length === 5, { timeoutMs: 60_000 })
+  process.kill(victim!, 'SIGKILL')
+  await all
+  assert.deepEqual(bodies, Array(6).fill('served'))
+})
+
 it('each worker is restarted in turn under traffic and no request fails', async (t) => {
   const upstream = await startUpstream(t, answer(200, 'ok'))
   const under = await startEdge(t, documentFor(upstream.url), { workers: 2 })

@@ -66,7 +66,8 @@ export class EngineListener implements Listener {
     const began = performance.now()
     const idle = setInterval(() => {
       const since = performance.now() - drainGraceMs
-      if (since >= began) this.closeIdle(since)
+      // After what has come meanwhile was read: of a loop that is late, timers run first, and a request that waits must not be reset.
+      if (since >= began) setImmediate(() => this.closeIdle(since))
     }, sweepMs)
     const end = setTimeout(() => this.closeAll(), deadlineMs)
     await closed

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import type { ConfigRevision } from '@sluice/buses/config-feed'
 import { deltaBetween, emptyConfig, type SegmentedConfig, textOfLines } from '@sluice/proto/config'
 import type { Logger, MetricSnapshot } from '@sluice/service-kit'
+import { giveBackLostConnections } from './lost-connections.ts'
 import { readMessage, sendMessage, type ConfigMessage, type EndpointsMessage, type FleetMessage, type FromWorker, type Refusal, type ToWorker, type WorkerSettings } from './messages.ts'
 
 export interface WorkerPoolParts {
@@ -175,6 +176,7 @@ export class WorkerPool {
       credentialVersion: 0, refusal: undefined, addresses: [], lastPongAt: performance.now(), detachBus: detach,
     }
     this.members.set(worker.id, member)
+    giveBackLostConnections(worker, () => [...this.members.values()].some((one) => one !== member && one.listening && !one.draining))
     worker.on('message', (raw: unknown) => {
       const message = readMessage<FromWorker>(raw)
       if (message !== undefined) this.onMessage(member, message)
