@@ -90,6 +90,17 @@ test('the response stays as it was, and the end of the exchange is told for what
   assert.deepEqual([told, exchange.response.headers.flat], [['piece', '2'], []])
 })
 
+test('a body is read ahead only when that cannot lose it', async () => {
+  for (const [declaredBytes, expected] of [[5, 'whole'], [6, undefined], [undefined, undefined]] as const) {
+    const exchange = exchangeOf()
+    Object.assign(exchange.request, { declaredBytes })
+    exchange.readBody = async () => Buffer.from('whole')
+    let read: string | undefined
+    await inShadow({ onRequest: async (view) => void (read = (await view.readBody(5))?.toString()) }).policy.onRequest(exchange)
+    assert.equal(read, expected)
+  }
+})
+
 test('it has the hooks of the policy, and no other', () => {
   const { policy } = inShadow({ onRequest: () => undefined })
   assert.deepEqual([policy.onRequestBody, policy.onResponse, policy.onResponseBody, policy.onDone], [undefined, undefined, undefined, undefined])

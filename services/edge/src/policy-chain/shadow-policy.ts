@@ -114,8 +114,14 @@ function viewOf(exchange: ShadowedExchange): View {
   view.limits = []
   view.responseFields = []
   // What is read ahead has to be found where it is sent on from.
-  view.readBody = (maxBytes) => exchange.readBody(maxBytes)
+  view.readBody = (maxBytes) => readSafely(exchange, maxBytes)
   return view
+}
+
+/** A body that turns out to be too long when it is read ahead is lost: one of unknown length is left alone. */
+function readSafely(exchange: Exchange, maxBytes: number): Promise<Buffer | undefined> {
+  const { declaredBytes } = exchange.request
+  return declaredBytes !== undefined && declaredBytes <= maxBytes ? exchange.readBody(maxBytes) : Promise.resolve(undefined)
 }
 
 function copyOf(response: ResponseFacts | undefined): ResponseFacts | undefined {
