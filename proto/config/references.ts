@@ -64,6 +64,8 @@ function isFilePath(path: Path): boolean {
 function mapTexts(value: unknown, path: (string | number)[], change: (text: string, path: Path) => string): unknown {
   if (typeof value === 'string') return change(value, path)
   if (typeof value !== 'object' || value === null) return value
+  // One resource: most have none, and their text says so at once.
+  if (path.length === 2 && !mayHoldReferences(JSON.stringify(value))) return value
   let copy: Record<string | number, unknown> | undefined
   for (const [name, inner] of Object.entries(value)) {
     const key = Array.isArray(value) ? Number(name) : name

@@ -20,6 +20,8 @@ export interface CheckedChange {
   readonly config: SegmentedConfig
   /** From the head to it. */
   readonly delta: readonly string[]
+  /** All there are, in the order of the document, where they had to be made anyhow. */
+  readonly lines?: readonly string[]
 }
 
 /** Throws what the change throws, `config.*` for problems. `index` is asked for when a part is enough. */
@@ -35,10 +37,11 @@ async function checkWhole(change: Change, edited: unknown, head: StoredRevision 
   const { secrets = {}, ...document } = validation.revision!
   const warnings = keepGuardrails(change, document, undefined)
   const before = head?.config ?? emptyConfig
-  const written = SegmentedConfig.of(entitiesOf(validation.revision!))
+  const lines = entitiesOf(validation.revision!).map(([key, value]) => [key, lineOf(key, value)] as const)
+  const written = SegmentedConfig.ofLines(lines)
   const delta = deltaBetween(before, written)
   if (change.isForced !== true) checkShrinking(delta, head)
-  return { validation: withWarnings(validation, warnings), document, secrets, delta, config: written }
+  return { validation: withWarnings(validation, warnings), document, secrets, delta, config: written, lines: lines.map(([, line]) => line) }
 }
 
 /** Throws `config.guardrail` and answers what is only told; `only` are the resources that the change can have made worse. */

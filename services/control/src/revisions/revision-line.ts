@@ -141,7 +141,7 @@ export class RevisionLine {
     const isAround = head?.ring === undefined || ring !== undefined
     if (head?.config.digest === digest && !isSame && isAround) return { ...about, ring: head.ring, revision: head.record.revision, isNew: false, at: clock.monotonic() }
     const storage = storeBeside(head && { revision: expectedHead, storage: head.storage }, config, delta)
-    const body = encodeBody({ base: storage.base, lines: storage.base === 0 ? linesInOrder({ ...document, secrets }) : [...storage.lines.values()], forcedRevision, ring }, sealing)
+    const body = encodeBody({ base: storage.base, lines: storage.base === 0 ? (checked.lines ?? linesInOrder({ ...document, secrets })) : [...storage.lines.values()], forcedRevision, ring }, sealing)
     const facts = { scope, digest, changeId: randomUUID(), author, note, origin, fileDigest, committedAtMs: clock.now() }
     const made = { record: { ...facts, revision: expectedHead + 1 }, config, document, secrets, forcedRevision, ring, storage }
     this.stored.underWay = made
