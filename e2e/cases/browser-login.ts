@@ -1,11 +1,14 @@
 // AU2: login of browsers (OpenID Connect, code + PKCE) at a real identity provider, in a real Chromium
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { echo, fetchOnce, startUpstream, waitUntil } from '@sluice/testkit'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { echo, fetchOnce, freePort, makeCertificate, startUpstream, waitUntil } from '@sluice/testkit'
 import { startIdentityProvider, webClient } from '../../services/auth/test/identity-provider.ts'
 import { type Echoed, refusalOf } from '../actors/ask.ts'
 import { cookieField, logInAs, openBrowser, type Page } from '../actors/browser.ts'
 import { makeConsumer } from '../actors/consumers.ts'
+import type { Config } from '../modes/system.ts'
 import type { Case } from './case.ts'
 
 const open = { headers: { 'sec-fetch-mode': 'navigate' } }
@@ -20,7 +23,9 @@ export const browserLogin: Case = {
     if (browser === undefined) return
     const origins = system.edges.map(({ url }) => url)
     const [origin = ''] = origins
-    const provider = await startIdentityProvider(t, { origins, tokenSeconds: 6 })
+    const securePort = await freePort()
+    const secureOrigin = `https://127.0.0.1:${securePort}`
+    const provider = await startIdentityProvider(t, { origins: [...origins, secureOrigin], tokenSeconds: 6 })
     const upstream = await startUpstream(t, echo())
     const cookieKey = randomBytes(32).toString('hex')
     for (const secret of [webClient.secret, cookieKey]) system.secrets.add(secret)
@@ -28,7 +33,7 @@ export const browserLogin: Case = {
       issuer: provider.issuer, clientId: webClient.id, clientSecret: webClient.secret, cookieKeys: [cookieKey], scopes: ['email', 'offline_access'],
       afterLogout: '/bye', backchannelLogoutPath: '/oauth2/backchannel', forwardAccessToken: true,
     }
-    await system.apply({
+    const config = {
       upstreams: { echo: { endpoints: [{ url: upstream.url }] } },
       groups: [{ name: 'staff' }],
       routes: [
@@ -36,7 +41,8 @@ export const browserLogin: Case = {
         { name: 'app', match: { pathPrefix: '/' }, upstream: 'echo', policies: [{ 'oidc-login': login }] },
         { name: 'staff', match: { path: '/staff' }, upstream: 'echo', policies: [{ 'oidc-login': login }, { acl: { allow: { groups: ['staff'] } } }] },
       ],
-    })
+    }
+    await system.apply(config)
     await makeConsumer(system, 'login-alice', { groups: ['staff'], credentials: [{ jwtSubject: 'alice' }] })
     const context = await browser.newContext()
     const page = await context.newPage()
@@ -49,7 +55,9 @@ export const browserLogin: Case = {
       const { url, headers } = await shown(page)
       assert.deepEqual([url, headers['x-consumer-name']], ['/welcome?x=1&y=%2F', 'login-alice'])
       assert.equal(headers['cookie']?.includes('sluice') ?? false, false)
-      assert.match(headers['authorization'] ?? '', /^Bearer \S+$/)
+      const [, accessToken = ''] = /^Bearer (\S+)$/.exec(headers['authorization'] ?? '') ?? []
+      assert.notEqual(accessToken, '')
+      for (const secret of [accessToken, ...(await context.cookies(origin)).filter(({ name }) => name.startsWith('sluice-')).map(({ value }) => value)]) system.secrets.add(secret)
     })
 
     await t.test('its session is no script\'s to read, holds on every edge, and is who its user is', async () => {
@@ -114,6 +122,23 @@ export const browserLogin: Case = {
         assert.equal(await consumerIn(elsewhere!), 'bob')
       }
       assert.equal((await fetchOnce(origin, { path: '/oauth2/backchannel', method: 'POST', body: 'logout_token=forged', headers: { 'content-type': 'application/x-www-form-urlencoded' } })).status, 400)
+    })
+
+    // Two edges on one machine cannot both listen there.
+    if (system.mode === 'embedded') await t.test('over https its cookies are for this host and for https alone, and the browser takes them', async () => {
+      const { cert, key } = makeCertificate({ names: ['127.0.0.1'] })
+      for (const [name, text] of [['login-cert.pem', cert], ['login-key.pem', key]] as const) writeFileSync(join(system.directory, name), text)
+      const { http } = (system.complete({}) as { listeners: { http: object } }).listeners
+      const https = { address: `127.0.0.1:${securePort}`, certificates: [{ certFile: join(system.directory, 'login-cert.pem'), keyFile: join(system.directory, 'login-key.pem') }] }
+      await system.apply({ ...config, listeners: { http, https } } as Config)
+      const secure = await browser.newContext({ ignoreHTTPSErrors: true })
+      const one = await secure.newPage()
+      await one.goto(`${secureOrigin}/app`)
+      await logInAs(one, 'dave')
+      assert.deepEqual([one.url(), await consumerIn(one)], [`${secureOrigin}/app`, 'dave'])
+      const kept = (await secure.cookies(secureOrigin)).filter(({ name }) => name.includes('sluice-session'))
+      assert.deepEqual(kept.map(({ name, secure: isSecure, path, httpOnly }) => [name, isSecure, path, httpOnly]).sort(), [['__Host-sluice-session', true, '/', true], ['__Host-sluice-session-login', true, '/', true]])
+      await system.apply(config)
     })
 
     await t.test('a user whom the issuer refuses is told so, and not sent round and round', async () => {
