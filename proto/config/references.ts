@@ -65,7 +65,7 @@ function mapTexts(value: unknown, path: (string | number)[], change: (text: stri
   if (typeof value === 'string') return change(value, path)
   if (typeof value !== 'object' || value === null) return value
   // One resource: most have none, and their text says so at once.
-  if (path.length === 2 && !mayHoldReferences(JSON.stringify(value))) return value
+  if (path.length === 2 && isPlain(value)) return value
   let copy: Record<string | number, unknown> | undefined
   for (const [name, inner] of Object.entries(value)) {
     const key = Array.isArray(value) ? Number(name) : name
@@ -76,6 +76,14 @@ function mapTexts(value: unknown, path: (string | number)[], change: (text: stri
   }
   return copy ?? value
 }
+
+/** Long ones are walked through all the same: what is nested without end has to be found out here. */
+function isPlain(resource: object): boolean {
+  const text = JSON.stringify(resource)
+  return text.length <= maxPlain && !mayHoldReferences(text)
+}
+
+const maxPlain = 8192
 
 /** The marks of a resource, and the name of a policy: `policies[0].rate-limit.name`. */
 function isMark(path: Path): boolean {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { discoverySources } from '@sluice/discovery-sources'
 import { readConfigText } from './config-text.ts'
 import { validateConfig } from './index.ts'
-import { formatProblem } from './problem.ts'
+import { policySchemas } from './policy-catalogue.ts'
+import { formatProblem, oneOf } from './problem.ts'
 
 const files: Readonly<Record<string, string>> = { 'notes.txt': 'buy milk', 'keys-without-alg.json': '{"keys":[{"kty":"oct","k":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}]}' }
 
@@ -15,6 +17,13 @@ const parts = {
     if (content === undefined) throw Object.assign(new Error('not there'), { code: 'ENOENT' })
     return content
   },
+}
+
+/** Lists that grow with each policy and source; how they are told is a matter of these tests, what is in them is not. */
+const lists: Readonly<Record<string, readonly string[]>> = {
+  '{policies}': [...policySchemas.keys()],
+  '{identity policies}': [...policySchemas.values()].filter(({ identity }) => identity === true).map(({ name }) => name),
+  '{sources}': discoverySources.map(({ name }) => name).filter((name) => name !== 'static'),
 }
 
 for (const { title, document, expected } of readPairs('./config-problems.txt')) {
@@ -74,6 +83,10 @@ function readPairs(file: string): { title: string; document: string; expected: s
   return text.split(/^## /m).slice(1).map((block) => {
     const [title = '', ...lines] = block.split('\n')
     const end = lines.indexOf('--')
-    return { title, document: `${lines.slice(0, end).join('\n')}\n`, expected: lines.slice(end + 1).filter((line) => line !== '') }
+    return { title, document: `${lines.slice(0, end).join('\n')}\n`, expected: lines.slice(end + 1).filter((line) => line !== '').map(withLists) }
   })
+}
+
+function withLists(line: string): string {
+  return Object.entries(lists).reduce((text, [mark, names]) => text.replace(mark, oneOf(names, 30)), line)
 }
