@@ -16,10 +16,16 @@ const asks = { begin: 1 | 4, end: 2 | 8, wordBoundary: 16, noWordBoundary: 32 }
 
 interface Instruction {
   readonly op: number
+  /** Of one that takes characters: the one, or the bounds of ranges. */
+  readonly runes: ArrayLike<number>
   readonly out: number
   readonly arg: number
   matchRune(rune: number): boolean
 }
+
+const noRunes = { runes: [] as readonly number[], arg: 0 }
+/** Of re2js's flags, in `arg`. */
+const foldCase = 1
 
 interface State {
   readonly positions: readonly number[]
@@ -38,12 +44,18 @@ const slash = 0x2f
 /** Pairs of states that are looked at before a question counts as too large to be answered. */
 const maxPairs = 5000
 
+/** What all questions of one check may cost together, in pairs of states: about a second. */
+export class Effort {
+  left = 200_000
+}
+
 export class PathLanguage {
   readonly start: State
   private readonly instructions: readonly Instruction[]
   private readonly first: number
   private readonly states = new Map<string, State>()
   private known: ReadonlyMap<number, string> | undefined
+  private knownBeginning: string | undefined
 
   constructor(match: PathMatch) {
     const program = RE2JS.compile(patternOf(match)).re2().prog as { inst: Instruction[]; start: number }
@@ -70,6 +82,12 @@ export class PathLanguage {
     return state.accepts
   }
 
+  /** What each of its paths begins with, as far as that is one text: most patterns are told apart by it. */
+  get beginning(): string {
+    this.knownBeginning ??= this.findBeginning()
+    return this.knownBeginning
+  }
+
   /** By character: which instructions take it, and whether it stands in words. Characters with the same one are alike to this machine. */
   get signatures(): ReadonlyMap<number, string> {
     if (this.known === undefined) {
@@ -77,6 +95,22 @@ export class PathLanguage {
       this.known = new Map(readable.map((code) => [code, `${isWord(code) ? 'w' : '.'}${rules.map((rule) => (takes(rule, code) ? 1 : 0)).join('')}`]))
     }
     return this.known
+  }
+
+  private findBeginning(): string {
+    let text = ''
+    // What comes next decides about them, and it is not known here.
+    if (this.instructions.some(({ op: kind, arg }) => kind === op.emptyWidth && (arg & (asks.wordBoundary | asks.noWordBoundary)) !== 0)) return text
+    let state = this.start
+    for (;;) {
+      const { consumers, matched } = this.reach(state, slash)
+      const [only] = consumers
+      const { runes, arg } = only === undefined ? noRunes : this.instructions[only]!
+      // A letter of either case is no one letter.
+      if (matched || consumers.size !== 1 || runes.length !== 1 || (arg & foldCase) !== 0 || this.reach(state, -1).matched) return text
+      text += String.fromCharCode(runes[0]!)
+      state = this.step(state, runes[0]!)
+    }
   }
 
   private stateOf(positions: ReadonlySet<number>, before: number, hasMatched: boolean): State {
@@ -111,24 +145,24 @@ export class PathLanguage {
 }
 
 /** Whether every path of `smaller` is one of `larger`; false, too, when that is too much to find out. */
-export function holdsAllPaths(larger: PathLanguage, smaller: PathLanguage): boolean {
-  return searchBoth(larger, smaller, (one, other) => smaller.accepts(other) && !larger.accepts(one)) === 'none'
+export function holdsAllPaths(larger: PathLanguage, smaller: PathLanguage, effort: Effort): boolean {
+  return searchBoth(larger, smaller, effort, (one, other) => smaller.accepts(other) && !larger.accepts(one)) === 'none'
 }
 
 /** The shortest path that is one of both, whether there is none, or that it is too much to find out. */
-export function sharedPath(one: PathLanguage, other: PathLanguage): SharedPath {
-  return searchBoth(one, other, (first, second) => one.accepts(first) && other.accepts(second))
+export function sharedPath(one: PathLanguage, other: PathLanguage, effort: Effort): SharedPath {
+  return searchBoth(one, other, effort, (first, second) => one.accepts(first) && other.accepts(second))
 }
 
 export type SharedPath = { readonly path: string } | 'none' | 'unknown'
 
 /** Breadth first over pairs of states, so the path that is found is a shortest one. */
-function searchBoth(one: PathLanguage, other: PathLanguage, isFound: (first: State, second: State) => boolean): SharedPath {
+function searchBoth(one: PathLanguage, other: PathLanguage, effort: Effort, isFound: (first: State, second: State) => boolean): SharedPath {
   const codes = distinctCodes(one, other)
   const queue = [{ first: one.step(one.start, slash), second: other.step(other.start, slash), path: '/' }]
   const seen = new Map<State, Set<State>>([[queue[0]!.first, new Set([queue[0]!.second])]])
   for (let at = 0; at < queue.length; at++) {
-    if (at >= maxPairs) return 'unknown'
+    if (at >= maxPairs || effort.left-- <= 0) return 'unknown'
     const { first, second, path } = queue[at]!
     if (isFound(first, second)) return { path }
     for (const code of codes) {

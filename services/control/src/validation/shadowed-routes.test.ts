@@ -53,6 +53,23 @@ test('a pattern is compared by what it matches, not by how it is written', () =>
   for (const [shadowed, pattern, by] of pairs) assert.deepEqual(namesIn(routesOf({ pattern: { pathRegex: pattern }, by })), shadowed ? ['by > pattern'] : [], pattern)
 })
 
+test('patterns that share a path are found whatever they begin with', () => {
+  const pairs: [shared: boolean, one: string, other: string][] = [
+    [true, '^/(?:\\bx|y)$', '^/x$'],
+    [true, '^/a(?i)b', '^/aB/c'],
+    [true, '/a/b$', '^/z/'],
+    [true, '^/a(b|$)', '^/a$'],
+    [false, '^/ab', '^/ac'],
+    [false, '^/a/[0-9]+$', '^/a/[a-z]+$'],
+  ]
+  for (const [shared, one, other] of pairs) assert.equal(namesIn(routesOf({ one: { pathRegex: one }, other: { pathRegex: other } })).length, shared ? 1 : 0, `${one} ${other}`)
+})
+
+test('two hundred patterns on one host are told apart by what they begin with', () => {
+  const routes = Array.from({ length: 200 }, (_, index) => route(`r${index}`, { pathRegex: `^/service-${index}/[a-z0-9-]+/items/([0-9]{1,8})(\\.json)?$` }))
+  assert.deepEqual(namesIn([...routes, route('a', { pathRegex: '^/service-7/[a-z]+/items/5$' })]), ['a > r7'])
+})
+
 test('patterns too large to compare are not reported, and do not keep the check', () => {
   const grown = (letter: string) => `^/(a|b)*${letter}(a|b){14}$`
   assert.deepEqual(namesIn(routesOf({ one: { pathRegex: grown('a') }, two: { pathRegex: grown('b') }, three: { path: '/{a}/{b}' } })), [])

@@ -7,7 +7,7 @@
  */
 import { compareOnOnePath, pathClassOf, pathKeyOf, type Route, type RouteMatch } from '@sluice/proto/config'
 import { demandsLess, overlap } from './condition-overlap.ts'
-import { holdsAllPaths, PathLanguage, sharedPath, type SharedPath } from './path-language.ts'
+import { Effort, holdsAllPaths, PathLanguage, sharedPath, type SharedPath } from './path-language.ts'
 import type { Warning } from './problem.ts'
 import { HostRoutes, type Placed } from './routes-by-host.ts'
 
@@ -90,7 +90,8 @@ function* amongPatterns(where: string, patterns: readonly Placed[], languages: L
 }
 
 function sharedBy(winner: Placed, loser: Placed, languages: Languages): string | undefined {
-  const shared = overlap(winner.match, loser.match) === undefined ? 'none' : languages.shared(winner.match, loser.match)
+  if (!languages.beginAlike(winner.match, loser.match) || overlap(winner.match, loser.match) === undefined) return undefined
+  const shared = languages.shared(winner.match, loser.match)
   return typeof shared === 'string' ? undefined : shared.path
 }
 
@@ -105,13 +106,20 @@ function pathOf({ index }: Placed): Warning['path'] {
 /** The machines of paths that were compared lately; routes on several hosts are met several times. */
 class Languages {
   readonly #byKey = new Map<string, PathLanguage>()
+  readonly #effort = new Effort()
+
+  /** Most pairs of patterns do not, which costs far less to find out than anything else about them. */
+  beginAlike(one: RouteMatch, other: RouteMatch): boolean {
+    const [first, second] = [this.#of(one).beginning, this.#of(other).beginning]
+    return first.startsWith(second) || second.startsWith(first)
+  }
 
   holdsAll(larger: RouteMatch, smaller: RouteMatch): boolean {
-    return holdsAllPaths(this.#of(larger), this.#of(smaller))
+    return holdsAllPaths(this.#of(larger), this.#of(smaller), this.#effort)
   }
 
   shared(one: RouteMatch, other: RouteMatch): SharedPath {
-    return sharedPath(this.#of(one), this.#of(other))
+    return sharedPath(this.#of(one), this.#of(other), this.#effort)
   }
 
   #of(match: RouteMatch): PathLanguage {
