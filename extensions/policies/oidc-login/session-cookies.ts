@@ -11,7 +11,8 @@ import { readSession, type Session, writeSession } from './session.ts'
 
 const partCharacters = 3200
 const maxParts = 2
-const remembered = 5000
+/** Of five kilobytes at most. */
+const remembered = 2000
 
 export class SessionCookies {
   readonly #names: readonly string[]

@@ -19,6 +19,7 @@ const maxClients = 1000
 /** Issuers that rotate refresh tokens take the second use of one for theft; a browser's other requests still carry it. */
 const refreshedMs = 120_000
 const maxRefreshed = 10_000
+const maxRefreshedCharacters = 16 * 1024 * 1024
 
 export class Logins {
   readonly #parts: LoginsParts
@@ -30,7 +31,8 @@ export class Logins {
   constructor(parts: LoginsParts) {
     this.#parts = parts
     // lru-cache takes an instant of 0 for none at all, so its time begins at 1.
-    this.#refreshed = new LRUCache({ max: maxRefreshed, ttl: refreshedMs, ttlResolution: 0, perf: { now: () => parts.clock.monotonic() + 1 } })
+    const perf = { now: () => parts.clock.monotonic() + 1 }
+    this.#refreshed = new LRUCache({ max: maxRefreshed, maxSize: maxRefreshedCharacters, sizeCalculation: sizeOf, ttl: refreshedMs, ttlResolution: 0, perf })
   }
 
   /** These throw `dependency.issuer_unreachable`, `dependency.verifier_overloaded`, `config.invalid`. */
@@ -91,4 +93,10 @@ export class Logins {
   #digest(values: readonly unknown[]): string {
     return createHmac('sha256', this.#secret).update(JSON.stringify(values)).digest('base64')
   }
+}
+
+function sizeOf(outcome: LoginOutcome): number {
+  if ('refusal' in outcome) return 100
+  const { accessToken, refreshToken, idToken } = outcome.tokens
+  return 1000 + accessToken.length + refreshToken.length + idToken.length
 }
