@@ -87,7 +87,8 @@ export async function runTests(t: Cleanup, row: Row): Promise<RowResult> {
     const [, passed = '0', failed = '0', skipped = '0'] = /(\d+) passed, (\d+) failed, (\d+) skipped\s*$/.exec(stdout) ?? []
     const isGood = Number(passed) > 0 && failed === '0' && skipped === '0'
     isPassed &&= isGood
-    const summary = `\`${file}\`: ${passed} passed, ${failed} failed, ${skipped} skipped`
+    const [, firstFailure] = /^✗ (.+)/m.exec(stdout) ?? []
+    const summary = `\`${file}\`: ${passed} passed, ${failed} failed, ${skipped} skipped${firstFailure === undefined ? '' : `: ${firstFailure}`}`
     measured.push(isGood ? summary : `**${summary}**`)
   }
   const result: RowResult = { verdict: isPassed ? 'pass' : 'fail', measured, seconds: Math.round((performance.now() - began) / 1000), commit: commitHere(), load: Math.round(loadavg()[0]!) }
