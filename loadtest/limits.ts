@@ -16,7 +16,7 @@ const { values } = parseArgs({
 const traffic = { workers: Number(values.edges), ratePerSecond: Number(values.rate), skew: Number(values.skew), seconds: Number(values.seconds), seed: 1 }
 const limit = Number(values.limit)
 const algorithms = ['token-bucket', 'leaky-bucket', 'fixed-window', 'sliding-window', 'sliding-window-log'] as const
-const modes = ['exact', 'auto', 'local'] as const
+const modes = ['exact', 'auto', 'leased', 'local'] as const
 
 const redis = await startRedis({})
 try {
