@@ -239,7 +239,7 @@ export interface Logins {
   refresh(refreshToken: string, subject: string): Promise<LoginOutcome>
   /** Whether a session that began then is over before its time; at once for one that is remembered. While nobody can say, it goes on. */
   hasEnded(names: readonly string[], startedAtMs: number): boolean | Promise<boolean>
-  /** Ends sessions that began until now, on all edges; false when auth cannot be asked. `untilMs`: when the last of them would end by itself. */
+  /** Ends, on all edges, the session of these names, which no later one will bear; false when auth cannot be asked. `untilMs`: when it would end by itself. */
   end(names: readonly string[], untilMs: number): Promise<boolean>
   /** Ends those that the issuer says are over. */
   endByIssuer(logoutToken: string, from?: string): Promise<{ readonly outcome: 'ended' } | { readonly outcome: 'refused'; readonly reason: string } | Unchecked>

@@ -41,8 +41,8 @@ export async function answerLogoutToken({ logins, logoutTokens, sessionEnds, clo
   if (keySetAddress === undefined) throw new SluiceError('dependency.key_set_unavailable', { detail: 'The metadata of the issuer names no jwks_uri' })
   const verdict = await logoutTokens.check({ token: request.logoutToken, issuer, clientId, insecure, keySetAddress })
   if ('refusal' in verdict) return { refusal: verdict.refusal }
-  const now = clock.now()
-  return { version: await sessionEnds.end(verdict.names, now, now + request.sessionSeconds * 1000) }
+  const untilMs = clock.now() + request.sessionSeconds * 1000
+  return { version: await sessionEnds.end([verdict.name], Math.floor(Math.min(verdict.beforeMs, untilMs)), untilMs) }
 }
 
 function settingsIn(client: IssuerClient | undefined): LoginSettings {

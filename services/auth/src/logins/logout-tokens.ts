@@ -22,7 +22,8 @@ export interface LogoutFacts {
   readonly keySetAddress: string
 }
 
-export type LogoutVerdict = { readonly names: readonly string[] } | { readonly refusal: string }
+/** `beforeMs`: sessions of the name that began until then are over; infinite for a name that no later session will bear. */
+export type LogoutVerdict = { readonly name: string; readonly beforeMs: number } | { readonly refusal: string }
 
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
 const event = 'http://schemas.openid.net/event/backchannel-logout'
@@ -61,8 +62,9 @@ function readClaims(claims: Readonly<Record<string, unknown>>, issuer: string, n
   if (typeof told !== 'object' || told === null) return { refusal: 'no_logout_event' }
   // It would otherwise be an ID token in another place.
   if (Object.hasOwn(claims, 'nonce')) return { refusal: 'nonce_present' }
-  if (typeof sid === 'string' && sid !== '') return { names: [sessionOfIssuer(issuer, sid)] }
-  if (typeof sub === 'string' && sub !== '') return { names: [sessionOfSubject(issuer, sub)] }
+  if (typeof sid === 'string' && sid !== '') return { name: sessionOfIssuer(issuer, sid), beforeMs: Infinity }
+  // Sent once more, it ends nothing that began since.
+  if (typeof sub === 'string' && sub !== '') return { name: sessionOfSubject(issuer, sub), beforeMs: Math.min(nowSeconds, iat + leewaySeconds) * 1000 }
   return { refusal: 'names_nobody' }
 }
 

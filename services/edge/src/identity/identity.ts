@@ -82,7 +82,7 @@ export function createIdentity(parts: IdentityParts): EdgeIdentity {
   const secret = randomBytes(32)
   const introspection = sharedByRules((rules: IntrospectionRules) => new IntrospectedTokens(rules, { bus, scope, attempts, changes, clock, consumers, secret }))
   const sessions = new SessionChecks({ bus, scope, changes, clock, timeoutMs })
-  const logins = sharedByRules((rules: LoginRules) => new Logins(rules, { bus, scope, clock, attempts, consumers, sessions, timeoutMs }))
+  const logins = sharedByRules((rules: LoginRules) => new Logins(rules, { bus, scope, attempts, consumers, sessions, timeoutMs }))
   const upstreamTokens = sharedByRules((rules: UpstreamTokenRules) => new UpstreamTokens(rules, { bus, scope, clock, secret }))
   // Whoever has only begun to listen has missed nothing that it goes by.
   let startedAtMs = Infinity

@@ -14,7 +14,6 @@ import { TokenIdentities } from './token-identities.ts'
 export interface LoginsParts {
   readonly bus: Bus
   readonly scope: string
-  readonly clock: { now(): number }
   readonly attempts: FailedAttempts
   readonly consumers: ConsumersBySubject
   readonly sessions: SessionChecks
@@ -69,8 +68,9 @@ export class Logins implements LoginsPart {
   }
 
   async end(names: readonly string[], untilMs: number): Promise<boolean> {
-    const { scope, clock, timeoutMs } = this.#parts
-    const reply = await this.#ask(subjects.authSessionEnd, endTypes, { scope, names: [...names], beforeMs: clock.now(), untilMs }, timeoutMs)
+    const { scope, timeoutMs } = this.#parts
+    // Whenever it began: clocks of edges differ, and no later session bears the name.
+    const reply = await this.#ask(subjects.authSessionEnd, endTypes, { scope, names: [...names], beforeMs: untilMs, untilMs }, timeoutMs)
     return 'version' in reply
   }
 
