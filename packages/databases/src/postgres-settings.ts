@@ -18,18 +18,18 @@ export interface PostgresAddress {
   readonly sslKey: string | undefined
 }
 
-const address = z.string().transform((text, context) => {
-  const read = readPostgresUrl(text)
-  if (typeof read !== 'string') return read
-  context.addIssue({ code: 'custom', message: read })
-  return z.NEVER
-})
-
 /** How a store reaches its database; the stores add what is their own. */
 export const postgresSettings = {
   url: z
-    .union([z.string().transform((one) => [one]), z.array(z.string()).min(1)])
-    .pipe(z.array(address))
+    .union([z.string(), z.array(z.string()).min(1)])
+    .transform((given, context): PostgresAddress[] =>
+      [given].flat().flatMap((text) => {
+        const read = readPostgresUrl(text)
+        if (typeof read !== 'string') return [read]
+        context.addIssue({ code: 'custom', message: read })
+        return []
+      }),
+    )
     .describe('`postgres://user:password@host[:5432]/database`; `?sslmode=verify-full&sslrootcert=PATH` for TLS. A list for a primary and its standbys: the one that takes writes is found.'),
 }
 
