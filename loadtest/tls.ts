@@ -1,5 +1,5 @@
 /**
- * `node loadtest/tls.ts`: the gateway beside nginx where clients come by TLS 1.3, over HTTP/1.1 and over HTTP/2, both plain proxies
+ * `npm run bench:tls`: the gateway beside nginx where clients come by TLS 1.3, over HTTP/1.1 and over HTTP/2, both plain proxies
  * in front of the same upstream, each pinned to one core. Ratios of requests per CPU-second to nginx just before and
  * just after. `--seconds N` [5] a round, about, `--connections N` [64], `--streams N` [10] on each connection of HTTP/2.
  */
