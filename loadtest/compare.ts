@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { gatewayCore, inPlace, loadCore } from './bench/bench-place.ts'
 import { bareRelay, nginxProxy, plainNode, type BenchPlace, type Contender } from './bench/contenders.ts'
 import { machine, measure, printRows, rated, type RatedRow, type Round } from './bench/measure.ts'
+import { nodePeers } from './bench/node-peers.ts'
 import { barChart } from './bench/plot.ts'
 import { caddy, envoy, haproxy, traefik } from './bench/peers.ts'
 import { sweeps } from './bench/sweeps.ts'
@@ -40,7 +41,7 @@ async function runContenders(place: BenchPlace): Promise<void> {
 async function contenders(place: BenchPlace): Promise<Contender[]> {
   const tokens = await makeTokens(place.directory)
   return [
-    plainWorkload(place), haproxy(place), await envoy(place), await caddy(place), await traefik(place), plainNode(place),
+    plainWorkload(place), haproxy(place), await envoy(place), await caddy(place), await traefik(place), ...(await nodePeers(place)), plainNode(place),
     bareRelay(place, 'data'), bareRelay(place, 'shared'),
     await policyWorkload(place), haproxy(place, tokens), await envoy(place, tokens),
   ]

@@ -39,6 +39,15 @@ export async function installWheel(requirement: string, directory: string, { who
   }
 }
 
+/** Installs packages of npm (such as `name@1.2.3`) with all they depend on into `directory`/node_modules; their scripts are not run. */
+export async function installPackages(packages: readonly string[], directory: string): Promise<void> {
+  try {
+    await run('npm', ['install', '--prefix', directory, '--ignore-scripts', '--no-audit', '--no-fund', '--no-save', ...packages], { timeout: 300_000 })
+  } catch (error) {
+    throw new Error(`npm could not install ${packages.join(', ')}: ${lastLines(error)}`, { cause: error })
+  }
+}
+
 /** Copies the jars of `pom` (the path of a pom.xml) and all they depend on into `directory`. */
 export async function copyJars(pom: string, directory: string): Promise<void> {
   const args = ['-B', '-q', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${directory}`]
