@@ -1,7 +1,8 @@
 import { quoted } from '@sluice/http'
+import { Blindness } from './blindness.ts'
 import { type CredentialSource, hideCredential, parseSource, readCredential } from './credential-source.ts'
 import type { Exchange, Identity, RequestFacts } from './exchange.ts'
-import { type HookResult, type Policy, type Refusal, type TokenChecks, type Verdict, refuse, refuseUnchecked } from './policy.ts'
+import { type HookResult, type IdentityPart, type Policy, type Refusal, type TokenChecks, type Verdict, refuse, refuseUnchecked } from './policy.ts'
 
 /** No token in use comes near it; what is longer is not worth a thread's or an issuer's time. */
 const maxTokenLength = 16_384
@@ -11,6 +12,7 @@ export interface BearerTokenSettings {
   readonly scopes: readonly string[]
   readonly forwardToken: boolean
   readonly throttleFailures: boolean
+  readonly whenBlind: 'continue' | 'refuse'
 }
 
 /** RFC 6750: a bearer token, looked at by whoever can tell what it is; refusals are made ahead. */
@@ -20,16 +22,18 @@ export class BearerToken implements Policy {
   private readonly source: CredentialSource
   private readonly scopes: readonly string[]
   private readonly forwardToken: boolean
+  private readonly blindness: Blindness
   private readonly noToken: Refusal
   private readonly invalidToken: Refusal
   private readonly insufficientScope: Refusal
 
-  constructor(checker: TokenChecks, settings: BearerTokenSettings) {
+  constructor(checker: TokenChecks, settings: BearerTokenSettings, identity: IdentityPart) {
     this.checker = checker
     this.throttles = settings.throttleFailures
     this.source = parseSource(settings.from)!
     this.scopes = settings.scopes
     this.forwardToken = settings.forwardToken
+    this.blindness = new Blindness(settings.whenBlind, identity)
     const challenge = 'Bearer realm="sluice"'
     const wanted = `${challenge}, error="insufficient_scope", scope=${quoted(settings.scopes.join(' '))}`
     // RFC 6750 §3.1: a request without a token is told no error code.
@@ -49,6 +53,7 @@ export class BearerToken implements Policy {
   private decide(verdict: Verdict, exchange: Exchange): HookResult {
     if (verdict.outcome === 'invalid') return this.invalidToken
     if (verdict.outcome !== 'valid') return refuseUnchecked(verdict)
+    if (this.blindness.refuses()) return refuse('dependency.auth_unreachable')
     if (!hasScopes(verdict.identity, this.scopes)) return this.insufficientScope
     exchange.identity = verdict.identity
     if (!this.forwardToken) hideCredential(this.source, exchange.request)

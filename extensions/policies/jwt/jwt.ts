@@ -4,7 +4,7 @@ import type { JwtSettings } from './schema.ts'
 
 /** Throws when `jwksFile` still holds a path: its text takes its place before a snapshot is compiled. */
 export function compile(settings: JwtSettings, parts: PolicyParts): Policy {
-  return new BearerToken(parts.identity.tokens(rulesOf(settings)), settings)
+  return new BearerToken(parts.identity.tokens(rulesOf(settings)), settings, parts.identity)
 }
 
 function rulesOf(settings: JwtSettings): TokenRules {

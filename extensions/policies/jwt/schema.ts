@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { audiences, forwardToken, from, requiredClaims, scopes } from '../bearer-token-settings.ts'
+import { whenBlind } from '../blind-setting.ts'
 import { everyPolicy, failsClosed } from '../every-policy.ts'
 import type { PolicySchema } from '../policy.ts'
 import { throttleFailures } from '../throttle-setting.ts'
@@ -38,6 +39,7 @@ const settings = z.strictObject({
   from,
   forwardToken,
   throttleFailures,
+  whenBlind,
   failure: failsClosed,
 })
 

@@ -87,3 +87,12 @@ test('too many attempts that failed are 429 with the time to wait; the address i
   await run(withToken('Bearer x'), { throttleFailures: false }, { verdict }).result
   assert.deepEqual(seen, ['192.0.2.7', undefined])
 })
+
+test('an edge that hears nothing of revocations lets good tokens in, or not, as it is set', async () => {
+  const isBlind = { verdict: good, isBlind: true }
+  assert.equal(run(withToken('Bearer x'), {}, isBlind).result, undefined)
+  assert.equal(run(withToken('Bearer x'), { whenBlind: 'refuse' }).result, undefined)
+  const blind = withToken('Bearer x')
+  assert.equal((await refusalOf(run(blind, { whenBlind: 'refuse' }, isBlind).result)).code, 'dependency.auth_unreachable')
+  assert.equal(blind.identity, undefined)
+})

@@ -3,7 +3,7 @@ import type { IntrospectionRules, Policy, PolicyParts, TokenChecks, Verdict } fr
 import type { OAuth2IntrospectionSettings } from './schema.ts'
 
 export function compile(settings: OAuth2IntrospectionSettings, parts: PolicyParts): Policy {
-  return new BearerToken(new OpaqueTokens(parts.identity.introspection(rulesOf(settings))), settings)
+  return new BearerToken(new OpaqueTokens(parts.identity.introspection(rulesOf(settings))), settings, parts.identity)
 }
 
 /** RFC 6750 §2.1. What is spelt otherwise is no token: its issuer is not asked. */

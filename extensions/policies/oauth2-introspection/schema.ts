@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { audiences, forwardToken, from, requiredClaims, scopes } from '../bearer-token-settings.ts'
+import { whenBlind } from '../blind-setting.ts'
 import { everyPolicy, failsClosed } from '../every-policy.ts'
 import { isPlainFromAfar } from '../plain-address.ts'
 import type { PolicySchema } from '../policy.ts'
@@ -25,6 +26,7 @@ const settings = z.strictObject({
   staleSeconds: z.int().min(0).max(86_400).default(0).describe('How long it is used while the issuer or auth is away; never less than `cacheSeconds`, never past `exp`.'),
   timeoutMs: z.int().min(50).max(10_000).default(2000).describe('How long the issuer may take.'),
   throttleFailures,
+  whenBlind,
   failure: failsClosed,
 })
 
