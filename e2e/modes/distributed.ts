@@ -70,7 +70,8 @@ async function startServers(t: Cleanup, { address }: BackingStore): Promise<Back
 }
 
 function settingsFor({ nats, redis }: BackingServers): Record<string, string> {
-  return { SLUICE_NATS_URL: nats.url, SLUICE_REDIS_URL: redis.url }
+  // How busy the machine is must not decide how limits are counted.
+  return { SLUICE_NATS_URL: nats.url, SLUICE_REDIS_URL: redis.url, SLUICE_REDIS_TIMEOUT_MS: '1000' }
 }
 
 function storeSettings({ kind }: BackingStore, address: string): Record<string, string> {
