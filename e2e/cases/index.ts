@@ -35,6 +35,7 @@ import { passwords } from './passwords.ts'
 import { pathMatching } from './path-matching.ts'
 import { pathNormalisation } from './path-normalisation.ts'
 import { probeKinds } from './probe-kinds.ts'
+import { plans } from './plans.ts'
 import { quotas } from './quotas.ts'
 import { rateLimits } from './rate-limits.ts'
 import { receipts } from './receipts.ts'
@@ -77,6 +78,7 @@ export const cases: readonly Case[] = [
   guessing,
   rateLimits,
   quotas,
+  plans,
   limitKeys,
   edgeAnswers,
   configChange,

@@ -33,6 +33,7 @@ export const group = z.strictObject({
 export const consumer = z.strictObject({
   name: resourceName.describe('Unique among consumers; in logs, limits and usage.'),
   groups: z.array(resourceName).max(100).default([]).describe('Whose policies apply to it, and what `acl` decides by.'),
+  plan: resourceName.optional().describe('The plan that it subscribes to; without one it is bound by none.'),
   credentials: z.array(credential).max(100).default([]).describe('What it proves itself with.'),
   ...resourceMarks,
 })

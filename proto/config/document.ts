@@ -3,6 +3,7 @@ import { consumer, group } from './consumer.ts'
 import { guardrail } from './guardrail.ts'
 import { listeners } from './listeners.ts'
 import { namedCertificate } from './named-certificate.ts'
+import { plan } from './plan.ts'
 import { policyList } from './policy-entry.ts'
 import { rolloutSettings } from './rollout.ts'
 import { route } from './route.ts'
@@ -19,6 +20,7 @@ const shared = {
   routes: z.array(route).max(200_000).default([]).describe('Which requests go where, by which rules.'),
   policies: policyList.default([]).describe('For every route; the least specific place.'),
   groups: z.array(group).default([]).describe('Groups of consumers.'),
+  plans: z.array(plan).max(10_000).default([]).describe('What consumers subscribe to: routes, how much of them, and the price.'),
   certificates: z.array(namedCertificate).max(1000).default([]).describe('Certificates that `listeners.https` shows beside its own, by the names in them.'),
   rollout: rolloutSettings.prefault({}).describe('How a change reaches the edges.'),
   guardrails: z.array(guardrail).max(1000).default([]).describe('Rules that every change of the configuration has to keep.'),

@@ -1,5 +1,5 @@
 /**
- * A revision as entities, each under its key: `routes/get-user`, `upstreams/users`, `groups/gold`,
+ * A revision as entities, each under its key: `routes/get-user`, `upstreams/users`, `groups/gold`, `plans/free`,
  * `certificates/shop`, `secrets/env:TOKEN`, and `listeners`, `trustedProxies`, `policies`, `telemetry`, `guardrails`, `rollout` as one each. The order of lists
  * of named resources means nothing, so it is no part of a revision's content.
  */
@@ -7,7 +7,7 @@ import type { RevisionDocumentInput } from './document.ts'
 
 export type Entity = readonly [key: string, value: unknown]
 
-const lists = ['routes', 'groups', 'certificates'] as const
+const lists = ['routes', 'groups', 'plans', 'certificates'] as const
 const maps = ['upstreams', 'secrets'] as const
 const singles = ['listeners', 'trustedProxies', 'policies', 'telemetry', 'guardrails', 'rollout'] as const
 

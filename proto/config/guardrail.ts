@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { resourceName } from './strings.ts'
 
-const kind = z.enum(['routes', 'upstreams', 'groups', 'certificates'])
+const kind = z.enum(['routes', 'upstreams', 'groups', 'plans', 'certificates'])
 const hostPattern = z.string().regex(/^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$/, 'a host name such as "api.example.com" or "*.example.com"')
 
 const waiver = z.strictObject({
-  resource: z.string().regex(/^(routes|upstreams|groups|certificates)\/.+$/, 'a resource such as "routes/get-user"').describe('What the rule lets pass, such as `routes/get-user`.'),
+  resource: z.string().regex(/^(routes|upstreams|groups|plans|certificates)\/.+$/, 'a resource such as "routes/get-user"').describe('What the rule lets pass, such as `routes/get-user`.'),
   reason: z.string().min(1).max(500).describe('Why.'),
   expires: z.iso.datetime({ offset: true, message: 'an instant such as "2027-01-31T00:00:00Z"' }).describe('From then on the rule holds again.'),
 })

@@ -11,7 +11,7 @@ type Path = readonly (string | number)[]
 const fileSettings: ReadonlySet<unknown> = new Set(['jwksFile', 'certFile', 'keyFile', 'caFile', 'crlFile', 'clientCertFile', 'clientKeyFile'])
 /** Policies whose setting `files` lists such paths, however deep. */
 const listsFiles: ReadonlySet<unknown> = new Set(['ip-restriction'])
-const resourceLists: ReadonlySet<unknown> = new Set(['upstreams', 'routes', 'groups', 'consumers', 'certificates'])
+const resourceLists: ReadonlySet<unknown> = new Set(['upstreams', 'routes', 'groups', 'plans', 'consumers', 'certificates'])
 const resourceMarks: ReadonlySet<unknown> = new Set(['name', 'labels', 'owner'])
 
 export interface FoundReference {

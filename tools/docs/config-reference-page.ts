@@ -1,6 +1,6 @@
 import { discoverySources } from '../../extensions/discovery-sources/index.ts'
 import { settingsTable } from '../../extensions/policies/settings-table.ts'
-import { consumer, credential, gatewayConfig, group, guardrail, httpListener, namedCertificate, notBuiltBalancers, notBuiltSettings, notBuiltSources, rolloutSettings, route, upstream } from '../../proto/config/index.ts'
+import { consumer, credential, gatewayConfig, group, guardrail, httpListener, namedCertificate, notBuiltBalancers, notBuiltSettings, notBuiltSources, plan, rolloutSettings, route, upstream } from '../../proto/config/index.ts'
 import { pageHead, table } from './page-text.ts'
 
 type Schema = Parameters<typeof settingsTable>[0]
@@ -22,6 +22,7 @@ const sections: readonly Section[] = [
   { title: 'Discovery sources', of: [], about: 'What `discovery` of an upstream holds, for each `source`. Of the settings `tls` each can be left out.', schemas: discoverySources.filter(({ name }) => name !== 'static').map(({ settings }) => settings) },
   { title: 'Routes', of: ['routes'], about: 'A list; which of several is taken does not depend on its order.', schemas: [route] },
   { title: 'Groups', of: ['groups'], about: 'A list.', schemas: [group] },
+  { title: 'Plans', of: ['plans'], about: 'A list; a consumer subscribes to one by its `plan`. What a plan says holds on each route that asks who is calling, beside the policies there, and cannot be switched off by them.', schemas: [plan] },
   { title: 'Certificates', of: ['certificates'], about: 'A list; `listeners.https` shows them beside its own.', schemas: [namedCertificate] },
   { title: 'Rollout', of: ['rollout'], about: 'How a change reaches the edges: with `rings`, a few first. One that does harm there is taken back by itself; `sluice status` tells what is tried.', schemas: [rolloutSettings] },
   { title: 'Guardrails', of: ['guardrails'], about: 'A list of rules, such as `{ name: public-routes-are-authenticated, require: authentication, where: { labels: { exposure: public } } }`. `sluice check`, `apply` and each write of the admin API refuse what breaks one. Policies of groups do not count: they are for some callers only.', schemas: [guardrail] },

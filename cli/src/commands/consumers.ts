@@ -10,6 +10,7 @@ interface Options extends LocationOptions {
 interface ConsumerItem {
   readonly name: string
   readonly groups?: readonly string[]
+  readonly plan?: string
   readonly credentials?: readonly unknown[]
 }
 
@@ -21,6 +22,6 @@ export const addConsumers: AddCommand = (program, context) => {
 async function listConsumers(context: CommandContext, options: Options): Promise<void> {
   const location = await locateAdmin(context, options)
   const items = await allItems<ConsumerItem>((query) => callAdmin(location, '/v1/consumers', { query }))
-  const rows = items.map(({ name, groups = [], credentials = [] }) => [name, groups.join(', ') || '-', String(credentials.length)])
-  answer(context, options.json, { items }, () => (rows.length === 0 ? 'there are no consumers' : table([['NAME', 'GROUPS', 'CREDENTIALS'], ...rows])))
+  const rows = items.map(({ name, groups = [], plan = '-', credentials = [] }) => [name, groups.join(', ') || '-', plan, String(credentials.length)])
+  answer(context, options.json, { items }, () => (rows.length === 0 ? 'there are no consumers' : table([['NAME', 'GROUPS', 'PLAN', 'CREDENTIALS'], ...rows])))
 }

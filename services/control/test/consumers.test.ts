@@ -59,6 +59,42 @@ test('a consumer belongs to groups that exist, and a group with consumers stays'
   assert.equal((await control.call('DELETE', '/v1/groups/gold')).status, 204)
 })
 
+test('a consumer subscribes to a plan that exists, and a plan with subscribers stays', async (context) => {
+  const { control } = await controlWithAuth(context)
+  await control.json('PUT', '/v1/plans/free', { quota: { limit: 1000, period: 'day' }, price: { amount: '0', currency: 'EUR', per: 'month' } })
+  const refused = await control.call('PUT', '/v1/consumers/acme', { plan: 'fre' })
+  assert.deepEqual([refused.status, refused.json<{ problems: unknown }>().problems], [400, [{ pointer: '/plan', message: 'there is no plan "fre"; did you mean "free"?', nearest: 'free' }]])
+  await control.json('PUT', '/v1/consumers/acme', { plan: 'free' })
+  assert.equal((await control.json<{ plan: string }>('GET', '/v1/consumers/acme')).plan, 'free')
+  const kept = await control.call('DELETE', '/v1/plans/free')
+  assert.deepEqual([kept.status, kept.json<{ usedBy: string[] }>().usedBy], [409, ['consumers/acme']])
+  const leftOut = await control.call('PUT', '/v1/config', { version: 1 })
+  assert.deepEqual([leftOut.status, leftOut.json<{ usedBy: string[] }>().usedBy], [409, ['consumers/acme']])
+  await control.json('PUT', '/v1/consumers/acme', {})
+  assert.equal((await control.call('DELETE', '/v1/plans/free')).status, 204)
+})
+
+test('a plan says what it means: its routes exist, its policies take their settings, its price is one', async (context) => {
+  const { control } = await controlWithAuth(context)
+  const answers = [{ 'key-auth': {} }, { 'fixed-response': {} }]
+  for (const name of ['one', 'two']) await control.json('PUT', `/v1/routes/${name}`, { match: { path: `/${name}` }, policies: answers })
+  const problems = async (plan: object) => {
+    const { status, json } = await control.call('PUT', '/v1/plans/free', plan)
+    assert.equal(status, 400)
+    return json<{ problems: { pointer: string; message: string }[] }>().problems.map(({ pointer, message }) => `${pointer}: ${message}`)
+  }
+  assert.deepEqual(await problems({ routes: ['one', 'tow'] }), ['/routes/1: there is no route "tow"; expected "one"'])
+  assert.match((await problems({ price: { amount: '1,50', currency: 'EUR', per: 'month' } }))[0]!, /^\/price\/amount: /)
+  assert.match((await problems({ price: { amount: '1.50', currency: 'EURO', per: 'month' } }))[0]!, /^\/price\/currency: /)
+  assert.match((await problems({ quota: { limit: 5 } }))[0]!, /^\/quota\/period: |^\/quota: /)
+  assert.match((await problems({ limit: { limit: 5, name: 'mine' } }))[0]!, /^\/limit: /)
+  await control.json('PUT', '/v1/plans/free', { routes: ['one'] })
+  const needed = await control.call('DELETE', '/v1/routes/one')
+  assert.deepEqual([needed.status, needed.json<{ usedBy: string[] }>().usedBy], [409, ['plans/free']])
+  assert.equal((await control.call('PUT', '/v1/routes/two', { match: { path: '/three' }, policies: answers })).status, 200)
+  assert.equal((await control.call('DELETE', '/v1/routes/two')).status, 204)
+})
+
 test('consumers come in pages', async (context) => {
   const { control } = await controlWithAuth(context)
   for (const name of ['c', 'a', 'b']) await control.json('PUT', `/v1/consumers/${name}`, {})

@@ -11,6 +11,7 @@ import type { UpstreamRegistry } from './balancer/upstream-registry.ts'
 import type { CompiledRoute, CompiledSnapshot } from './compiled-snapshot.ts'
 import { ClientAuthorities, type ChangedRoutes } from './policy-chain/client-authorities.ts'
 import { compileChain, type LoadedPolicies, type PolicyLevel } from './policy-chain/compile-chain.ts'
+import { compilePlan, type CompiledPlan, withPlans } from './policy-chain/plan-levels.ts'
 import { seesRequestBody } from './policy-chain/policy-chain.ts'
 import { type Frame, isFrame, ReceivedConfig, SnapshotRefused } from './received-config.ts'
 import { compileRewrite } from './router/rewrite.ts'
@@ -81,8 +82,8 @@ export class SnapshotCompiler {
     const upstreams = await this.#readUpstreams(changed, written, slices)
     const states = upstreams === this.#upstreams ? (this.#snapshot?.upstreams ?? new Map()) : this.#parts.upstreams.prepare(upstreams)
     const settings = await this.#readRoutes(changed, written, slices)
-    const context = { frame, upstreams, states, parts: this.#parts, groupLevels: groupLevelsOf(frame) }
-    const isFrameNew = this.#frame === undefined || frame.policies !== this.#frame.policies || frame.groups !== this.#frame.groups
+    const context = { frame, upstreams, states, parts: this.#parts, groupLevels: groupLevelsOf(frame), plans: frame.plans.map(compilePlan) }
+    const isFrameNew = this.#frame === undefined || frame.policies !== this.#frame.policies || frame.groups !== this.#frame.groups || frame.plans !== this.#frame.plans
     const routes = await this.#compileRoutes(changed, settings, this.#toCompile(settings, context, isFrameNew), context, slices)
     const router = routes.size > maxPatched ? await this.#newRouter(routes, slices) : undefined
     const snapshot = {
@@ -203,6 +204,7 @@ interface RouteContext {
   readonly states: CompiledSnapshot['upstreams']
   readonly parts: CompileParts
   readonly groupLevels: ReadonlyMap<string, PolicyLevel>
+  readonly plans: readonly CompiledPlan[]
 }
 
 /** What stands on every route unless a level says otherwise or switches it off. */
@@ -219,13 +221,13 @@ function compileRoute(route: Route, context: RouteContext): CompiledRoute {
 }
 
 /** The route as it leads to one upstream, whose policies it runs; undefined: to none. */
-function compileWay(route: Route, upstream: string | undefined, { frame, upstreams, states, parts, groupLevels }: RouteContext): CompiledRoute {
+function compileWay(route: Route, upstream: string | undefined, { frame, upstreams, states, parts, groupLevels, plans }: RouteContext): CompiledRoute {
   const levels: PolicyLevel[] = [{ level: `route:${route.name}`, entries: route.policies }]
   const settings = upstream === undefined ? undefined : upstreams[upstream]
   if (upstream !== undefined && settings === undefined) throw new Error(`there is no upstream "${upstream}"`)
   if (settings !== undefined) levels.push({ level: `upstream:${upstream}`, entries: settings.policies })
   levels.push({ level: 'global', entries: frame.policies }, alwaysOn)
-  const chain = compileChain(levels, groupLevels, parts.policies, parts.policyParts)
+  const chain = compileChain(levels, withPlans(groupLevels, plans, route.name), parts.policies, parts.policyParts)
   if (route.match.groups !== undefined && chain.lastIdentity < 0) throw new Error('"groups" needs a policy that says who is calling')
   return {
     name: route.name,

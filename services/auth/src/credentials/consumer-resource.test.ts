@@ -9,7 +9,7 @@ const rules = { keepUnnamed: false, nowMs: 1000 }
 
 suite('consumers as resources', () => {
   test('what is stored of a resource gives the resource back', () => {
-    const resource = { name: 'acme', groups: ['a'], labels: { b: 'c' }, owner: 'd', credentials: [{ apiKey: { id: 'k', hash: someHash, expiresAt: '2027-01-31T00:00:00.000Z' } }, { jwtSubject: 's' }] }
+    const resource = { name: 'acme', groups: ['a'], plan: 'free', labels: { b: 'c' }, owner: 'd', credentials: [{ apiKey: { id: 'k', hash: someHash, expiresAt: '2027-01-31T00:00:00.000Z' } }, { jwtSubject: 's' }] }
     assert.deepEqual(toResource(toStored(read(resource), undefined, rules)), resource)
     assert.deepEqual(toResource(toStored(read({ name: 'bare' }), undefined, rules)), { name: 'bare' })
   })

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { StoredConsumer, StoredCredential } from '@sluice/credential-stores/credential-store'
 import { SluiceError } from '@sluice/errors'
-import { consumer as consumerSchema, type Consumer, type Credential } from '@sluice/proto/config'
+import { consumer as consumerSchema, type Consumer, type Credential, groupOfPlan, planOfGroup } from '@sluice/proto/config'
 import { passwordHashProblem } from '@sluice/verifier'
 
 export interface PutRules {
@@ -35,14 +35,18 @@ export function toStored(resource: Consumer, before: StoredConsumer | undefined,
   const kept = keepUnnamed ? known.filter((credential) => !named.some((other) => other.kind === credential.kind && other.id === credential.id)) : []
   const credentials = [...named, ...kept]
   if (credentials.length > maxCredentials) throw invalid(resource.name, [{ path: ['credentials'], message: `there would be more than ${maxCredentials}` }])
-  return { name: resource.name, groups: resource.groups, labels: resource.labels ?? {}, owner: resource.owner ?? '', credentials }
+  const groups = resource.plan === undefined ? resource.groups : [...resource.groups, groupOfPlan(resource.plan)]
+  return { name: resource.name, groups, labels: resource.labels ?? {}, owner: resource.owner ?? '', credentials }
 }
 
 /** What a file would hold of the consumer; empty members are left out. */
-export function toResource({ name, groups, labels, owner, credentials }: StoredConsumer): object {
+export function toResource({ name, groups: stored, labels, owner, credentials }: StoredConsumer): object {
+  const groups = stored.filter((group) => planOfGroup(group) === undefined)
+  const [plan] = stored.flatMap((group) => planOfGroup(group) ?? [])
   return {
     name,
     ...(groups.length > 0 && { groups }),
+    ...(plan !== undefined && { plan }),
     ...(Object.keys(labels).length > 0 && { labels }),
     ...(owner !== '' && { owner }),
     ...(credentials.length > 0 && { credentials: credentials.map(credentialResource) }),

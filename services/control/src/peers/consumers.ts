@@ -140,9 +140,9 @@ export function noConsumer(name: string): SluiceError {
 }
 
 /** With defaults in place and lists in one order, so that equal consumers are equal texts; what is stored may be of kinds unknown here. */
-function comparable({ name, groups = [], credentials = [], labels = {}, owner = '' }: ConsumerInput): Resource & { credentials: unknown[] } {
+function comparable({ name, groups = [], plan, credentials = [], labels = {}, owner = '' }: ConsumerInput): Resource & { credentials: unknown[] } {
   const sorted = credentials.map(withPlainInstant).sort((a, b) => (canonicalJson(a) < canonicalJson(b) ? -1 : 1))
-  return { name, groups: [...groups].sort(), labels, owner, credentials: sorted }
+  return { name, groups: [...groups].sort(), ...(plan !== undefined && { plan }), labels, owner, credentials: sorted }
 }
 
 /** An instant has many spellings. */

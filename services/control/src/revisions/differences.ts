@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { listResources, resourceKinds, type Resource, type WrittenDocument } from './resources.ts'
 
 export interface Difference {
-  /** `routes/get-user`, `upstreams/users`, `policies/cors`, `groups/gold`, `listeners`, `trustedProxies`, `telemetry`, `guardrails`, `rollout`. */
+  /** `routes/get-user`, `upstreams/users`, `policies/cors`, `groups/gold`, `plans/free`, `listeners`, `trustedProxies`, `telemetry`, `guardrails`, `rollout`. */
   readonly resource: string
   readonly change: 'added' | 'removed' | 'changed'
   /** What changed inside, as JSON Pointers into the resource; at most 50. */

@@ -7,7 +7,7 @@ import type { Path } from '../validation/problem.ts'
 import type { Validation } from '../validation/validate.ts'
 import { deleteResource, listResources, putResource, type Resource, type WrittenDocument } from './resources.ts'
 
-const ownedKinds = ['upstreams', 'routes', 'groups', 'certificates'] as const
+const ownedKinds = ['upstreams', 'routes', 'groups', 'plans', 'certificates'] as const
 type OwnedKind = (typeof ownedKinds)[number]
 
 /** What stands in a part besides what has an owner. */
@@ -55,7 +55,7 @@ export function toldOfPart(found: Validation, edited: unknown, input: unknown): 
 function refuseSettings(input: Part): void {
   const shared = Object.keys(input).filter((key) => !free.has(key))
   if (shared.length === 0) return
-  throw new SluiceError('config.not_owned', { detail: `"${shared.slice(0, maxNamed).join('", "')}" ${shared.length === 1 ? 'is' : 'are'} everybody's; with an owner a configuration holds upstreams, routes, groups, certificates and consumers only` })
+  throw new SluiceError('config.not_owned', { detail: `"${shared.slice(0, maxNamed).join('", "')}" ${shared.length === 1 ? 'is' : 'are'} everybody's; with an owner a configuration holds upstreams, routes, groups, plans, certificates and consumers only` })
 }
 
 function replaceKind(head: WrittenDocument, kind: OwnedKind, written: readonly Resource[], owner: string): WrittenDocument {

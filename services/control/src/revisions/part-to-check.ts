@@ -30,6 +30,8 @@ export function partToCheck(whole: WrittenDocument, touched: ReadonlySet<string>
     upstreams.add(name)
     if (!Object.hasOwn(known, name)) for (const user of index.routesTo(name)) names.add(user)
   }
+  const plans = partOfPlans(whole, touched, touchedRoutes)
+  for (const plan of plans ?? []) if (Array.isArray(plan.routes)) for (const name of plan.routes) names.add(name)
   const routes: Routes = []
   const places: number[] = []
   for (const [place, route] of all.entries()) {
@@ -40,7 +42,17 @@ export function partToCheck(whole: WrittenDocument, touched: ReadonlySet<string>
     if (!touchedRoutes.has(route.name) || isRoute(route)) for (const name of upstreamsOfRoute(route)) upstreams.add(name)
   }
   const used = [...upstreams].filter((name) => Object.hasOwn(known, name)).map((name) => [name, known[name]!] as const)
-  return { document: { ...whole, routes, upstreams: Object.fromEntries(used) }, toWhole: (path) => withRoutePlaces(path, places) }
+  return { document: { ...whole, ...(plans && { plans }), routes, upstreams: Object.fromEntries(used) }, toWhole: (path) => withRoutePlaces(path, places) }
+}
+
+/** Of plans that are not changed themselves only what they say of routes that are. */
+function partOfPlans({ plans }: WrittenDocument, touched: ReadonlySet<string>, touchedRoutes: ReadonlySet<string>): WrittenDocument['plans'] {
+  return plans?.map((plan) => {
+    if (touched.has(`plans/${plan.name}`) || plan.routes === undefined) return plan
+    const { routes, ...rest } = plan
+    const left = routes.filter((name) => touchedRoutes.has(name))
+    return left.length === 0 ? rest : { ...rest, routes: left }
+  })
 }
 
 function isRoute(route: unknown): boolean {

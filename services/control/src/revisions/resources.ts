@@ -7,7 +7,7 @@ import { readKey, type RevisionDocumentInput } from '@sluice/proto/config'
 /** What a revision holds, as written and without the values of references. */
 export type WrittenDocument = Omit<RevisionDocumentInput, 'secrets'>
 
-export const resourceKinds = ['upstreams', 'routes', 'policies', 'groups', 'certificates'] as const
+export const resourceKinds = ['upstreams', 'routes', 'policies', 'groups', 'plans', 'certificates'] as const
 export type ResourceKind = (typeof resourceKinds)[number]
 
 /** As the file holds it, with its name. */
@@ -32,7 +32,7 @@ export function findResource(document: WrittenDocument, kind: ResourceKind, name
 export function findEntity(document: WrittenDocument, key: string): unknown {
   const { kind, name } = readKey(key)
   if (kind === 'upstreams') return Object.hasOwn(document.upstreams ?? {}, name) ? document.upstreams![name] : undefined
-  if (kind === 'routes' || kind === 'groups' || kind === 'certificates') return (document[kind] as readonly { name: string }[] | undefined)?.find((resource) => resource.name === name)
+  if (kind === 'routes' || kind === 'groups' || kind === 'plans' || kind === 'certificates') return (document[kind] as readonly { name: string }[] | undefined)?.find((resource) => resource.name === name)
   return document[kind as 'listeners' | 'trustedProxies' | 'policies' | 'telemetry' | 'guardrails' | 'rollout']
 }
 

@@ -19,6 +19,7 @@ export interface DocumentView {
   readonly upstreams: readonly NamedPart[]
   readonly routes: readonly Part[]
   readonly groups: readonly Part[]
+  readonly plans: readonly Part[]
   readonly certificates: readonly Part[]
   readonly consumers: readonly Part[]
 }
@@ -29,6 +30,7 @@ export function viewDocument(input: unknown): DocumentView {
     upstreams: entries(document, 'upstreams'),
     routes: parts(document, 'routes'),
     groups: parts(document, 'groups'),
+    plans: parts(document, 'plans'),
     certificates: parts(document, 'certificates'),
     consumers: parts(document, 'consumers'),
   }

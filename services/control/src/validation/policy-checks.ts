@@ -1,7 +1,7 @@
 /** Policies wherever they stand: known, built, with the settings their own schema takes, each once at its place. */
 import type { PolicySchema } from '@sluice/policies/policy'
 import { notBuiltPolicies } from '@sluice/proto/config'
-import { isMap, type DocumentView, type Settings, textOf } from './document-view.ts'
+import { isMap, type DocumentView, type Part, type Settings, textOf } from './document-view.ts'
 import { nearestName } from './nearest-name.ts'
 import { oneOf, type Path, pointerOf, type ProblemList } from './problem.ts'
 import { addShapeProblems, shapeErrorMap } from './shape.ts'
@@ -29,6 +29,15 @@ export function checkPolicies(view: DocumentView, written: unknown, resolved: un
     const path = [...place.path, 'policies']
     for (const [index, entry] of list.entries()) checkEntry(entry, [...path, index], at(written, [...path, index]), parts, 0)
     checkTwice(list, path, parts.problems)
+  }
+  for (const plan of view.plans) checkPlanLimits(plan, written, parts)
+}
+
+/** A plan holds settings of policies without their names. */
+function checkPlanLimits({ path, settings }: Part, written: unknown, parts: PolicyParts): void {
+  for (const [setting, type] of [['limit', 'rate-limit'], ['quota', 'quota']] as const) {
+    const schema = parts.policies.get(type)
+    if (schema !== undefined) checkSettings(schema, settings[setting], [...path, setting], at(written, [...path, setting]), parts, 0)
   }
 }
 

@@ -6,6 +6,7 @@ import { oneOf, type Path, type ProblemList, type Warning } from './problem.ts'
 export function checkNamesOnce(view: DocumentView, problems: ProblemList): void {
   checkOnce('route', view.routes.map(nameOf), problems)
   checkOnce('group', view.groups.map(nameOf), problems)
+  checkOnce('plan', view.plans.map(nameOf), problems)
   checkOnce('consumer', view.consumers.map(nameOf), problems)
   checkOnce('certificate', view.certificates.map(nameOf), problems)
   const credentials = view.consumers.flatMap((consumer) => parts(consumer.settings, 'credentials', consumer.path))

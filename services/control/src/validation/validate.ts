@@ -12,6 +12,7 @@ import { type Path, pointerOf, type Problem, ProblemList, type Warning } from '.
 import { readReferences, type ReferenceParts, type ReferenceValues } from './reference-values.ts'
 import { checkAddresses, checkAlternatives, checkNamesOnce, checkReferences, undefinedGroups } from './resource-checks.ts'
 import { checkGroupRoutes } from './group-routes.ts'
+import { checkPlans } from './plan-checks.ts'
 import { checkRoutes, doubtfulSettings } from './route-checks.ts'
 import { addShapeProblems, shapeErrorMap } from './shape.ts'
 import { shadowedRoutes } from './shadowed-routes.ts'
@@ -106,6 +107,7 @@ function addProblems({ input, resolved, policies, unread, problems, upstreams, i
   checkSources(view, viewDocument(input), { unread, notBuilt: notBuiltAt, problems })
   checkNamesOnce(view, problems)
   checkReferences(view, upstreams, problems)
+  checkPlans(view, problems)
   checkGroupRoutes(view, resolved, policies, problems)
   checkRoutes(view, resolved, policies, problems)
   checkAddresses(resolved, problems)
@@ -142,8 +144,8 @@ function keptWarnings({ found, kept }: ReferenceValues): Warning[] {
 
 /** The parts of a configuration that are a revision; `admin`, `telemetry.metrics` and consumers are not. */
 function revisionOf(document: GatewayConfigInput, { found, values }: ReferenceValues): RevisionDocumentInput {
-  const { listeners, trustedProxies, upstreams, routes, policies, groups, certificates, guardrails, rollout, telemetry } = document
-  const parts = { listeners, trustedProxies, upstreams, routes, policies, groups, certificates, guardrails, rollout }
+  const { listeners, trustedProxies, upstreams, routes, policies, groups, plans, certificates, guardrails, rollout, telemetry } = document
+  const parts = { listeners, trustedProxies, upstreams, routes, policies, groups, plans, certificates, guardrails, rollout }
   const present = Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined))
   const revision: RevisionDocumentInput = { version: 1, ...present, ...(telemetry?.accessLog && { telemetry: { accessLog: telemetry.accessLog } }) }
   const used = found.filter(({ path: [part, inner] }) => Object.hasOwn(parts, part!) || inner === 'accessLog').map((one) => one.reference)

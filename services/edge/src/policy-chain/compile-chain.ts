@@ -4,10 +4,12 @@ import { readPolicyEntry, type PolicyEntry } from '@sluice/proto/config'
 import type { PolicyChain, Step } from './policy-chain.ts'
 import { ShadowPolicy } from './shadow-policy.ts'
 
-/** The policies of one level: `route:get-user`, `group:gold`, `upstream:users`, `global`. */
+/** The policies of one level: `route:get-user`, `group:gold`, `plan:free`, `upstream:users`, `global`. */
 export interface PolicyLevel {
   readonly level: string
   readonly entries: readonly PolicyEntry[]
+  /** Of a group: nothing, not even the route, switches them off. */
+  readonly isBinding?: boolean
 }
 
 export type LoadedPolicies = ReadonlyMap<string, { entry: CatalogueEntry; module: PolicyModule }>
@@ -53,11 +55,15 @@ export function compileChain(
       const known = variants.get(key)
       if (known !== undefined) return known
       const [route, ...rest] = levels
-      const made = [...steps.slice(0, lastIdentity + 1), ...withoutBefore(stepsOf([route!, ...extra, ...rest]), steps, lastIdentity)]
+      const made = [...steps.slice(0, lastIdentity + 1), ...withoutBefore(stepsOf([...extra.filter(isBinding), route!, ...extra.filter((level) => !isBinding(level)), ...rest]), steps, lastIdentity)]
       variants.set(key, made)
       return made
     },
   }
+}
+
+function isBinding(level: PolicyLevel): boolean {
+  return level.isBinding === true
 }
 
 function mayHave(hook: HookName, written: PolicyEntry, loaded: LoadedPolicies): boolean {

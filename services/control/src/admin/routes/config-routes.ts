@@ -13,6 +13,7 @@ import type { Principal } from '../access.ts'
 import type { AdminParts } from '../admin-parts.ts'
 import { maxConfigBytes } from '../bodies.ts'
 import { inReadingOrder } from '../config-order.ts'
+import { checkPlansUnused } from '../consumer-use.ts'
 import type { AdminApp } from '../fastify-types.ts'
 import { ifMatchHeaders, revisionOfIfMatch, waitQuery } from '../parameters.ts'
 import { answerRevision, markTrial, revisionAnswer } from '../write-answers.ts'
@@ -51,6 +52,7 @@ export function addConfigRoutes(app: AdminApp, parts: AdminParts): void {
     const prepare = async (validation: Validation) => {
       await checkConsumers(parts, validation, request.query.owner)
       credentials = await putConsumers(parts.consumers, validation.consumers ?? [])
+      await checkPlansUnused(parts.consumers, await plansLeftOut(parts, validation))
     }
     const committed = await parts.line.commit({ ...changeOf(parts, request), prepare })
     return answerRevision(parts, reply, { committed, wait: request.query, status: 200, credentials })
@@ -81,6 +83,13 @@ function describeMaker({ revision, author, origin, note, committedAtMs }: Revisi
 /** With an owner, the consumers in a configuration have to be that owner's as well. */
 async function checkConsumers({ consumers }: AdminParts, { consumers: written = [] }: Validation, owner: string | undefined): Promise<void> {
   if (owner !== undefined && written.length > 0) requireOwnedConsumers(written, await consumers.named(written.map(({ name }) => name)), owner)
+}
+
+/** Those that the head has and this does not. */
+async function plansLeftOut(parts: AdminParts, { document }: Validation): Promise<string[]> {
+  const left = new Set((document?.plans ?? []).map(({ name }) => name))
+  const { plans = [] } = (await parts.line.stored.head())?.document ?? {}
+  return plans.map(({ name }) => name).filter((name) => !left.has(name))
 }
 
 async function allConsumers(parts: AdminParts): Promise<unknown[]> {

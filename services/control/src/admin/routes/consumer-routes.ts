@@ -58,12 +58,18 @@ async function readConsumer(parts: AdminParts, body: Readonly<Record<string, unk
   readBody(consumerSchema, body)
   const consumer = body as ConsumerInput
   const document = (await parts.line.stored.head())?.document ?? { version: 1 as const }
-  const groups = listResources(document, 'groups').map((group) => group.name)
-  const problems = (consumer.groups ?? []).flatMap((name, index) => {
-    if (groups.includes(name)) return []
-    const nearest = nearestName(name, groups)
-    return [{ pointer: `/groups/${index}`, message: `there is no group "${name}"${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`, ...(nearest === undefined ? {} : { nearest }) }]
-  })
+  const namesOf = (kind: 'groups' | 'plans') => listResources(document, kind).map((resource) => resource.name)
+  const groups = namesOf('groups')
+  const problems = [
+    ...(consumer.groups ?? []).flatMap((name, index) => missing('group', name, `/groups/${index}`, groups)),
+    ...(consumer.plan === undefined ? [] : missing('plan', consumer.plan, '/plan', namesOf('plans'))),
+  ]
   if (problems.length > 0) throw new SluiceError('config.reference_missing', { detail: problems[0]!.message, extra: { problems } })
   return consumer
+}
+
+function missing(kind: 'group' | 'plan', name: string, pointer: string, known: readonly string[]) {
+  if (known.includes(name)) return []
+  const nearest = nearestName(name, known)
+  return [{ pointer, message: `there is no ${kind} "${name}"${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`, ...(nearest === undefined ? {} : { nearest }) }]
 }

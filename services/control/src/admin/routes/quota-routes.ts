@@ -3,9 +3,10 @@ import { findPolicy } from '@sluice/policies'
 import { countedUnder } from '@sluice/policies/counted-under'
 import type { PolicyPlace } from '@sluice/policies/policy'
 import { consumersKey, quotaCountAt } from '@sluice/policies/quota-counts'
-import { type PolicyEntry, readPolicyEntry } from '@sluice/proto/config'
+import { groupOfPlan, limitsOfPlan, type PolicyEntry, readPolicyEntry } from '@sluice/proto/config'
 import { z } from 'zod'
 import type { WrittenDocument } from '../../revisions/resources.ts'
+import type { ConsumerInput } from '../../validation/validate.ts'
 import { noConsumer } from '../../peers/consumers.ts'
 import type { AdminParts } from '../admin-parts.ts'
 import type { AdminApp } from '../fastify-types.ts'
@@ -21,7 +22,7 @@ interface Placed {
 }
 
 const quotaSchema = z.object({
-  at: z.string().describe('`global`, `group:NAME`, `upstream:NAME`, `route:NAME`'),
+  at: z.string().describe('`global`, `group:NAME`, `plan:NAME`, `upstream:NAME`, `route:NAME`'),
   name: z.string(), period: z.enum(['day', 'month']), window: z.enum(['calendar', 'rolling']),
   datacenter: z.string().describe('Each counts for itself; empty where edges say none.'),
   limit: z.number(), used: z.number(), remaining: z.number(), resetSeconds: z.number(),
@@ -34,7 +35,7 @@ export function addQuotaRoutes(app: AdminApp, parts: AdminParts): void {
     const { consumer } = await parts.consumers.get(name)
     if (consumer === undefined) throw noConsumer(name)
     const head = await parts.line.stored.head()
-    const placed = head === undefined ? [] : quotasOf(head.document, name, new Set((consumer as { groups?: string[] }).groups))
+    const placed = head === undefined ? [] : quotasOf(head.document, consumer as ConsumerInput)
     const datacenters = new Set(parts.rollout.edges().filter(({ state }) => state === 'live').map(({ datacenter }) => datacenter))
     const items = [...(datacenters.size === 0 ? [''] : datacenters)].flatMap((datacenter) => placed.map((one) => peek(parts, one, datacenter)))
     return { items: await Promise.all(items) }
@@ -50,11 +51,12 @@ async function peek({ limits, scope, clock }: AdminParts, { place, settings, key
   return { at: place.level, name: place.name, period, window, datacenter, limit, used: Math.max(0, limit - remaining), remaining, resetSeconds }
 }
 
-/** Those that count the consumer apart: of everybody, of its groups, and of every upstream and route. */
-function quotasOf({ policies = [], groups = [], upstreams = {}, routes = [] }: WrittenDocument, consumer: string, itsGroups: ReadonlySet<string>): Placed[] {
+/** Those that count the consumer apart: of everybody, of its groups and its plan, and of every upstream and route. */
+function quotasOf({ policies = [], groups = [], plans = [], upstreams = {}, routes = [] }: WrittenDocument, { name: consumer, groups: itsGroups = [], plan: itsPlan }: ConsumerInput): Placed[] {
   const levels: [level: string, entries: readonly PolicyEntry[], route?: string][] = [
     ['global', policies],
-    ...groups.filter(({ name }) => itsGroups.has(name)).map((group): [string, readonly PolicyEntry[]] => [`group:${group.name}`, group.policies ?? []]),
+    ...groups.filter(({ name }) => itsGroups.includes(name)).map((group): [string, readonly PolicyEntry[]] => [`group:${group.name}`, group.policies ?? []]),
+    ...plans.filter(({ name }) => name === itsPlan).map((plan): [string, readonly PolicyEntry[]] => [groupOfPlan(plan.name), limitsOfPlan(plan)]),
     ...Object.entries(upstreams).map(([name, upstream]): [string, readonly PolicyEntry[]] => [`upstream:${name}`, upstream.policies ?? []]),
     ...routes.map((route): [string, readonly PolicyEntry[], string] => [`route:${route.name}`, route.policies ?? [], route.name]),
   ]

@@ -1,6 +1,6 @@
-/** Upstreams, routes, policies for every route, and groups: the same verbs for each. */
+/** Upstreams, routes, policies for every route, groups and plans: the same verbs for each. */
 import { SluiceError } from '@sluice/errors'
-import { group, policyEntry, route, upstream } from '@sluice/proto/config'
+import { group, plan, policyEntry, route, upstream } from '@sluice/proto/config'
 import { z } from 'zod'
 import { deleteOne, putOne } from '../../revisions/changes.ts'
 import { findResource, listResources, type Resource, type WrittenDocument } from '../../revisions/resources.ts'
@@ -8,12 +8,12 @@ import type { AdminParts } from '../admin-parts.ts'
 import { bodyMap } from '../bodies.ts'
 import { orderKeys } from '../config-order.ts'
 import type { AdminApp } from '../fastify-types.ts'
-import { checkGroupUnused } from '../group-use.ts'
+import { checkGroupUnused, checkPlansUnused } from '../consumer-use.ts'
 import { ifMatchHeaders, nameParameter, pageOf, pageQuery, pageSchema, waitQuery } from '../parameters.ts'
 import { authorshipOf, checkNames, nameIn } from '../resource-requests.ts'
 import { answerRevision, revisionAnswer } from '../write-answers.ts'
 
-const schemas = { upstreams: upstream, routes: route, policies: policyEntry, groups: group } as const
+const schemas = { upstreams: upstream, routes: route, policies: policyEntry, groups: group, plans: plan } as const
 
 /** Certificates have routes of their own. */
 type PlainKind = keyof typeof schemas
@@ -76,6 +76,7 @@ function addDelete(app: AdminApp, parts: AdminParts, kind: PlainKind): void {
   app.delete(`/v1/${kind}/:name`, { schema }, async (request, reply) => {
     const { name } = request.params
     if (kind === 'groups') await checkGroupUnused(parts.consumers, name)
+    if (kind === 'plans') await checkPlansUnused(parts.consumers, [name])
     const committed = await parts.line.commit(deleteOne(parts.checking, authorshipOf(request, kind, name)))
     return answerRevision(parts, reply, { committed, wait: request.query, status: 204 })
   })
