@@ -46,7 +46,7 @@ export class RowContext {
     this.load = load
   }
 
-  /** Cleared up when the row ends, however it ends. */
+  /** Cleared up when the row ends, however it ends; what was asked for last comes first, and a process ends at its start's turn. */
   after(mend: () => void | Promise<void>): void {
     this.#t.after(mend)
   }

@@ -24,7 +24,7 @@ class Clearing implements Cleanup {
       try {
         await step()
       } catch (error) {
-        failures.push((error as Error).message)
+        failures.push(reasonOf(error))
       }
     }
     return failures
@@ -69,7 +69,7 @@ async function runOne(row: Row, matrix: MatrixSystem): Promise<{ isSound: boolea
   }
   const broken = await clearing.run()
   await load.stop()
-  broken.push(...(await matrix.zoned.settled().then(() => [], (error: Error) => [error.message])))
+  broken.push(...(await matrix.zoned.settled().then(() => [], (error: unknown) => [reasonOf(error)])))
   for (const problem of broken) context.check(false, `afterwards: ${problem}`)
   const verdict = context.failures.length === 0 ? 'pass' : 'fail'
   return { isSound: broken.length === 0, result: { verdict, measured: context.measured, seconds: Math.round((performance.now() - began) / 1000), commit: commitHere(), load: Math.round(loadavg()[0]!) } }

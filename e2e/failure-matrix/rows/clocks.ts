@@ -20,15 +20,15 @@ async function shiftClocks(context: RowContext): Promise<void> {
   const control = zoned.service('control')
   const behind = zoned.another(context.t, { name: 'control-behind', service: 'control', zone: zoned.zones.a, metricsPort: 9141, directory: join(system.directory, 'control'), env: shifted('-5m') })
   context.after(async () => {
-    await leave(context, ahead)
-    if (behind.isRunning) await behind.stop()
     if (!control.isRunning) await control.start()
     await zoned.settled()
     await system.apply(matrix.config())
   })
   await control.stop()
   await behind.start()
+  context.after(() => behind.stop())
   await ahead.start()
+  context.after(() => leave(context, ahead))
   const url = `http://${zoned.zones.b.clientAddress}:8020`
   const before = (await system.admin('GET', '/v1/revisions?limit=1')).json<{ items: { revision: number; committedAt?: string }[] }>().items[0]!
   const receipts: { revision: number; propagationMs?: number }[] = []

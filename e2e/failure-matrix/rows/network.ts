@@ -92,8 +92,8 @@ async function delay(context: RowContext): Promise<void> {
     name: 'edge-far', service: 'edge', zone: zoned.zones.c, metricsPort: 9160,
     env: { SLUICE_EDGE_NAME: 'edge-far', SLUICE_LISTEN_HTTP: '0.0.0.0:8060', SLUICE_NATS_URL: `nats://${nats}`, SLUICE_REDIS_URL: `redis://${redis}`, SLUICE_CONTROL_URLS: `http://${control}` },
   })
-  context.after(() => leave(context, edge))
   await edge.start()
+  context.after(() => leave(context, edge))
   await waitUntil(async () => (await stateOf(matrix, ['edge-far'])).join() === 'live', { timeoutMs: 30_000, everyMs: 50, what: 'the edge to have joined' })
   const times: number[] = []
   for (let round = 0; round < 5; round++) {
@@ -115,8 +115,9 @@ async function delay(context: RowContext): Promise<void> {
 }
 
 /** Says goodbye, and is gone from receipts. */
-export async function leave({ matrix }: RowContext, edge: SluiceProcess): Promise<void> {
-  if (edge.isRunning) await edge.stop().catch(() => edge.kill())
+export async function leave(context: RowContext, edge: SluiceProcess): Promise<void> {
+  const { matrix } = context
+  if (edge.isRunning) await edge.stop().catch((error: Error) => context.check(false, `${edge.name}: ${error.message.slice(0, 300)}`))
   await waitUntil(async () => (await stateOf(matrix, [edge.name])).join() !== 'live', { timeoutMs: 40_000, everyMs: 200, what: `${edge.name} to be gone` })
 }
 
@@ -135,9 +136,9 @@ async function outboundOnly(context: RowContext): Promise<void> {
     env: { SLUICE_EDGE_NAME: 'edge-walled', SLUICE_BUS: 'control', SLUICE_LISTEN_HTTP: `0.0.0.0:${httpPort}`, SLUICE_NATS_URL: '', SLUICE_REDIS_URL: '' },
   })
   const url = `http://${walled.clientAddress}:${httpPort}`
-  context.after(() => leave(context, edge))
   const began = performance.now()
   await edge.start()
+  context.after(() => leave(context, edge))
   await waitUntil(async () => (await stateOf(matrix, ['edge-walled'])).join() === 'live', { timeoutMs: 20_000, everyMs: 50, what: 'the edge to have joined' })
   context.note(`joined ${Math.round(performance.now() - began)} ms after its start`)
   const { status, body } = await matrix.change('behind the wall', '?wait=all&timeoutMs=10000')
