@@ -1,0 +1,114 @@
+/**
+ * Everything at once for a long time: HTTP/1.1, HTTP/2 under TLS, WebSockets, event streams, large bodies both ways, idle connections, a change
+ * of the configuration each second, certificates that are replaced, a worker that is replaced and one that is killed, each every now and then.
+ * `SLUICE_SOAK_MINUTES` [30], `SLUICE_SOAK_IDLE` connections [10000], `SLUICE_SOAK_BODY_MB` [1024], `SLUICE_SOAK_OUT`: a file for the samples, a line each.
+ */
+import assert from 'node:assert/strict'
+import { appendFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fetchOnce, freePort, makeCertificate, waitUntil } from '@sluice/testkit'
+import { startEdge } from './edge-harness.ts'
+import { LoadProcess } from './soak/load-process.ts'
+import { figuresOf, median } from './soak/process-figures.ts'
+
+const setting = (name: string, standard: number) => Number(process.env[name] ?? standard)
+const minutes = setting('SLUICE_SOAK_MINUTES', 30)
+const idleConnections = setting('SLUICE_SOAK_IDLE', 10_000)
+const bodyBytes = setting('SLUICE_SOAK_BODY_MB', 1024) * 1024 * 1024
+const sampleMs = 5000
+/** From then on nothing may grow any more, as a share of the whole time. */
+const warmShare = 0.4
+
+interface Sample {
+  readonly second: number
+  readonly rssMb: number
+  readonly files: number
+  readonly idle: number
+}
+
+test('mixed traffic for a long time: no error, and neither memory nor open files grow', { timeout: (minutes * 60 + 1800) * 1000 }, async (t) => {
+  const load = await LoadProcess.start(t)
+  const [port, securePort] = [await freePort(), await freePort()]
+  const authority = makeCertificate({ subject: 'soak authority', isAuthority: true })
+  const issue = () => makeCertificate({ names: ['127.0.0.1'], issuer: authority })
+  let certificate = issue()
+  let version = 1
+  const patient = { maxConnectionsPerAddress: 0, timeouts: { idleMs: 86_400_000 } }
+  const document = () => ({
+    listeners: { http: { address: `127.0.0.1:${port}`, ...patient }, https: { address: `127.0.0.1:${securePort}`, certificates: [{ certFile: 'soak.pem', keyFile: 'soak.key' }], ...patient } },
+    secrets: { 'file:soak.pem': certificate.cert, 'file:soak.key': certificate.key },
+    upstreams: { main: { endpoints: [{ url: load.upstream }], timeouts: { requestMs: 3_600_000, idleMs: 120_000, firstByteMs: 120_000 } } },
+    routes: [
+      { name: 'all', match: { pathPrefix: '/' }, upstream: 'main', policies: [{ 'request-limits': { maxBodyBytes: bodyBytes } }] },
+      { name: 'version', match: { path: '/version' }, policies: [{ 'fixed-response': { body: String(version) } }] },
+    ],
+  })
+  const under = await startEdge(t, undefined, { workers: 2, port })
+  await under.apply(document() as never, { timeoutMs: 300_000 })
+  await under.edge.serving()
+  const [survivor] = under.edge.workerPids
+  const counts = { changes: 0, certificates: 0 }
+  /** Odd while one is under way. */
+  const ends = { kills: 0, replaced: 0 }
+  const quiet = figuresOf(survivor!)
+  load.tell({ kind: 'begin', place: { port, securePort, authority: authority.cert }, idleConnections, bodyBytes })
+  await waitUntil(() => load.latest?.idle === idleConnections, { timeoutMs: 1_200_000, everyMs: 200, what: `${idleConnections} idle connections` })
+
+  const end = performance.now() + minutes * 60_000
+  const wrong: string[] = []
+  const changing = (async () => {
+    while (performance.now() < end) {
+      version++
+      if (++counts.changes % 30 === 0) {
+        certificate = issue()
+        counts.certificates++
+      }
+      const { refusal } = await under.apply(document() as never, { timeoutMs: 60_000 })
+      const seen = await fetchOnce(`http://127.0.0.1:${port}/version`, { timeoutMs: 60_000 }).then(({ body }) => body, String)
+      if (refusal !== undefined || seen !== String(version)) wrong.push(`revision ${version}: ${refusal?.detail ?? seen}`)
+      await sleep(1000)
+    }
+  })()
+  /** The other one of the two, which may die so that the first can be watched. */
+  const other = () => under.edge.workerPids.find((pid) => pid !== survivor)
+  const bothServe = (gone: number | undefined) => waitUntil(() => under.edge.workerPids.length === 2 && other() !== gone, { timeoutMs: 120_000 })
+  const ending = (async () => {
+    for (let round = 0; performance.now() < end; round++) {
+      await sleep(Math.min(45_000, Math.max(0, end - performance.now())))
+      const victim = other()
+      if (victim === undefined || performance.now() > end - 20_000) continue
+      const what = round % 2 === 0 ? 'replaced' : 'kills'
+      ends[what]++
+      load.tell({ kind: 'ends', ends })
+      process.kill(victim, what === 'kills' ? 'SIGKILL' : 'SIGTERM')
+      await bothServe(victim)
+      // Whatever was under way on it has broken or ended by now, and its clients know.
+      await sleep(2000)
+      ends[what]++
+      load.tell({ kind: 'ends', ends })
+    }
+  })()
+  const samples: Sample[] = []
+  const began = performance.now()
+  while (performance.now() < end) {
+    await sleep(sampleMs)
+    const sample = { second: Math.round((performance.now() - began) / 1000), ...figuresOf(survivor!), idle: load.latest?.idle ?? 0 }
+    samples.push(sample)
+    if (process.env['SLUICE_SOAK_OUT'] !== undefined) appendFileSync(process.env['SLUICE_SOAK_OUT'], `${JSON.stringify({ ...sample, ...load.latest?.done, ...counts, ...ends, failures: load.latest?.failures.length })}\n`)
+  }
+  await Promise.all([changing, ending, load.stop()])
+  const { done, failures } = load.latest!
+
+  const warm = samples.filter(({ second }) => second >= minutes * 60 * warmShare)
+  const [first, last] = [warm.slice(0, Math.ceil(warm.length / 3)), warm.slice(-Math.ceil(warm.length / 3))]
+  const rss = [first, last].map((part) => median(part.map(({ rssMb }) => rssMb)))
+  t.diagnostic(JSON.stringify({ minutes, ...done, ...counts, kills: ends.kills / 2, replaced: ends.replaced / 2, idle: samples.at(-1)?.idle, rssMb: rss.map(Math.round), peakMb: Math.round(Math.max(...samples.map(({ rssMb }) => rssMb))) }))
+  assert.deepEqual([...failures, ...wrong], [])
+  for (const [what, count] of Object.entries(done)) if (what !== 'reconnects') assert.ok(count > 0, `no ${what}`)
+  assert.ok(ends.kills > 0 && ends.replaced > 0 && counts.certificates > 0, JSON.stringify({ ...ends, ...counts }))
+  assert.ok(under.edge.workerPids.includes(survivor!), 'the worker that is watched has ended')
+  assert.ok(rss[1]! <= rss[0]! * 1.15 + 24, `memory grew from ${rss[0]} to ${rss[1]} MB`)
+  // What clients held open is given back; connections to the upstream are kept for a while.
+  await waitUntil(() => figuresOf(survivor!).files <= quiet.files + 64, { timeoutMs: 120_000, what: `open files to come down to about ${quiet.files}` })
+})
