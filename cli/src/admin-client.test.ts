@@ -73,10 +73,10 @@ test('an address that is no URL is refused before anything is sent', async () =>
 test('a list of several pages is read to its end', async (t) => {
   const { admin, environment } = await startAdmin(t, ({ record, response }) => {
     const isSecond = record.url.includes('cursor=next-page')
-    const page = isSecond ? { items: [{ name: 'b' }], next: null } : { items: [{ name: 'a', groups: ['gold'] }], next: 'next-page' }
+    const page = isSecond ? { items: [{ name: 'b' }], next: null } : { items: [{ name: 'a', groups: ['gold'], plan: 'free' }], next: 'next-page' }
     response.writeHead(200, json).end(JSON.stringify(page))
   })
   const run = await runCommand(['consumers'], { environment })
-  assert.equal(run.stdout, 'NAME  GROUPS  CREDENTIALS\na     gold    0\nb     -       0\n')
+  assert.equal(run.stdout, 'NAME  GROUPS  PLAN  CREDENTIALS\na     gold    free  0\nb     -       -     0\n')
   assert.equal(admin.requests.length, 2)
 })
