@@ -13,6 +13,9 @@ export interface Claim {
   readonly id: string
 }
 
+/** Names of revoked tokens stand from one up to the other, in the order of their bytes. */
+export const TOKEN_NAMES = { from: 'token:', to: 'token;' }
+
 export type ChangeFacts = Omit<CredentialChangeRecord, 'version'>
 
 /** A write that may be done as it stands. */
@@ -106,8 +109,8 @@ export function planDeleteCredential(consumer: StoredConsumer, credentialId: str
 /** `stored` are those of their names that stand. */
 export function planRevoke(revocations: readonly Revocation[], stored: readonly Revocation[]): ConsumersChange {
   const merged = new Map<string, Revocation>()
-  for (const { name, beforeMs, untilMs } of [...stored, ...revocations]) {
-    const before = merged.get(name)
+  for (const { name, beforeMs, untilMs, replaces } of [...stored, ...revocations]) {
+    const before = replaces === true ? undefined : merged.get(name)
     merged.set(name, { name, beforeMs: Math.max(beforeMs, before?.beforeMs ?? 0), untilMs: Math.max(untilMs, before?.untilMs ?? 0) })
   }
   const changes = [...merged.keys()].map((name) => ({ kind: 'credential' as const, consumer: '', credentialId: name, subjects: [] }))

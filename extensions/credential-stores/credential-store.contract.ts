@@ -301,6 +301,25 @@ function testRevocations(both: () => Both): void {
     assert.deepEqual(await store.revocations(scope, ['user:a']), [{ name: 'user:a', beforeMs: 5000, untilMs: until + 1000 }])
   })
 
+  test('revoked tokens are listed by name, page by page, and nothing else is', async () => {
+    const { store, peer, scope } = both()
+    const of = (name: string) => ({ name, beforeMs: 1000, untilMs: until })
+    await store.revoke(scope, ['token:b', 'session:a', 'token:a', 'token:ü', 'token;c', 'user:a'].map(of))
+    assert.deepEqual(await peer.tokenRevocations(scope, { limit: 2 }), [of('token:a'), of('token:b')])
+    assert.deepEqual(await peer.tokenRevocations(scope, { after: 'token:b', limit: 2 }), [of('token:ü')])
+    assert.deepEqual(await peer.tokenRevocations(randomUUID(), { limit: 2 }), [])
+  })
+
+  test('one that replaces another stands as it is, in every instance, and leaves a change', async () => {
+    const { store, peer, scope } = both()
+    const before = await store.revoke(scope, [{ name: 'token:a', beforeMs: 5000, untilMs: until }])
+    const lifted = { name: 'token:a', beforeMs: 0, untilMs: until - 1_000_000 }
+    assert.equal(await peer.revoke(scope, [{ ...lifted, replaces: true }]), before + 1)
+    assert.deepEqual(await store.revocations(scope, ['token:a']), [lifted])
+    assert.deepEqual(await store.tokenRevocations(scope, { limit: 10 }), [lifted])
+    assert.deepEqual((await store.changes(scope, before))?.map(({ credentialId }) => credentialId), ['token:a'])
+  })
+
   test('what would have ended by itself is let go', async () => {
     const { store, scope } = both()
     await store.revoke(scope, [{ name: 'session:old', beforeMs: 1000, untilMs: Date.now() + 300 }])

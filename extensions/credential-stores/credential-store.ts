@@ -35,6 +35,8 @@ export interface Revocation {
   /** Milliseconds since the Unix epoch, as `untilMs`. */
   readonly beforeMs: number
   readonly untilMs: number
+  /** It takes the place of what stands under the name, instead of the later instants: with `beforeMs: 0` nothing that bears it is over any more. */
+  readonly replaces?: true
 }
 
 export type ConsumersWrite =
@@ -75,12 +77,14 @@ export interface CredentialStore {
   findSubject(scope: string, subject: string): Promise<{ consumer: StoredConsumer; credential: StoredCredential & { kind: 'jwtSubject' } } | undefined>
   findUsername(scope: string, username: string): Promise<{ consumer: StoredConsumer; credential: StoredCredential & { kind: 'basic' } } | undefined>
   /**
-   * Adds these; one that is there is moved on to the later instants. Each takes a version and leaves a change of kind
+   * Adds these; one that is there is moved on to the later instants, or replaced. Each takes a version and leaves a change of kind
    * `credential`, of no consumer, whose `credentialId` is the name. The last version.
    */
   revoke(scope: string, revocations: readonly Revocation[]): Promise<number>
   /** Those of these names that stand. */
   revocations(scope: string, names: readonly string[]): Promise<Revocation[]>
+  /** Those whose name begins with `token:`, by name in the order of its bytes, from `after` (exclusive) on. Some may have ended. */
+  tokenRevocations(scope: string, options: { after?: string; limit: number }): Promise<Revocation[]>
   /**
    * In order. Undefined: the log does not reach back to `afterVersion`, or that version has not been given here.
    * The last 10,000 changes are kept at least.

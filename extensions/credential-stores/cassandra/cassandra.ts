@@ -1,5 +1,5 @@
 import { SluiceError } from '@sluice/errors'
-import { checkSize, claimKey, claimOf, claimsOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, type Claim, type ConsumersChange } from '../consumer-changes.ts'
+import { checkSize, claimKey, claimOf, claimsOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, TOKEN_NAMES, type Claim, type ConsumersChange } from '../consumer-changes.ts'
 import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, Revocation, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
 import { credentialOf } from '../find-credential.ts'
 import { readSettings } from '../settings.ts'
@@ -106,6 +106,10 @@ class CassandraCredentialStore implements CredentialStore {
 
   revocations(scope: string, names: readonly string[]): Promise<Revocation[]> {
     return answer(() => this.#caughtUp(scope, () => this.#rows.revocations(scope, names)))
+  }
+
+  tokenRevocations(scope: string, { after = TOKEN_NAMES.from, limit }: { after?: string; limit: number }): Promise<Revocation[]> {
+    return answer(() => this.#caughtUp(scope, () => this.#rows.tokenRevocations(scope, after, limit)))
   }
 
   changes(scope: string, afterVersion: number): Promise<CredentialChangeRecord[] | undefined> {

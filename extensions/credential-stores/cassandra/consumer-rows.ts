@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { types, type QueryOptions } from 'cassandra-driver'
-import type { Claim } from '../consumer-changes.ts'
+import { TOKEN_NAMES, type Claim } from '../consumer-changes.ts'
 import type { Revocation, StoredConsumer } from '../credential-store.ts'
 import type { Connection } from '@sluice/databases/cassandra-connection'
 import { forEach } from './in-turns.ts'
@@ -47,6 +47,13 @@ export class ConsumerRows {
     return found
   }
 
+  /** From their own partition, which is as long as auth lets it become. */
+  async tokenRevocations(scope: string, after: string, limit: number): Promise<Revocation[]> {
+    const query = 'SELECT name, before_ms, until_ms FROM credential_token_revocation WHERE scope = ? AND name > ? LIMIT ?'
+    const rows = await this.#connection.readAll(query, [scope, after, limit])
+    return rows.map((row) => ({ name: row.name, beforeMs: Number(row.before_ms), untilMs: Number(row.until_ms) }))
+  }
+
   /** By name, from `after` (exclusive) on: the first of each bucket, merged. */
   async page(scope: string, after: string, limit: number): Promise<StoredConsumer[]> {
     const query = 'SELECT name, document FROM credential_consumer WHERE scope = ? AND bucket = ? AND name > ? LIMIT ?'
@@ -71,9 +78,11 @@ export class ConsumerRows {
       if (consumer) await this.#writeEverywhere('INSERT INTO credential_consumer (scope, bucket, name, document) VALUES (?, ?, ?, ?) USING TIMESTAMP ?', [...key, JSON.stringify(consumer), timestamp])
       else await this.#writeEverywhere('DELETE FROM credential_consumer USING TIMESTAMP ? WHERE scope = ? AND bucket = ? AND name = ?', [timestamp, ...key])
     })
-    await forEach(revocations, ({ name, beforeMs, untilMs }) => {
-      const query = 'INSERT INTO credential_revocation (scope, name, before_ms, until_ms) VALUES (?, ?, ?, ?) USING TIMESTAMP ? AND TTL ?'
-      return this.#writeEverywhere(query, [scope, name, BigInt(beforeMs), BigInt(untilMs), timestamp, secondsLeft(untilMs)])
+    await forEach(revocations, async ({ name, beforeMs, untilMs }) => {
+      const insert = (table: string) =>
+        this.#writeEverywhere(`INSERT INTO ${table} (scope, name, before_ms, until_ms) VALUES (?, ?, ?, ?) USING TIMESTAMP ? AND TTL ?`, [scope, name, BigInt(beforeMs), BigInt(untilMs), timestamp, secondsLeft(untilMs)])
+      await insert('credential_revocation')
+      if (name.startsWith(TOKEN_NAMES.from)) await insert('credential_token_revocation')
     })
     await forEach(released, ({ kind, id }) => this.#writeEverywhere('DELETE FROM credential_claim USING TIMESTAMP ? WHERE scope = ? AND kind = ? AND id = ?', [timestamp, scope, kind, id]))
     await forEach(claimed, ({ kind, id, consumer }) =>

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { SluiceError } from '@sluice/errors'
-import { checkSize, claimOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, type Claim, type ConsumersChange } from '../consumer-changes.ts'
+import { checkSize, claimOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, TOKEN_NAMES, type Claim, type ConsumersChange } from '../consumer-changes.ts'
 import { credentialOf } from '../find-credential.ts'
 import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, Revocation, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
 import { changeOf, consumerOf, revocationOf } from '../rows.ts'
@@ -96,6 +96,10 @@ class EmbeddedCredentialStore implements CredentialStore {
 
   revocations(scope: string, names: readonly string[]): Promise<Revocation[]> {
     return answer(() => this.#revocations(scope, names))
+  }
+
+  tokenRevocations(scope: string, { after = TOKEN_NAMES.from, limit }: { after?: string; limit: number }): Promise<Revocation[]> {
+    return answer(() => this.#statements.revocations.all(scope, after, TOKEN_NAMES.to, limit).map(revocationOf))
   }
 
   changes(scope: string, afterVersion: number): Promise<CredentialChangeRecord[] | undefined> {

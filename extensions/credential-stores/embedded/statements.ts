@@ -14,6 +14,7 @@ export function prepareStatements(database: DatabaseSync) {
     saveClaim: prepare('INSERT OR REPLACE INTO claim VALUES (?, ?, ?, ?)'),
     removeClaim: prepare('DELETE FROM claim WHERE scope = ? AND kind = ? AND id = ?'),
     revocation: prepare('SELECT name, before_ms, until_ms FROM revocation WHERE scope = ? AND name = ?'),
+    revocations: prepare('SELECT name, before_ms, until_ms FROM revocation WHERE scope = ? AND name > ? AND name < ? ORDER BY name LIMIT ?'),
     saveRevocation: prepare('INSERT OR REPLACE INTO revocation VALUES (?, ?, ?, ?)'),
     removeEnded: prepare('DELETE FROM revocation WHERE scope = ? AND until_ms <= ?'),
     appendChange: prepare('INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)'),

@@ -1,7 +1,7 @@
 import { answer } from '@sluice/databases/answer'
 import { PostgresConnection, type Query } from '@sluice/databases/postgres-connection'
 import { SluiceError } from '@sluice/errors'
-import { checkSize, claimKey, claimOf, claimsOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, type Claim, type ClaimKind, type ConsumersChange } from '../consumer-changes.ts'
+import { checkSize, claimKey, claimOf, claimsOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, TOKEN_NAMES, type Claim, type ClaimKind, type ConsumersChange } from '../consumer-changes.ts'
 import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, Revocation, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
 import { credentialOf } from '../find-credential.ts'
 import { readSettings } from '../settings.ts'
@@ -104,6 +104,10 @@ class PostgresCredentialStore implements CredentialStore {
 
   revocations(scope: string, names: readonly string[]): Promise<Revocation[]> {
     return answer(() => readRevocations(this.#query, scope, names))
+  }
+
+  tokenRevocations(scope: string, { after = TOKEN_NAMES.from, limit }: { after?: string; limit: number }): Promise<Revocation[]> {
+    return answer(async () => (await this.#query(statements.tokenRevocations, [scope, after, TOKEN_NAMES.to, limit])).map(revocationOf))
   }
 
   changes(scope: string, afterVersion: number): Promise<CredentialChangeRecord[] | undefined> {
