@@ -57,6 +57,12 @@ export const subjects = {
   authChanged: on('auth.revoke'),
   /** edge → auth, request, queue `auth`: CredentialChangesRequest → CredentialChangesReply */
   authChanges: on('auth.changes'),
+  /** edge, control → auth, request, queue `auth`: TokenRevocationsRequest → TokenRevocationsReply */
+  tokenRevocations: on('auth.tokens.revoked'),
+  /** control → auth, request, queue `auth`: TokenRevokeRequest → CredentialWriteReply */
+  tokenRevoke: on('auth.tokens.revoke'),
+  /** control → auth, request, queue `auth`: TokenLiftRequest → CredentialWriteReply */
+  tokenLift: on('auth.tokens.lift'),
   /** control → auth, request, queue `auth`: ConsumersListRequest → ConsumersListReply */
   consumersList: on('auth.consumers.list'),
   /** control → auth, request, queue `auth`: ConsumerGetRequest → ConsumerGetReply */

@@ -13,6 +13,7 @@ import { addExport } from './commands/export.ts'
 import { addKeys } from './commands/keys.ts'
 import { addNotBuilt } from './commands/not-built.ts'
 import { addRestore } from './commands/restore.ts'
+import { addRevoke } from './commands/revoke.ts'
 import { addRevisions } from './commands/revisions.ts'
 import { addRollback } from './commands/rollback.ts'
 import { addRun } from './commands/run.ts'
@@ -24,7 +25,7 @@ import { reportFailure } from './failure.ts'
 import type { Surroundings } from './surroundings.ts'
 
 const commands: readonly AddCommand[] = [
-  addRun, addService, addCheck, addDiff, addApply, addExport, addStatus, addRevisions, addRollback, addConsumers, addKeys, addCertificates, addToken, addAdminToken, addBus, addBackup, addRestore, addSimulate, addNotBuilt,
+  addRun, addService, addCheck, addDiff, addApply, addExport, addStatus, addRevisions, addRollback, addConsumers, addKeys, addRevoke, addCertificates, addToken, addAdminToken, addBus, addBackup, addRestore, addSimulate, addNotBuilt,
 ]
 
 /** Runs one command line (without the program's own name) to its end; answers its exit code. Never rejects. */

@@ -20,6 +20,7 @@ function operations(): readonly (readonly [method: string, path: string, least: 
     ['PUT', 'routes/roles', 'operator', route], ['POST', 'routes', 'operator', { name: 'roles-too', ...route, match: { path: '/roles-too' } }], ['DELETE', 'routes/roles-too', 'operator'], ['PUT', 'upstreams/roles', 'operator', { endpoints: [{ url: 'http://127.0.0.1:9' }] }], ['PUT', 'groups/roles', 'operator', {}],
     ['PUT', 'policies/roles', 'operator', { cors: { name: 'roles', origins: ['https://roles.example'] } }], ['POST', 'revisions/1/rollback?wait=never', 'operator'], ['PUT', 'circuits/roles', 'operator', { state: 'nonsense' }], ['PUT', 'endpoints/roles/one', 'operator', {}], ['POST', 'limits/reset', 'operator', {}], ['PUT', 'config?dryRun=true', 'operator', { version: 1 }],
     ['PUT', 'certificates/roles', 'admin', { certificate: made.cert, key: 'env:NOT_SET_ANYWHERE' }], ['DELETE', 'certificates/nobody', 'admin'], ['PUT', 'consumers/roles', 'admin', {}], ['POST', 'consumers/nobody/credentials', 'admin', { apiKey: {} }], ['DELETE', 'consumers/roles', 'admin'], ['GET', 'backup', 'admin'],
+    ['GET', 'revocations', 'viewer'], ['POST', 'revocations', 'admin', { jti: 'roles' }], ['DELETE', 'revocations?jti=nobody', 'admin'],
   ]
 }
 

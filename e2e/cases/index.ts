@@ -42,6 +42,7 @@ import { receipts } from './receipts.ts'
 import { redisOutage } from './redis-outage.ts'
 import { registrationExpiry } from './registration-expiry.ts'
 import { registration } from './registration.ts'
+import { revokedTokens } from './revoked-tokens.ts'
 import { secrets } from './secrets.ts'
 import { serviceRestarts } from './service-restarts.ts'
 import { severalDiscoveries } from './several-discoveries.ts'
@@ -69,6 +70,7 @@ export const cases: readonly Case[] = [
   signedTokens,
   keySets,
   opaqueTokens,
+  revokedTokens,
   browserLogin,
   upstreamTokens,
   apiKeys,

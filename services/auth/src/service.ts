@@ -19,6 +19,7 @@ import { answerIssuerEndpoints, answerLogin, answerLogoutToken, answerRefresh } 
 import { answerSecret } from './handlers/secret.ts'
 import { answerSession, answerSessionEnd } from './handlers/sessions.ts'
 import { answerSubject } from './handlers/subject.ts'
+import { answerTokenLift, answerTokenRevocations, answerTokenRevoke } from './handlers/token-revocations.ts'
 import { answerUpstreamToken } from './handlers/upstream-token.ts'
 import { countIntrospections } from './introspection/introspection-metrics.ts'
 import { Introspections } from './introspection/introspections.ts'
@@ -30,6 +31,7 @@ import { LogoutTokens } from './logins/logout-tokens.ts'
 import type { AuthParts } from './parts.ts'
 import { ChangeAnnouncer } from './revocations/change-announcer.ts'
 import { SessionEnds } from './revocations/session-ends.ts'
+import { TokenRevocations } from './revocations/token-revocations.ts'
 import { StoreWatch } from './store-watch.ts'
 import { countUpstreamTokens } from './upstream-tokens/upstream-token-metrics.ts'
 import { UpstreamTokens } from './upstream-tokens/upstream-tokens.ts'
@@ -50,6 +52,7 @@ class Auth implements Service {
   readonly #logins: Logins
   readonly #logoutTokens: LogoutTokens
   readonly #sessionEnds: SessionEnds
+  readonly #tokenRevocations: TokenRevocations
   readonly #upstreamTokens: UpstreamTokens
   readonly #keys: SecretChecks
   readonly #passwords: SecretChecks
@@ -72,6 +75,7 @@ class Auth implements Service {
     this.#logoutTokens = new LogoutTokens({ clock, verifier: this.#verifier, keySet })
     this.#upstreamTokens = new UpstreamTokens({ clock, ...countUpstreamTokens(parts) })
     this.#sessionEnds = new SessionEnds({ store, scope, announcer: this.#announcer })
+    this.#tokenRevocations = new TokenRevocations({ store, scope, clock, announcer: this.#announcer })
     this.#keys = new SecretChecks({ store, scope, clock, verifier: this.#verifier, find: findKey(store, scope), knownFirst: true })
     this.#passwords = new SecretChecks({ store, scope, clock, verifier: this.#verifier, find: findPassword(store, scope) })
     this.#writes = new ConsumerWrites({ store, scope, clock, verifier: this.#verifier, announcer: this.#announcer })
@@ -122,6 +126,7 @@ class Auth implements Service {
     on.on(subjects.authKeySet, { request: messages.KeySetRequestSchema, reply: messages.KeySetSchema }, (message) => answerKeySet(this.#keySets, scope, message))
     on.on(subjects.authIntrospect, { request: messages.IntrospectRequestSchema, reply: messages.IntrospectReplySchema }, (message) => answerIntrospect(this.#introspections, message))
     on.on(subjects.authChanges, { request: messages.CredentialChangesRequestSchema, reply: messages.CredentialChangesReplySchema }, (message) => answerChanges(store, scope, message))
+    on.on(subjects.tokenRevocations, { request: messages.TokenRevocationsRequestSchema, reply: messages.TokenRevocationsReplySchema }, (message) => answerTokenRevocations(this.#tokenRevocations, message))
   }
 
   #answerLogins(): void {
@@ -147,6 +152,8 @@ class Auth implements Service {
     on.on(subjects.consumersPut, { request: messages.ConsumersPutRequestSchema, reply }, (message) => answerConsumersPut(this.#writes, message))
     on.on(subjects.consumerDelete, { request: messages.ConsumerDeleteRequestSchema, reply }, (message) => answerConsumerDelete(this.#writes, message))
     on.on(subjects.apiKeyCreate, { request: messages.ApiKeyCreateRequestSchema, reply: messages.ApiKeyCreateReplySchema }, (message) => answerApiKeyCreate(this.#writes, message))
+    on.on(subjects.tokenRevoke, { request: messages.TokenRevokeRequestSchema, reply }, (message) => answerTokenRevoke(this.#tokenRevocations, message))
+    on.on(subjects.tokenLift, { request: messages.TokenLiftRequestSchema, reply }, (message) => answerTokenLift(this.#tokenRevocations, message))
     on.on(subjects.credentialDelete, { request: messages.CredentialDeleteRequestSchema, reply }, (message) => answerCredentialDelete(this.#writes, message))
   }
 

@@ -12,6 +12,7 @@ import { Consumers } from './peers/consumers.ts'
 import { Endpoints } from './peers/endpoints.ts'
 import { Circuits } from './peers/circuits.ts'
 import { Limits } from './peers/limits.ts'
+import { TokenRevocations } from './peers/token-revocations.ts'
 import { Usage } from './peers/usage.ts'
 import { type Committed, RevisionLine } from './revisions/revision-line.ts'
 import { revisionGoal } from './rollout/receipts.ts'
@@ -202,6 +203,7 @@ export class ControlService implements Control {
       consumers: this.#consumers,
       endpoints: new Endpoints(bus, scope),
       usage: new Usage(bus, scope),
+      tokenRevocations: new TokenRevocations(bus, scope),
       limits: new Limits(bus, scope),
       circuits: new Circuits(bus, scope),
       status: () => ({ rollout: this.#rings.state() ?? null, file: this.#source?.status() ?? null, bus: bus.status, store: this.#storeWatch.isReached ? 'reached' : 'away', secretStores: Object.fromEntries(this.#sources.states().map(({ kind, isUp }) => [kind, isUp ? 'reached' : 'away'])) }),

@@ -3,9 +3,11 @@ import { answer } from '@sluice/buses/rpc'
 import {
   ApiKeyCreateReplySchema, ApiKeyCreateRequestSchema, ConsumerDeleteRequestSchema, ConsumerGetReplySchema, ConsumerGetRequestSchema,
   ConsumersListReplySchema, ConsumersListRequestSchema, ConsumersPutRequestSchema, CredentialDeleteRequestSchema, CredentialWriteReplySchema,
+  TokenLiftRequestSchema, TokenRevocationsReplySchema, TokenRevocationsRequestSchema, TokenRevokeRequestSchema,
 } from '@sluice/proto/messages/auth'
 import { SluiceError } from '@sluice/errors'
 import { subjects } from '@sluice/proto/subjects'
+import { nameOfSubject, nameOfToken, type RevokedToken } from '@sluice/proto/token-names'
 
 const scope = 'default'
 
@@ -17,6 +19,8 @@ interface Kept {
 /** Auth as far as control asks it: the messages, with a map behind them. */
 export class AuthDouble {
   readonly consumers = new Map<string, Kept>()
+  /** Revoked tokens by name. */
+  readonly revoked = new Map<string, { name: string; beforeMs: number; untilMs: number }>()
   version = 0
   /** Names in the order they were written. */
   readonly written: string[] = []
@@ -42,6 +46,18 @@ export class AuthDouble {
         if (kept !== undefined) kept.credentials = kept.credentials.filter((credential) => credential.apiKey?.id !== credentialId)
         return this.#written(kept !== undefined && kept.credentials.length < before)
       }),
+      answer(bus, subjects.tokenRevocations(scope), { request: TokenRevocationsRequestSchema, reply: TokenRevocationsReplySchema }, ({ afterName, limit }) => {
+        const behind = [...this.revoked.values()].filter(({ name }) => name > afterName).sort((a, b) => (a.name < b.name ? -1 : 1))
+        const revocations = behind.slice(0, limit)
+        return { revocations, nextName: behind.length > limit ? revocations.at(-1)!.name : '', version: this.version }
+      }),
+      answer(bus, subjects.tokenRevoke(scope), { request: TokenRevokeRequestSchema, reply: CredentialWriteReplySchema }, (message) => {
+        const { jti, issuedBeforeMs, untilMs } = message
+        const name = nameOf(message)
+        this.revoked.set(name, { name, beforeMs: jti === '' ? issuedBeforeMs - 1 : untilMs, untilMs })
+        return this.#written(true)
+      }),
+      answer(bus, subjects.tokenLift(scope), { request: TokenLiftRequestSchema, reply: CredentialWriteReplySchema }, (message) => this.#written(this.revoked.delete(nameOf(message)))),
     ]
   }
 
@@ -75,4 +91,8 @@ export class AuthDouble {
     if (isDone) this.version++
     return { version: this.version, missing: !isDone }
   }
+}
+
+function nameOf({ issuer, jti = '', subject = '' }: RevokedToken): string {
+  return jti === '' ? nameOfSubject(issuer, subject) : nameOfToken(issuer, jti)
 }

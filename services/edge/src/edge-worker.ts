@@ -141,6 +141,7 @@ export class EdgeWorker {
       clock: systemClock,
       logger,
       keySetDirectory: join(settings.dataDirectory, 'keysets'),
+      revokedTokenFile: join(settings.dataDirectory, 'revoked-tokens.json'),
       limiter: (rules) => quota.limiter(rules),
       onAttempt: this.countAttempts(),
     })

@@ -22,6 +22,8 @@ export class ScriptedAuth {
   readonly bus: Bus
   version = 0
   readonly log: MessageInitShape<typeof messages.CredentialChangeSchema>[] = []
+  /** Revoked tokens as they stand, by name. */
+  readonly revoked = new Map<string, { name: string; beforeMs: number; untilMs: number }>()
   /** The log no longer reaches back before this version. */
   firstKept = 1
   readonly keys = new Map<string, ScriptedKey>()
@@ -31,7 +33,7 @@ export class ScriptedAuth {
   readonly keySets = new Map<string, object[]>()
   /** Opaque tokens that are active, with what their issuer says of them. */
   readonly opaque = new Map<string, { claims: object; ageMs?: number }>()
-  /** What was asked, as `key sk_…`, `password …`, `subject …`, `keyset …`, `introspect …`, `changes …`. */
+  /** What was asked, as `key sk_…`, `password …`, `subject …`, `keyset …`, `introspect …`, `changes …`, `revoked`. */
   readonly asked: string[] = []
   /** Answers wait for this. */
   hold: Promise<void> | undefined
@@ -55,6 +57,7 @@ export class ScriptedAuth {
       answer(bus, subjects.authKeySet(scope), { request: messages.KeySetRequestSchema, reply: messages.KeySetSchema }, ({ uri, unknownKid }) => this.#answer(`keyset ${uri} ${unknownKid}`.trim(), () => this.#keySet(uri))),
       answer(bus, subjects.authIntrospect(scope), { request: messages.IntrospectRequestSchema, reply: messages.IntrospectReplySchema }, ({ token, maxAgeMs }) => this.#answer(`introspect ${token} ${maxAgeMs}`, () => this.#introspectReply(token))),
       answer(bus, subjects.authChanges(scope), { request: messages.CredentialChangesRequestSchema, reply: messages.CredentialChangesReplySchema }, ({ afterVersion }) => this.#answer(`changes ${afterVersion}`, () => this.#changes(afterVersion))),
+      answer(bus, subjects.tokenRevocations(scope), { request: messages.TokenRevocationsRequestSchema, reply: messages.TokenRevocationsReplySchema }, () => this.#answer('revoked', () => ({ revocations: [...this.revoked.values()], version: this.version }))),
     ]
     this.#publisher = createSequencedPublisher(bus, subjects.authChanged(scope), { beaconMs: 20 })
   }
@@ -67,12 +70,18 @@ export class ScriptedAuth {
   }
 
   /** Writes a change, and tells the edges unless it is to be lost. */
-  change(change: { consumer?: string; credentialId?: string; subjects?: string[] }, options: { isLost?: boolean } = {}): number {
+  change(change: { consumer?: string; credentialId?: string; subjects?: string[]; token?: { name: string; beforeMs: number; untilMs: number } }, options: { isLost?: boolean } = {}): number {
     const kind = change.credentialId === undefined ? messages.CredentialChangeKind.CONSUMER : messages.CredentialChangeKind.CREDENTIAL
     const full = { scope, kind, version: ++this.version, consumer: 'acme', ...change }
     this.log.push(full)
     if (options.isLost !== true) this.tell(full)
     return this.version
+  }
+
+  /** Revokes tokens, or lifts it with `beforeMs: 0`. */
+  revoke(token: { name: string; beforeMs: number; untilMs: number }, options: { isLost?: boolean } = {}): number {
+    this.revoked.set(token.name, token)
+    return this.change({ consumer: '', credentialId: token.name, token }, options)
   }
 
   tell(change: MessageInitShape<typeof messages.CredentialChangeSchema>): void {

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/auth.proto.
  */
 export const file_sluice_v1_auth: GenFile = /*@__PURE__*/
-  fileDesc("ChRzbHVpY2UvdjEvYXV0aC5wcm90bxIJc2x1aWNlLnYxIogBCghDb25zdW1lchIMCgRuYW1lGAEgASgJEg4KBmdyb3VwcxgCIAMoCRIvCgZsYWJlbHMYAyADKAsyHy5zbHVpY2UudjEuQ29uc3VtZXIuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI6Cg1BcGlLZXlSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEgoKAmlkGAIgASgJEg4KBnNlY3JldBgDIAEoCSKiAQoLQXBpS2V5UmVwbHkSLQoHb3V0Y29tZRgBIAEoDjIcLnNsdWljZS52MS5DcmVkZW50aWFsT3V0Y29tZRIlCghjb25zdW1lchgCIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAMgASgJEhUKDWV4cGlyZXNfYXRfbXMYBCABKAESDwoHdmVyc2lvbhgFIAEoASJECg9QYXNzd29yZFJlcXVlc3QSDQoFc2NvcGUYASABKAkSEAoIdXNlcm5hbWUYAiABKAkSEAoIcGFzc3dvcmQYAyABKAkijQEKDVBhc3N3b3JkUmVwbHkSLQoHb3V0Y29tZRgBIAEoDjIcLnNsdWljZS52MS5DcmVkZW50aWFsT3V0Y29tZRIlCghjb25zdW1lchgCIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAMgASgJEg8KB3ZlcnNpb24YBCABKAEiMAoOU3ViamVjdFJlcXVlc3QSDQoFc2NvcGUYASABKAkSDwoHc3ViamVjdBgCIAEoCSJdCgxTdWJqZWN0UmVwbHkSJQoIY29uc3VtZXIYASABKAsyEy5zbHVpY2UudjEuQ29uc3VtZXISFQoNY3JlZGVudGlhbF9pZBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgBIlIKDUtleVNldFJlcXVlc3QSDQoFc2NvcGUYASABKAkSCwoDdXJpGAIgASgJEhMKC3Vua25vd25fa2lkGAMgASgJEhAKCGluc2VjdXJlGAQgASgIIlkKBktleVNldBINCgVzY29wZRgBIAEoCRILCgN1cmkYAiABKAkSDAoEandrcxgDIAEoDBIVCg1mZXRjaGVkX2F0X21zGAQgASgBEg4KBmRpZ2VzdBgFIAEoCSLYAQoRSW50cm9zcGVjdFJlcXVlc3QSDQoFc2NvcGUYASABKAkSDQoFdG9rZW4YAiABKAkSGQoRaW50cm9zcGVjdGlvbl91cmwYAyABKAkSDgoGaXNzdWVyGAQgASgJEhEKCWNsaWVudF9pZBgFIAEoCRIVCg1jbGllbnRfc2VjcmV0GAYgASgJEhYKDnNlY3JldF9pbl9ib2R5GAcgASgIEhAKCGluc2VjdXJlGAggASgIEhIKCnRpbWVvdXRfbXMYCSABKAESEgoKbWF4X2FnZV9tcxgKIAEoASJBCg9JbnRyb3NwZWN0UmVwbHkSDgoGYWN0aXZlGAEgASgIEg4KBmNsYWltcxgCIAEoDBIOCgZhZ2VfbXMYAyABKAEihgEKDElzc3VlckNsaWVudBIOCgZpc3N1ZXIYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEhUKDWNsaWVudF9zZWNyZXQYAyABKAkSFgoOc2VjcmV0X2luX2JvZHkYBCABKAgSEAoIaW5zZWN1cmUYBSABKAgSEgoKdGltZW91dF9tcxgGIAEoASJQChZJc3N1ZXJFbmRwb2ludHNSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEicKBmNsaWVudBgCIAEoCzIXLnNsdWljZS52MS5Jc3N1ZXJDbGllbnQiVAoUSXNzdWVyRW5kcG9pbnRzUmVwbHkSHgoWYXV0aG9yaXphdGlvbl9lbmRwb2ludBgBIAEoCRIcChRlbmRfc2Vzc2lvbl9lbmRwb2ludBgCIAEoCSKRAQoMTG9naW5SZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEicKBmNsaWVudBgCIAEoCzIXLnNsdWljZS52MS5Jc3N1ZXJDbGllbnQSFAoMY2FsbGJhY2tfdXJsGAMgASgJEg0KBXN0YXRlGAQgASgJEg0KBW5vbmNlGAUgASgJEhUKDWNvZGVfdmVyaWZpZXIYBiABKAkicAoOUmVmcmVzaFJlcXVlc3QSDQoFc2NvcGUYASABKAkSJwoGY2xpZW50GAIgASgLMhcuc2x1aWNlLnYxLklzc3VlckNsaWVudBIVCg1yZWZyZXNoX3Rva2VuGAMgASgJEg8KB3N1YmplY3QYBCABKAkinwEKCkxvZ2luUmVwbHkSDwoHcmVmdXNhbBgBIAEoCRIOCgZjbGFpbXMYAiABKAwSEAoIaWRfdG9rZW4YAyABKAkSFAoMYWNjZXNzX3Rva2VuGAQgASgJEhUKDXJlZnJlc2hfdG9rZW4YBSABKAkSGgoSZXhwaXJlc19pbl9zZWNvbmRzGAYgASgBEhUKDXNlc3Npb25fbmFtZXMYByADKAkiRQoOU2Vzc2lvblJlcXVlc3QSDQoFc2NvcGUYASABKAkSDQoFbmFtZXMYAiADKAkSFQoNc3RhcnRlZF9hdF9tcxgDIAEoASIuCgxTZXNzaW9uUmVwbHkSDQoFZW5kZWQYASABKAgSDwoHdmVyc2lvbhgCIAEoASJWChFTZXNzaW9uRW5kUmVxdWVzdBINCgVzY29wZRgBIAEoCRINCgVuYW1lcxgCIAMoCRIRCgliZWZvcmVfbXMYAyABKAESEAoIdW50aWxfbXMYBCABKAEiIgoPU2Vzc2lvbkVuZFJlcGx5Eg8KB3ZlcnNpb24YASABKAEiewoSTG9nb3V0VG9rZW5SZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEicKBmNsaWVudBgCIAEoCzIXLnNsdWljZS52MS5Jc3N1ZXJDbGllbnQSFAoMbG9nb3V0X3Rva2VuGAMgASgJEhcKD3Nlc3Npb25fc2Vjb25kcxgEIAEoASI0ChBMb2dvdXRUb2tlblJlcGx5Eg8KB3JlZnVzYWwYASABKAkSDwoHdmVyc2lvbhgCIAEoASLfAQoUVXBzdHJlYW1Ub2tlblJlcXVlc3QSDQoFc2NvcGUYASABKAkSJwoGY2xpZW50GAIgASgLMhcuc2x1aWNlLnYxLklzc3VlckNsaWVudBIRCgl0b2tlbl91cmwYAyABKAkSDgoGc2NvcGVzGAQgAygJEhAKCGF1ZGllbmNlGAUgASgJEhAKCHJlc291cmNlGAYgASgJEhUKDXN1YmplY3RfdG9rZW4YByABKAkSGgoSc3ViamVjdF90b2tlbl90eXBlGAggASgJEhUKDXJlZnVzZWRfdG9rZW4YCSABKAkiZwoSVXBzdHJlYW1Ub2tlblJlcGx5Eg8KB3JlZnVzYWwYASABKAkSFAoMYWNjZXNzX3Rva2VuGAIgASgJEhUKDWV4cGlyZXNfaW5fbXMYAyABKAESEwoLcmVuZXdfaW5fbXMYBCABKAEinAEKEENyZWRlbnRpYWxDaGFuZ2USDQoFc2NvcGUYASABKAkSDwoHdmVyc2lvbhgCIAEoARItCgRraW5kGAMgASgOMh8uc2x1aWNlLnYxLkNyZWRlbnRpYWxDaGFuZ2VLaW5kEhAKCGNvbnN1bWVyGAQgASgJEhUKDWNyZWRlbnRpYWxfaWQYBSABKAkSEAoIc3ViamVjdHMYBiADKAkiQAoYQ3JlZGVudGlhbENoYW5nZXNSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEhUKDWFmdGVyX3ZlcnNpb24YAiABKAEicAoWQ3JlZGVudGlhbENoYW5nZXNSZXBseRIsCgdjaGFuZ2VzGAEgAygLMhsuc2x1aWNlLnYxLkNyZWRlbnRpYWxDaGFuZ2USFAoMaGVhZF92ZXJzaW9uGAIgASgBEhIKCmluY29tcGxldGUYAyABKAgiSAoUQ29uc3VtZXJzTGlzdFJlcXVlc3QSDQoFc2NvcGUYASABKAkSEgoKYWZ0ZXJfbmFtZRgCIAEoCRINCgVsaW1pdBgDIAEoDSJLChJDb25zdW1lcnNMaXN0UmVwbHkSFgoOY29uc3VtZXJzX2pzb24YASADKAkSDwoHdmVyc2lvbhgCIAEoARIMCgRtb3JlGAMgASgIIjEKEkNvbnN1bWVyR2V0UmVxdWVzdBINCgVzY29wZRgBIAEoCRIMCgRuYW1lGAIgASgJIjoKEENvbnN1bWVyR2V0UmVwbHkSFQoNY29uc3VtZXJfanNvbhgBIAEoCRIPCgd2ZXJzaW9uGAIgASgBInMKE0NvbnN1bWVyc1B1dFJlcXVlc3QSDQoFc2NvcGUYASABKAkSFgoOY29uc3VtZXJzX2pzb24YAiADKAkSEwoLY3JlYXRlX29ubHkYAyABKAgSIAoYa2VlcF91bm5hbWVkX2NyZWRlbnRpYWxzGAQgASgIIjQKFUNvbnN1bWVyRGVsZXRlUmVxdWVzdBINCgVzY29wZRgBIAEoCRIMCgRuYW1lGAIgASgJIk0KE0FwaUtleUNyZWF0ZVJlcXVlc3QSDQoFc2NvcGUYASABKAkSEAoIY29uc3VtZXIYAiABKAkSFQoNZXhwaXJlc19hdF9tcxgDIAEoASI9ChFBcGlLZXlDcmVhdGVSZXBseRIKCgJpZBgBIAEoCRILCgNrZXkYAiABKAkSDwoHdmVyc2lvbhgDIAEoASJRChdDcmVkZW50aWFsRGVsZXRlUmVxdWVzdBINCgVzY29wZRgBIAEoCRIQCghjb25zdW1lchgCIAEoCRIVCg1jcmVkZW50aWFsX2lkGAMgASgJIkoKFENyZWRlbnRpYWxXcml0ZVJlcGx5Eg8KB3ZlcnNpb24YASABKAESDwoHbWlzc2luZxgCIAEoCBIQCghleGlzdGluZxgDIAMoCSp1ChFDcmVkZW50aWFsT3V0Y29tZRIiCh5DUkVERU5USUFMX09VVENPTUVfVU5TUEVDSUZJRUQQABIcChhDUkVERU5USUFMX09VVENPTUVfVkFMSUQQARIeChpDUkVERU5USUFMX09VVENPTUVfSU5WQUxJRBACKooBChRDcmVkZW50aWFsQ2hhbmdlS2luZBImCiJDUkVERU5USUFMX0NIQU5HRV9LSU5EX1VOU1BFQ0lGSUVEEAASIwofQ1JFREVOVElBTF9DSEFOR0VfS0lORF9DT05TVU1FUhABEiUKIUNSRURFTlRJQUxfQ0hBTkdFX0tJTkRfQ1JFREVOVElBTBACYgZwcm90bzM");
+  fileDesc("ChRzbHVpY2UvdjEvYXV0aC5wcm90bxIJc2x1aWNlLnYxIogBCghDb25zdW1lchIMCgRuYW1lGAEgASgJEg4KBmdyb3VwcxgCIAMoCRIvCgZsYWJlbHMYAyADKAsyHy5zbHVpY2UudjEuQ29uc3VtZXIuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI6Cg1BcGlLZXlSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEgoKAmlkGAIgASgJEg4KBnNlY3JldBgDIAEoCSKiAQoLQXBpS2V5UmVwbHkSLQoHb3V0Y29tZRgBIAEoDjIcLnNsdWljZS52MS5DcmVkZW50aWFsT3V0Y29tZRIlCghjb25zdW1lchgCIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAMgASgJEhUKDWV4cGlyZXNfYXRfbXMYBCABKAESDwoHdmVyc2lvbhgFIAEoASJECg9QYXNzd29yZFJlcXVlc3QSDQoFc2NvcGUYASABKAkSEAoIdXNlcm5hbWUYAiABKAkSEAoIcGFzc3dvcmQYAyABKAkijQEKDVBhc3N3b3JkUmVwbHkSLQoHb3V0Y29tZRgBIAEoDjIcLnNsdWljZS52MS5DcmVkZW50aWFsT3V0Y29tZRIlCghjb25zdW1lchgCIAEoCzITLnNsdWljZS52MS5Db25zdW1lchIVCg1jcmVkZW50aWFsX2lkGAMgASgJEg8KB3ZlcnNpb24YBCABKAEiMAoOU3ViamVjdFJlcXVlc3QSDQoFc2NvcGUYASABKAkSDwoHc3ViamVjdBgCIAEoCSJdCgxTdWJqZWN0UmVwbHkSJQoIY29uc3VtZXIYASABKAsyEy5zbHVpY2UudjEuQ29uc3VtZXISFQoNY3JlZGVudGlhbF9pZBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgBIlIKDUtleVNldFJlcXVlc3QSDQoFc2NvcGUYASABKAkSCwoDdXJpGAIgASgJEhMKC3Vua25vd25fa2lkGAMgASgJEhAKCGluc2VjdXJlGAQgASgIIlkKBktleVNldBINCgVzY29wZRgBIAEoCRILCgN1cmkYAiABKAkSDAoEandrcxgDIAEoDBIVCg1mZXRjaGVkX2F0X21zGAQgASgBEg4KBmRpZ2VzdBgFIAEoCSLYAQoRSW50cm9zcGVjdFJlcXVlc3QSDQoFc2NvcGUYASABKAkSDQoFdG9rZW4YAiABKAkSGQoRaW50cm9zcGVjdGlvbl91cmwYAyABKAkSDgoGaXNzdWVyGAQgASgJEhEKCWNsaWVudF9pZBgFIAEoCRIVCg1jbGllbnRfc2VjcmV0GAYgASgJEhYKDnNlY3JldF9pbl9ib2R5GAcgASgIEhAKCGluc2VjdXJlGAggASgIEhIKCnRpbWVvdXRfbXMYCSABKAESEgoKbWF4X2FnZV9tcxgKIAEoASJBCg9JbnRyb3NwZWN0UmVwbHkSDgoGYWN0aXZlGAEgASgIEg4KBmNsYWltcxgCIAEoDBIOCgZhZ2VfbXMYAyABKAEihgEKDElzc3VlckNsaWVudBIOCgZpc3N1ZXIYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEhUKDWNsaWVudF9zZWNyZXQYAyABKAkSFgoOc2VjcmV0X2luX2JvZHkYBCABKAgSEAoIaW5zZWN1cmUYBSABKAgSEgoKdGltZW91dF9tcxgGIAEoASJQChZJc3N1ZXJFbmRwb2ludHNSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEicKBmNsaWVudBgCIAEoCzIXLnNsdWljZS52MS5Jc3N1ZXJDbGllbnQiVAoUSXNzdWVyRW5kcG9pbnRzUmVwbHkSHgoWYXV0aG9yaXphdGlvbl9lbmRwb2ludBgBIAEoCRIcChRlbmRfc2Vzc2lvbl9lbmRwb2ludBgCIAEoCSKRAQoMTG9naW5SZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEicKBmNsaWVudBgCIAEoCzIXLnNsdWljZS52MS5Jc3N1ZXJDbGllbnQSFAoMY2FsbGJhY2tfdXJsGAMgASgJEg0KBXN0YXRlGAQgASgJEg0KBW5vbmNlGAUgASgJEhUKDWNvZGVfdmVyaWZpZXIYBiABKAkicAoOUmVmcmVzaFJlcXVlc3QSDQoFc2NvcGUYASABKAkSJwoGY2xpZW50GAIgASgLMhcuc2x1aWNlLnYxLklzc3VlckNsaWVudBIVCg1yZWZyZXNoX3Rva2VuGAMgASgJEg8KB3N1YmplY3QYBCABKAkinwEKCkxvZ2luUmVwbHkSDwoHcmVmdXNhbBgBIAEoCRIOCgZjbGFpbXMYAiABKAwSEAoIaWRfdG9rZW4YAyABKAkSFAoMYWNjZXNzX3Rva2VuGAQgASgJEhUKDXJlZnJlc2hfdG9rZW4YBSABKAkSGgoSZXhwaXJlc19pbl9zZWNvbmRzGAYgASgBEhUKDXNlc3Npb25fbmFtZXMYByADKAkiRQoOU2Vzc2lvblJlcXVlc3QSDQoFc2NvcGUYASABKAkSDQoFbmFtZXMYAiADKAkSFQoNc3RhcnRlZF9hdF9tcxgDIAEoASIuCgxTZXNzaW9uUmVwbHkSDQoFZW5kZWQYASABKAgSDwoHdmVyc2lvbhgCIAEoASJWChFTZXNzaW9uRW5kUmVxdWVzdBINCgVzY29wZRgBIAEoCRINCgVuYW1lcxgCIAMoCRIRCgliZWZvcmVfbXMYAyABKAESEAoIdW50aWxfbXMYBCABKAEiIgoPU2Vzc2lvbkVuZFJlcGx5Eg8KB3ZlcnNpb24YASABKAEiewoSTG9nb3V0VG9rZW5SZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEicKBmNsaWVudBgCIAEoCzIXLnNsdWljZS52MS5Jc3N1ZXJDbGllbnQSFAoMbG9nb3V0X3Rva2VuGAMgASgJEhcKD3Nlc3Npb25fc2Vjb25kcxgEIAEoASI0ChBMb2dvdXRUb2tlblJlcGx5Eg8KB3JlZnVzYWwYASABKAkSDwoHdmVyc2lvbhgCIAEoASLfAQoUVXBzdHJlYW1Ub2tlblJlcXVlc3QSDQoFc2NvcGUYASABKAkSJwoGY2xpZW50GAIgASgLMhcuc2x1aWNlLnYxLklzc3VlckNsaWVudBIRCgl0b2tlbl91cmwYAyABKAkSDgoGc2NvcGVzGAQgAygJEhAKCGF1ZGllbmNlGAUgASgJEhAKCHJlc291cmNlGAYgASgJEhUKDXN1YmplY3RfdG9rZW4YByABKAkSGgoSc3ViamVjdF90b2tlbl90eXBlGAggASgJEhUKDXJlZnVzZWRfdG9rZW4YCSABKAkiZwoSVXBzdHJlYW1Ub2tlblJlcGx5Eg8KB3JlZnVzYWwYASABKAkSFAoMYWNjZXNzX3Rva2VuGAIgASgJEhUKDWV4cGlyZXNfaW5fbXMYAyABKAESEwoLcmVuZXdfaW5fbXMYBCABKAEixwEKEENyZWRlbnRpYWxDaGFuZ2USDQoFc2NvcGUYASABKAkSDwoHdmVyc2lvbhgCIAEoARItCgRraW5kGAMgASgOMh8uc2x1aWNlLnYxLkNyZWRlbnRpYWxDaGFuZ2VLaW5kEhAKCGNvbnN1bWVyGAQgASgJEhUKDWNyZWRlbnRpYWxfaWQYBSABKAkSEAoIc3ViamVjdHMYBiADKAkSKQoFdG9rZW4YByABKAsyGi5zbHVpY2UudjEuVG9rZW5SZXZvY2F0aW9uIkQKD1Rva2VuUmV2b2NhdGlvbhIMCgRuYW1lGAEgASgJEhEKCWJlZm9yZV9tcxgCIAEoARIQCgh1bnRpbF9tcxgDIAEoASJLChdUb2tlblJldm9jYXRpb25zUmVxdWVzdBINCgVzY29wZRgBIAEoCRISCgphZnRlcl9uYW1lGAIgASgJEg0KBWxpbWl0GAMgASgNImwKFVRva2VuUmV2b2NhdGlvbnNSZXBseRIvCgtyZXZvY2F0aW9ucxgBIAMoCzIaLnNsdWljZS52MS5Ub2tlblJldm9jYXRpb24SEQoJbmV4dF9uYW1lGAIgASgJEg8KB3ZlcnNpb24YAyABKAEifQoSVG9rZW5SZXZva2VSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEg4KBmlzc3VlchgCIAEoCRILCgNqdGkYAyABKAkSDwoHc3ViamVjdBgEIAEoCRIYChBpc3N1ZWRfYmVmb3JlX21zGAUgASgBEhAKCHVudGlsX21zGAYgASgBIk8KEFRva2VuTGlmdFJlcXVlc3QSDQoFc2NvcGUYASABKAkSDgoGaXNzdWVyGAIgASgJEgsKA2p0aRgDIAEoCRIPCgdzdWJqZWN0GAQgASgJIkAKGENyZWRlbnRpYWxDaGFuZ2VzUmVxdWVzdBINCgVzY29wZRgBIAEoCRIVCg1hZnRlcl92ZXJzaW9uGAIgASgBInAKFkNyZWRlbnRpYWxDaGFuZ2VzUmVwbHkSLAoHY2hhbmdlcxgBIAMoCzIbLnNsdWljZS52MS5DcmVkZW50aWFsQ2hhbmdlEhQKDGhlYWRfdmVyc2lvbhgCIAEoARISCgppbmNvbXBsZXRlGAMgASgIIkgKFENvbnN1bWVyc0xpc3RSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEhIKCmFmdGVyX25hbWUYAiABKAkSDQoFbGltaXQYAyABKA0iSwoSQ29uc3VtZXJzTGlzdFJlcGx5EhYKDmNvbnN1bWVyc19qc29uGAEgAygJEg8KB3ZlcnNpb24YAiABKAESDAoEbW9yZRgDIAEoCCIxChJDb25zdW1lckdldFJlcXVlc3QSDQoFc2NvcGUYASABKAkSDAoEbmFtZRgCIAEoCSI6ChBDb25zdW1lckdldFJlcGx5EhUKDWNvbnN1bWVyX2pzb24YASABKAkSDwoHdmVyc2lvbhgCIAEoASJzChNDb25zdW1lcnNQdXRSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEhYKDmNvbnN1bWVyc19qc29uGAIgAygJEhMKC2NyZWF0ZV9vbmx5GAMgASgIEiAKGGtlZXBfdW5uYW1lZF9jcmVkZW50aWFscxgEIAEoCCI0ChVDb25zdW1lckRlbGV0ZVJlcXVlc3QSDQoFc2NvcGUYASABKAkSDAoEbmFtZRgCIAEoCSJNChNBcGlLZXlDcmVhdGVSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEhAKCGNvbnN1bWVyGAIgASgJEhUKDWV4cGlyZXNfYXRfbXMYAyABKAEiPQoRQXBpS2V5Q3JlYXRlUmVwbHkSCgoCaWQYASABKAkSCwoDa2V5GAIgASgJEg8KB3ZlcnNpb24YAyABKAEiUQoXQ3JlZGVudGlhbERlbGV0ZVJlcXVlc3QSDQoFc2NvcGUYASABKAkSEAoIY29uc3VtZXIYAiABKAkSFQoNY3JlZGVudGlhbF9pZBgDIAEoCSJKChRDcmVkZW50aWFsV3JpdGVSZXBseRIPCgd2ZXJzaW9uGAEgASgBEg8KB21pc3NpbmcYAiABKAgSEAoIZXhpc3RpbmcYAyADKAkqdQoRQ3JlZGVudGlhbE91dGNvbWUSIgoeQ1JFREVOVElBTF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASHAoYQ1JFREVOVElBTF9PVVRDT01FX1ZBTElEEAESHgoaQ1JFREVOVElBTF9PVVRDT01FX0lOVkFMSUQQAiqKAQoUQ3JlZGVudGlhbENoYW5nZUtpbmQSJgoiQ1JFREVOVElBTF9DSEFOR0VfS0lORF9VTlNQRUNJRklFRBAAEiMKH0NSRURFTlRJQUxfQ0hBTkdFX0tJTkRfQ09OU1VNRVIQARIlCiFDUkVERU5USUFMX0NIQU5HRV9LSU5EX0NSRURFTlRJQUwQAmIGcHJvdG8z");
 
 /**
  * @generated from message sluice.v1.Consumer
@@ -950,6 +950,13 @@ export type CredentialChange = Message<"sluice.v1.CredentialChange"> & {
    * @generated from field: repeated string subjects = 6;
    */
   subjects: string[];
+
+  /**
+   * Of a revoked token, whose name credential_id is: as it stands now, which is this version or a later one.
+   *
+   * @generated from field: sluice.v1.TokenRevocation token = 7;
+   */
+  token?: TokenRevocation | undefined;
 };
 
 /**
@@ -958,6 +965,181 @@ export type CredentialChange = Message<"sluice.v1.CredentialChange"> & {
  */
 export const CredentialChangeSchema: GenMessage<CredentialChange> = /*@__PURE__*/
   messageDesc(file_sluice_v1_auth, 25);
+
+/**
+ * Tokens that are refused although they are good otherwise.
+ *
+ * @generated from message sluice.v1.TokenRevocation
+ */
+export type TokenRevocation = Message<"sluice.v1.TokenRevocation"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Those issued until then are; 0 = none any more.
+   *
+   * @generated from field: double before_ms = 2;
+   */
+  beforeMs: number;
+
+  /**
+   * When the last of them will have expired.
+   *
+   * @generated from field: double until_ms = 3;
+   */
+  untilMs: number;
+};
+
+/**
+ * Describes the message sluice.v1.TokenRevocation.
+ * Use `create(TokenRevocationSchema)` to create a new message.
+ */
+export const TokenRevocationSchema: GenMessage<TokenRevocation> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 26);
+
+/**
+ * edge and control → auth: revoked tokens, by name.
+ *
+ * @generated from message sluice.v1.TokenRevocationsRequest
+ */
+export type TokenRevocationsRequest = Message<"sluice.v1.TokenRevocationsRequest"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * @generated from field: string after_name = 2;
+   */
+  afterName: string;
+
+  /**
+   * @generated from field: uint32 limit = 3;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message sluice.v1.TokenRevocationsRequest.
+ * Use `create(TokenRevocationsRequestSchema)` to create a new message.
+ */
+export const TokenRevocationsRequestSchema: GenMessage<TokenRevocationsRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 27);
+
+/**
+ * @generated from message sluice.v1.TokenRevocationsReply
+ */
+export type TokenRevocationsReply = Message<"sluice.v1.TokenRevocationsReply"> & {
+  /**
+   * @generated from field: repeated sluice.v1.TokenRevocation revocations = 1;
+   */
+  revocations: TokenRevocation[];
+
+  /**
+   * Others follow after this name; empty: none do.
+   *
+   * @generated from field: string next_name = 2;
+   */
+  nextName: string;
+
+  /**
+   * The credential version this answer was read at.
+   *
+   * @generated from field: double version = 3;
+   */
+  version: number;
+};
+
+/**
+ * Describes the message sluice.v1.TokenRevocationsReply.
+ * Use `create(TokenRevocationsReplySchema)` to create a new message.
+ */
+export const TokenRevocationsReplySchema: GenMessage<TokenRevocationsReply> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 28);
+
+/**
+ * control → auth: tokens of an issuer are refused from now on. One of jti and subject is there.
+ *
+ * @generated from message sluice.v1.TokenRevokeRequest
+ */
+export type TokenRevokeRequest = Message<"sluice.v1.TokenRevokeRequest"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * Empty: of tokens that name no issuer.
+   *
+   * @generated from field: string issuer = 2;
+   */
+  issuer: string;
+
+  /**
+   * @generated from field: string jti = 3;
+   */
+  jti: string;
+
+  /**
+   * All that it was issued before an instant.
+   *
+   * @generated from field: string subject = 4;
+   */
+  subject: string;
+
+  /**
+   * @generated from field: double issued_before_ms = 5;
+   */
+  issuedBeforeMs: number;
+
+  /**
+   * @generated from field: double until_ms = 6;
+   */
+  untilMs: number;
+};
+
+/**
+ * Describes the message sluice.v1.TokenRevokeRequest.
+ * Use `create(TokenRevokeRequestSchema)` to create a new message.
+ */
+export const TokenRevokeRequestSchema: GenMessage<TokenRevokeRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 29);
+
+/**
+ * control → auth: they are good again.
+ *
+ * @generated from message sluice.v1.TokenLiftRequest
+ */
+export type TokenLiftRequest = Message<"sluice.v1.TokenLiftRequest"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * @generated from field: string issuer = 2;
+   */
+  issuer: string;
+
+  /**
+   * @generated from field: string jti = 3;
+   */
+  jti: string;
+
+  /**
+   * @generated from field: string subject = 4;
+   */
+  subject: string;
+};
+
+/**
+ * Describes the message sluice.v1.TokenLiftRequest.
+ * Use `create(TokenLiftRequestSchema)` to create a new message.
+ */
+export const TokenLiftRequestSchema: GenMessage<TokenLiftRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_auth, 30);
 
 /**
  * edge → auth, after a gap: what changed since.
@@ -981,7 +1163,7 @@ export type CredentialChangesRequest = Message<"sluice.v1.CredentialChangesReque
  * Use `create(CredentialChangesRequestSchema)` to create a new message.
  */
 export const CredentialChangesRequestSchema: GenMessage<CredentialChangesRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 26);
+  messageDesc(file_sluice_v1_auth, 31);
 
 /**
  * @generated from message sluice.v1.CredentialChangesReply
@@ -1010,7 +1192,7 @@ export type CredentialChangesReply = Message<"sluice.v1.CredentialChangesReply">
  * Use `create(CredentialChangesReplySchema)` to create a new message.
  */
 export const CredentialChangesReplySchema: GenMessage<CredentialChangesReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 27);
+  messageDesc(file_sluice_v1_auth, 32);
 
 /**
  * control → auth. Consumers travel as the JSON of the configuration resource.
@@ -1039,7 +1221,7 @@ export type ConsumersListRequest = Message<"sluice.v1.ConsumersListRequest"> & {
  * Use `create(ConsumersListRequestSchema)` to create a new message.
  */
 export const ConsumersListRequestSchema: GenMessage<ConsumersListRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 28);
+  messageDesc(file_sluice_v1_auth, 33);
 
 /**
  * @generated from message sluice.v1.ConsumersListReply
@@ -1068,7 +1250,7 @@ export type ConsumersListReply = Message<"sluice.v1.ConsumersListReply"> & {
  * Use `create(ConsumersListReplySchema)` to create a new message.
  */
 export const ConsumersListReplySchema: GenMessage<ConsumersListReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 29);
+  messageDesc(file_sluice_v1_auth, 34);
 
 /**
  * @generated from message sluice.v1.ConsumerGetRequest
@@ -1090,7 +1272,7 @@ export type ConsumerGetRequest = Message<"sluice.v1.ConsumerGetRequest"> & {
  * Use `create(ConsumerGetRequestSchema)` to create a new message.
  */
 export const ConsumerGetRequestSchema: GenMessage<ConsumerGetRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 30);
+  messageDesc(file_sluice_v1_auth, 35);
 
 /**
  * @generated from message sluice.v1.ConsumerGetReply
@@ -1114,7 +1296,7 @@ export type ConsumerGetReply = Message<"sluice.v1.ConsumerGetReply"> & {
  * Use `create(ConsumerGetReplySchema)` to create a new message.
  */
 export const ConsumerGetReplySchema: GenMessage<ConsumerGetReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 31);
+  messageDesc(file_sluice_v1_auth, 36);
 
 /**
  * Adds or replaces consumers, all or none.
@@ -1152,7 +1334,7 @@ export type ConsumersPutRequest = Message<"sluice.v1.ConsumersPutRequest"> & {
  * Use `create(ConsumersPutRequestSchema)` to create a new message.
  */
 export const ConsumersPutRequestSchema: GenMessage<ConsumersPutRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 32);
+  messageDesc(file_sluice_v1_auth, 37);
 
 /**
  * @generated from message sluice.v1.ConsumerDeleteRequest
@@ -1174,7 +1356,7 @@ export type ConsumerDeleteRequest = Message<"sluice.v1.ConsumerDeleteRequest"> &
  * Use `create(ConsumerDeleteRequestSchema)` to create a new message.
  */
 export const ConsumerDeleteRequestSchema: GenMessage<ConsumerDeleteRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 33);
+  messageDesc(file_sluice_v1_auth, 38);
 
 /**
  * @generated from message sluice.v1.ApiKeyCreateRequest
@@ -1203,7 +1385,7 @@ export type ApiKeyCreateRequest = Message<"sluice.v1.ApiKeyCreateRequest"> & {
  * Use `create(ApiKeyCreateRequestSchema)` to create a new message.
  */
 export const ApiKeyCreateRequestSchema: GenMessage<ApiKeyCreateRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 34);
+  messageDesc(file_sluice_v1_auth, 39);
 
 /**
  * @generated from message sluice.v1.ApiKeyCreateReply
@@ -1232,7 +1414,7 @@ export type ApiKeyCreateReply = Message<"sluice.v1.ApiKeyCreateReply"> & {
  * Use `create(ApiKeyCreateReplySchema)` to create a new message.
  */
 export const ApiKeyCreateReplySchema: GenMessage<ApiKeyCreateReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 35);
+  messageDesc(file_sluice_v1_auth, 40);
 
 /**
  * @generated from message sluice.v1.CredentialDeleteRequest
@@ -1259,7 +1441,7 @@ export type CredentialDeleteRequest = Message<"sluice.v1.CredentialDeleteRequest
  * Use `create(CredentialDeleteRequestSchema)` to create a new message.
  */
 export const CredentialDeleteRequestSchema: GenMessage<CredentialDeleteRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 36);
+  messageDesc(file_sluice_v1_auth, 41);
 
 /**
  * @generated from message sluice.v1.CredentialWriteReply
@@ -1290,7 +1472,7 @@ export type CredentialWriteReply = Message<"sluice.v1.CredentialWriteReply"> & {
  * Use `create(CredentialWriteReplySchema)` to create a new message.
  */
 export const CredentialWriteReplySchema: GenMessage<CredentialWriteReply> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_auth, 37);
+  messageDesc(file_sluice_v1_auth, 42);
 
 /**
  * @generated from enum sluice.v1.CredentialOutcome

@@ -23,6 +23,7 @@ function changeLog() {
       if (log.isAway) throw new SluiceError('dependency.store_unreachable')
       return log.head
     },
+    revocations: async () => [],
     changes: async (_scope: string, after: number): Promise<CredentialChangeRecord[] | undefined> => {
       if (after + 1 < log.firstKept) return undefined
       return Array.from({ length: log.head - after }, (_, index) => ({ version: after + index + 1, kind: 'consumer', consumer: 'acme', credentialId: '', subjects: [] }))

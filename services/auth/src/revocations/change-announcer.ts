@@ -3,17 +3,18 @@
  * another instance wrote and did not live to announce within a second or two. What another instance has announced is
  * not said again. Where the log cannot say what changed, a new publisher makes every edge ask for itself.
  */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import type { Bus } from '@sluice/buses/bus'
 import { createSequencedPublisher, type SequencedPublisher, type SequencedSubscription, subscribeSequenced } from '@sluice/buses/sequenced'
-import type { CredentialChangeRecord, CredentialStore } from '@sluice/credential-stores/credential-store'
+import type { CredentialChangeRecord, CredentialStore, Revocation } from '@sluice/credential-stores/credential-store'
 import { CredentialChangeKind, CredentialChangeSchema } from '@sluice/proto/messages/auth'
 import { subjects } from '@sluice/proto/subjects'
+import { tokenNamePrefix } from '@sluice/proto/token-names'
 
 export interface ChangeAnnouncerParts {
   readonly bus: Bus
   readonly scope: string
-  readonly store: Pick<CredentialStore, 'version' | 'changes'>
+  readonly store: Pick<CredentialStore, 'version' | 'changes' | 'revocations'>
   readonly onAnnounced?: () => void
   readonly onMalformed?: (subject: string, error: unknown) => void
   /** Between two looks at the log [1000]. */
@@ -74,9 +75,10 @@ export class ChangeAnnouncer {
     // The first look, or a store that was put back: edges ask for themselves when they meet a new publisher.
     if (this.#announced === undefined || head < this.#announced) return this.#beginAnew(head)
     const changes = await store.changes(scope, this.#announced)
+    if (changes === undefined) return this.#stopped ? undefined : this.#beginAnew(head)
+    const told = await changeMessages(store, scope, changes)
     if (this.#stopped) return
-    if (changes === undefined) return this.#beginAnew(head)
-    for (const change of changes) this.#announce(change)
+    for (const change of told) this.#announce(change)
   }
 
   #beginAnew(head: number): void {
@@ -85,9 +87,9 @@ export class ChangeAnnouncer {
     this.#publisher = createSequencedPublisher(this.#parts.bus, this.#subject)
   }
 
-  #announce(change: CredentialChangeRecord): void {
+  #announce(change: ChangeMessage): void {
     if (change.version <= this.#announced!) return // another instance said it while the log was being read
-    this.#publisher!.publish(toBinary(CredentialChangeSchema, create(CredentialChangeSchema, changeMessage(this.#parts.scope, change))))
+    this.#publisher!.publish(toBinary(CredentialChangeSchema, create(CredentialChangeSchema, change)))
     this.#announced = change.version
     this.#parts.onAnnounced?.()
   }
@@ -99,7 +101,28 @@ export class ChangeAnnouncer {
   }
 }
 
-export function changeMessage(scope: string, { version, kind, consumer, credentialId, subjects: named }: CredentialChangeRecord) {
+type ChangeMessage = MessageInitShape<typeof CredentialChangeSchema> & { readonly version: number }
+
+/** Changes as edges are told them. Of a revoked token what stands now goes along: nobody has to ask for it. Throws `dependency.store_unreachable`. */
+export async function changeMessages(store: Pick<CredentialStore, 'revocations'>, scope: string, changes: readonly CredentialChangeRecord[]): Promise<ChangeMessage[]> {
+  const names = revokedTokensIn(changes)
+  const standing = names.length === 0 ? [] : await store.revocations(scope, names)
+  const byName = new Map(standing.map((one) => [one.name, one]))
+  return changes.map((change) => changeMessage(scope, change, isOfToken(change) ? (byName.get(change.credentialId) ?? { name: change.credentialId, beforeMs: 0, untilMs: 0 }) : undefined))
+}
+
+/** Names of the revoked tokens that changes are about. */
+export function revokedTokensIn(changes: readonly CredentialChangeRecord[]): string[] {
+  return [...new Set(changes.filter(isOfToken).map(({ credentialId }) => credentialId))]
+}
+
+/** A credential of a consumer may be called anything. */
+function isOfToken({ consumer, credentialId }: CredentialChangeRecord): boolean {
+  return consumer === '' && credentialId.startsWith(tokenNamePrefix)
+}
+
+function changeMessage(scope: string, { version, kind, consumer, credentialId, subjects: named }: CredentialChangeRecord, token: Revocation | undefined): ChangeMessage {
   const kindNumber = kind === 'consumer' ? CredentialChangeKind.CONSUMER : CredentialChangeKind.CREDENTIAL
-  return { scope, version, kind: kindNumber, consumer, credentialId, subjects: [...named] }
+  const revoked = token && { name: token.name, beforeMs: token.beforeMs, untilMs: token.untilMs }
+  return { scope, version, kind: kindNumber, consumer, credentialId, subjects: [...named], ...(revoked && { token: revoked }) }
 }

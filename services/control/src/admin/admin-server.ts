@@ -26,6 +26,7 @@ import { addCircuitRoutes } from './routes/circuit-routes.ts'
 import { addLimitRoutes } from './routes/limit-routes.ts'
 import { addQuotaRoutes } from './routes/quota-routes.ts'
 import { addResourceRoutes } from './routes/resource-routes.ts'
+import { addRevocationRoutes } from './routes/revocation-routes.ts'
 import { addRevisionRoutes } from './routes/revision-routes.ts'
 import { addStatusRoutes } from './routes/status-routes.ts'
 import { addUsageRoutes } from './routes/usage-routes.ts'
@@ -58,7 +59,7 @@ export async function createAdminServer(parts: AdminParts, at: AdminAddress): Pr
   acceptYaml(app)
   admitByToken(app, parts)
   keepAuditTrail(app, parts)
-  for (const add of [addResourceRoutes, addCertificateRoutes, addConfigRoutes, addRevisionRoutes, addConsumerRoutes, addQuotaRoutes, addCredentialRoutes, addEdgeRoutes, addEndpointRoutes, addUsageRoutes, addLimitRoutes, addCircuitRoutes, addStatusRoutes, addBackupRoutes, addDocumentRoutes]) add(app, parts)
+  for (const add of [addResourceRoutes, addCertificateRoutes, addConfigRoutes, addRevisionRoutes, addConsumerRoutes, addQuotaRoutes, addCredentialRoutes, addRevocationRoutes, addEdgeRoutes, addEndpointRoutes, addUsageRoutes, addLimitRoutes, addCircuitRoutes, addStatusRoutes, addBackupRoutes, addDocumentRoutes]) add(app, parts)
   await app.ready()
   const closeDoor = openBusDoor(app.server, parts)
   return {

@@ -5,20 +5,22 @@ import { createFakeClock, waitUntil } from '@sluice/testkit'
 import { scriptedAuth, type ScriptedAuth } from '../../test/scripted-auth.ts'
 import { ChangeFeed } from './change-feed.ts'
 import { aboutConsumer, KnownChanges } from './known-changes.ts'
+import { RevokedTokens } from './revoked-tokens.ts'
 
 function feedOf(t: TestContext, auth: ScriptedAuth) {
   const clock = createFakeClock()
   const changes = new KnownChanges()
+  const revoked = new RevokedTokens(clock)
   const versions: number[] = []
   const malformed: string[] = []
   const feed = new ChangeFeed({
-    bus: auth.bus, scope: 'default', clock, changes, timeoutMs: 500,
+    bus: auth.bus, scope: 'default', clock, changes, revoked, timeoutMs: 500,
     onVersion: (version) => versions.push(version),
     onMalformed: (subject) => malformed.push(subject),
   })
   feed.start()
   t.after(() => feed.stop())
-  return { clock, changes, feed, versions, malformed }
+  return { clock, changes, revoked, feed, versions, malformed }
 }
 
 suite('hearing of changes', () => {

@@ -1,22 +1,27 @@
 /**
  * Hears auth's changes and keeps count of the version up to which all of them were heard. Whatever may have been
  * missed (a gap, another publisher, a reconnect, a version that was skipped) is asked for; when auth's log does not
- * reach back that far, everything is forgotten.
+ * reach back that far, everything is forgotten. Revoked tokens are read whole at the start and whenever it does not.
  */
 import { fromBinary } from '@bufbuild/protobuf'
 import type { Bus } from '@sluice/buses/bus'
 import { call } from '@sluice/buses/rpc'
 import { type SequencedSubscription, subscribeSequenced } from '@sluice/buses/sequenced'
-import { CredentialChangesReplySchema, CredentialChangesRequestSchema, CredentialChangeSchema, type CredentialChange, type CredentialChangesReply } from '@sluice/proto/messages/auth'
+import {
+  CredentialChangesReplySchema, CredentialChangesRequestSchema, CredentialChangeSchema, type CredentialChange, type CredentialChangesReply,
+  type TokenRevocation, TokenRevocationsReplySchema, TokenRevocationsRequestSchema,
+} from '@sluice/proto/messages/auth'
 import { subjects } from '@sluice/proto/subjects'
 import type { Clock } from '@sluice/service-kit'
 import type { KnownChanges } from './known-changes.ts'
+import type { RevokedTokens } from './revoked-tokens.ts'
 
 export interface ChangeFeedParts {
   readonly bus: Bus
   readonly scope: string
   readonly clock: Clock
   readonly changes: KnownChanges
+  readonly revoked: RevokedTokens
   readonly timeoutMs: number
   readonly onVersion: (version: number) => void
   readonly onMalformed: (subject: string, error: unknown) => void
@@ -36,6 +41,7 @@ export class ChangeFeed {
   #again: NodeJS.Timeout | undefined
   #isAsking = false
   #isBehind = false
+  #hasRevoked = false
   /** Since when something may have been missed; undefined once auth said what there was. */
   #behindSince: number | undefined
   #stopped = false
@@ -92,7 +98,10 @@ export class ChangeFeed {
       this.#isBehind = false
       const afterVersion = this.#version
       try {
-        this.#take(await call(bus, subjects.authChanges(scope), types, { scope, afterVersion }, { timeoutMs }), afterVersion)
+        const reply = await call(bus, subjects.authChanges(scope), types, { scope, afterVersion }, { timeoutMs })
+        if (isAnotherHistory(reply, afterVersion)) this.#hasRevoked = false
+        if (!this.#hasRevoked) await this.#readRevoked(reply.headVersion)
+        this.#take(reply, afterVersion)
       } catch {
         this.#isBehind = true
         if (!this.#stopped) this.#again = setTimeout(() => this.catchUp(), askAgainMs).unref()
@@ -102,27 +111,49 @@ export class ChangeFeed {
     this.#behindSince = undefined
   }
 
-  #take({ changes, headVersion, incomplete }: CredentialChangesReply, afterVersion: number): void {
-    // A head behind what we had when we asked is another history, such as a store that was restored.
-    if (incomplete || headVersion < afterVersion) {
+  /** All of them, as they stand at `version` or later. */
+  async #readRevoked(version: number): Promise<void> {
+    const { bus, scope, timeoutMs, revoked } = this.#parts
+    const types = { request: TokenRevocationsRequestSchema, reply: TokenRevocationsReplySchema }
+    const mark = revoked.heard
+    const all: TokenRevocation[] = []
+    let afterName = ''
+    do {
+      const { revocations, nextName } = await call(bus, subjects.tokenRevocations(scope), types, { scope, afterName }, { timeoutMs })
+      all.push(...revocations)
+      afterName = nextName
+    } while (afterName !== '')
+    revoked.replace(all, version, mark)
+    this.#hasRevoked = true
+  }
+
+  #take(reply: CredentialChangesReply, afterVersion: number): void {
+    const { changes, headVersion } = reply
+    if (isAnotherHistory(reply, afterVersion)) {
       this.#parts.changes.forgetEverything(headVersion)
       this.#ahead.clear()
       this.#version = headVersion
       return this.#parts.onVersion(headVersion)
     }
-    for (const change of changes) this.#parts.changes.hear(change)
+    for (const change of changes) this.#learn(change)
     this.#advance(headVersion)
   }
 
   #hear(body: Uint8Array): void {
     const change = this.#decode(body)
     if (change === undefined) return this.catchUp()
-    this.#parts.changes.hear(change)
+    this.#learn(change)
     if (change.version <= this.#version) return
     this.#ahead.add(change.version)
     if (change.version > this.#version + 1) this.catchUp()
     this.#advance(this.#version)
     if (this.#ahead.size > maxAhead) this.#ahead.clear()
+  }
+
+  #learn(change: CredentialChange): void {
+    const { changes, revoked } = this.#parts
+    changes.hear(change)
+    if (change.token !== undefined) revoked.hear(change.token, change.version)
   }
 
   #decode(body: Uint8Array): CredentialChange | undefined {
@@ -145,3 +176,7 @@ export class ChangeFeed {
   }
 }
 
+/** The log does not reach back, or its head is behind what we had when we asked, as of a store that was restored. */
+function isAnotherHistory({ headVersion, incomplete }: CredentialChangesReply, afterVersion: number): boolean {
+  return incomplete || headVersion < afterVersion
+}

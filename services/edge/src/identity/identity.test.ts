@@ -7,6 +7,7 @@ import { suite, test, type TestContext } from 'node:test'
 import type { Limiter, LimiterRules, TokenRules, Verdict } from '@sluice/policies/policy'
 import { createFakeClock, type FakeClock, waitUntil } from '@sluice/testkit'
 import { createVerifier } from '@sluice/verifier'
+import { nameOfSubject, nameOfToken } from '@sluice/proto/token-names'
 import { type ScriptedAuth, scriptedAuth } from '../../test/scripted-auth.ts'
 import { createIdentity } from './identity.ts'
 
@@ -46,17 +47,17 @@ function countingOf(clock: FakeClock): (rules: LimiterRules) => Limiter {
   }
 }
 
-async function identityOf(t: TestContext, prepare: (auth: ScriptedAuth) => void = () => {}) {
+async function identityOf(t: TestContext, prepare: (auth: ScriptedAuth) => void = () => {}, before?: string) {
   const auth = await scriptedAuth(t)
   auth.keySets.set(uri, [{ ...publicKey.export({ format: 'jwk' }), kid: 'a' }])
   auth.keys.set(key, { consumer: 'acme', groups: ['gold'] })
   prepare(auth)
-  const directory = await mkdtemp(join(tmpdir(), 'sluice-identity-'))
+  const directory = before ?? await mkdtemp(join(tmpdir(), 'sluice-identity-'))
   const verifier = createVerifier()
   const clock = createFakeClock(startMs)
   const logger = { warn: () => {}, info: () => {} }
   const attempts = { failed: 0, throttled: 0 }
-  const identity = createIdentity({ bus: auth.bus, scope: 'default', verifier, clock, logger, keySetDirectory: join(directory, 'keysets'), timeoutMs: 500, limiter: countingOf(clock), onAttempt: (_, outcome) => void attempts[outcome]++ })
+  const identity = createIdentity({ bus: auth.bus, scope: 'default', verifier, clock, logger, keySetDirectory: join(directory, 'keysets'), revokedTokenFile: join(directory, 'revoked-tokens.json'), timeoutMs: 500, limiter: countingOf(clock), onAttempt: (_, outcome) => void attempts[outcome]++ })
   await identity.start()
   t.after(async () => {
     await identity.stop()
@@ -64,7 +65,7 @@ async function identityOf(t: TestContext, prepare: (auth: ScriptedAuth) => void 
     await rm(directory, { recursive: true, force: true })
   })
   const { part } = identity
-  return { auth, clock, identity, part, attempts, checkToken: part.tokens(rules), checkKey: part.keys(keyLimits) }
+  return { auth, clock, directory, identity, part, attempts, checkToken: part.tokens(rules), checkKey: part.keys(keyLimits) }
 }
 
 const whoIs = (verdict: Verdict) => (verdict.outcome === 'valid' ? [verdict.identity.consumer, verdict.identity.groups] : verdict)
@@ -421,4 +422,78 @@ test('an edge is blind once it has heard nothing of revocations for 30 seconds, 
   assert.equal(part.isBlind(), true)
   auth.come()
   await waitUntil(() => !part.isBlind())
+})
+
+suite('revoked tokens', () => {
+  const issuer = 'https://id.example'
+  const untilMs = startMs + 3_600_000
+  const one = { name: nameOfToken(issuer, 'one'), beforeMs: untilMs, untilMs }
+  const lifted = { ...one, beforeMs: 0, untilMs: 0 }
+  const refused: Verdict = { outcome: 'invalid', reason: 'revoked' }
+  const withJti = (jti: string) => mint({ jti })
+
+  test('are refused at once though they are remembered, and good again when that is lifted', async (t) => {
+    const { auth, identity, checkToken } = await identityOf(t)
+    for (const jti of ['one', 'other']) assert.equal((await checkToken.check(withJti(jti))).outcome, 'valid')
+    const version = auth.revoke(one)
+    await waitUntil(() => identity.credentialVersion() === version)
+    assert.deepEqual(checkToken.check(withJti('one')), refused)
+    assert.equal((await checkToken.check(withJti('other'))).outcome, 'valid')
+    auth.revoke(lifted)
+    await waitUntil(() => identity.credentialVersion() === version + 1)
+    assert.equal((await checkToken.check(withJti('one'))).outcome, 'valid')
+  })
+
+  test('of a subject are those that were issued before', async (t) => {
+    const { auth, identity, checkToken } = await identityOf(t)
+    const issued = (secondsAgo: number) => mint({ iat: startMs / 1000 - secondsAgo })
+    auth.revoke({ name: nameOfSubject(issuer, 'user-7'), beforeMs: startMs - 10_001, untilMs })
+    await waitUntil(() => identity.credentialVersion() === 1)
+    assert.deepEqual([await checkToken.check(issued(11)), (await checkToken.check(issued(10))).outcome], [refused, 'valid'])
+  })
+
+  test('that were announced unheard are found out by the gap, and by the list when the log does not reach back', async (t) => {
+    const { auth, identity, checkToken } = await identityOf(t)
+    await waitUntil(() => identity.blindSince() === undefined)
+    auth.revoke(one, { isLost: true })
+    auth.change({ consumer: 'another' })
+    await waitUntil(() => identity.credentialVersion() === 2)
+    assert.deepEqual(await checkToken.check(withJti('one')), refused)
+    auth.leave()
+    auth.revoke(lifted, { isLost: true })
+    auth.revoke({ ...one, name: nameOfToken(issuer, 'two') }, { isLost: true })
+    auth.firstKept = 100
+    auth.come()
+    await waitUntil(() => identity.credentialVersion() === 4)
+    assert.deepEqual([(await checkToken.check(withJti('one'))).outcome, await checkToken.check(withJti('two'))], ['valid', refused])
+  })
+
+  test('are still refused after a restart while auth is away, and lifted ones are not once it is there', async (t) => {
+    const { auth, directory, identity } = await identityOf(t)
+    auth.revoke(one)
+    await waitUntil(() => identity.credentialVersion() === 1)
+    await identity.stop()
+    const next = await identityOf(t, (other) => other.leave(), directory)
+    const rulesWithKeys: TokenRules = { ...rules, jwksUri: undefined, jwks: JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'a' }] }) }
+    const checker = next.part.tokens(rulesWithKeys)
+    assert.deepEqual(await checker.check(withJti('one')), refused)
+    next.auth.come()
+    await waitUntil(() => next.identity.blindSince() === undefined)
+    assert.equal((await checker.check(withJti('one'))).outcome, 'valid')
+  })
+
+  test('that are opaque are refused, too, by their issuer or by where it is asked', async (t) => {
+    const { auth, identity, part } = await identityOf(t)
+    const introspectionUrl = 'https://id.example/introspect'
+    const checker = part.introspection({ introspectionUrl, issuer: undefined, clientId: 'gateway', clientSecret: 'x', secretInBody: false, insecure: false, timeoutMs: 500, cacheSeconds: 60, staleSeconds: 0, audiences: [], requiredClaims: [], consumerClaim: undefined })
+    auth.opaque.set('says', { claims: { sub: 'alice', iss: issuer, jti: 'one' } })
+    auth.opaque.set('says-not', { claims: { sub: 'alice', jti: 'one' } })
+    for (const token of ['says', 'says-not']) assert.equal((await checker.check(token)).outcome, 'valid')
+    auth.revoke(one)
+    await waitUntil(() => identity.credentialVersion() === 1)
+    assert.deepEqual([await checker.check('says'), (await checker.check('says-not')).outcome], [refused, 'valid'])
+    auth.revoke({ ...one, name: nameOfToken(introspectionUrl, 'one') })
+    await waitUntil(() => identity.credentialVersion() === 2)
+    assert.deepEqual(await checker.check('says-not'), refused)
+  })
 })

@@ -21,6 +21,8 @@ import { KnownChanges } from './known-changes.ts'
 import { Logins } from './logins.ts'
 import { Passwords } from './passwords.ts'
 import type { Limits } from './remembered-answers.ts'
+import { RevokedTokenFile } from './revoked-token-file.ts'
+import { RevokedTokens } from './revoked-tokens.ts'
 import { SessionChecks } from './session-checks.ts'
 import { TokenIdentities } from './token-identities.ts'
 import { SignedRequests } from './signed-requests.ts'
@@ -35,6 +37,8 @@ export interface IdentityParts {
   readonly logger: { warn(facts: object, message: string): void; info(facts: object, message: string): void }
   /** Where copies of key sets lie. */
   readonly keySetDirectory: string
+  /** Where revoked tokens are kept over a restart. */
+  readonly revokedTokenFile: string
   /** What failed attempts are counted with. */
   readonly limiter: FailedAttemptsParts['limiter']
   readonly onAttempt?: FailedAttemptsParts['onAttempt']
@@ -65,8 +69,10 @@ export function createIdentity(parts: IdentityParts): EdgeIdentity {
   const listeners: ((version: number) => void)[] = []
   const changes = new KnownChanges()
   const warn = oncePerMinute<unknown>((subject, error, leftOut) => logger.warn({ subject, reason: String(error), leftOut }, 'a message could not be read'), clock)
+  const file = new RevokedTokenFile({ path: parts.revokedTokenFile, logger })
+  const revoked = new RevokedTokens(clock, () => file.save(() => revoked.all()))
   const feed = new ChangeFeed({
-    bus, scope, clock, changes, timeoutMs,
+    bus, scope, clock, changes, revoked, timeoutMs,
     onVersion: (version) => listeners.forEach((listener) => listener(version)),
     onMalformed: warn,
   })
@@ -76,11 +82,11 @@ export function createIdentity(parts: IdentityParts): EdgeIdentity {
   const apiKeys = new ApiKeys({ bus, scope, attempts, changes, clock, timeoutMs })
   const passwords = new Passwords({ bus, scope, attempts, changes, clock, timeoutMs })
   const memory = new TokenMemory()
-  const tokens = sharedByRules((rules: TokenRules) => new Tokens(rules, { keys: keysFor(rules, keySets), verifier, clock, memory, consumers, attempts }))
+  const tokens = sharedByRules((rules: TokenRules) => new Tokens(rules, { keys: keysFor(rules, keySets), verifier, clock, memory, consumers, attempts, revoked }))
   const signatures = sharedByRules((rules: SignatureRules) => new SignedRequests(rules, { verifier, consumers, attempts, clock }))
   const external = sharedByRules((rules: ExternalRules) => new ExternalChecks(rules, { consumers, clock, logger }))
   const secret = randomBytes(32)
-  const introspection = sharedByRules((rules: IntrospectionRules) => new IntrospectedTokens(rules, { bus, scope, attempts, changes, clock, consumers, secret }))
+  const introspection = sharedByRules((rules: IntrospectionRules) => new IntrospectedTokens(rules, { bus, scope, attempts, changes, clock, consumers, revoked, secret }))
   const sessions = new SessionChecks({ bus, scope, changes, clock, timeoutMs })
   const logins = sharedByRules((rules: LoginRules) => new Logins(rules, { bus, scope, attempts, consumers, sessions, timeoutMs }))
   const upstreamTokens = sharedByRules((rules: UpstreamTokenRules) => new UpstreamTokens(rules, { bus, scope, clock, secret }))
@@ -90,13 +96,14 @@ export function createIdentity(parts: IdentityParts): EdgeIdentity {
     part: { isBlind: () => clock.monotonic() - Math.max(startedAtMs, feed.blindSince() ?? Infinity) >= blindMs, tokens, introspection, signatures, external, logins, upstreamTokens, keys: (rules) => keysUnder(apiKeys, rules), passwords: (rules) => passwordsUnder(passwords, rules), names: (method) => new TokenIdentities(consumers, ['sub'], method) },
     async start() {
       startedAtMs = clock.monotonic()
+      revoked.restore(await file.read())
       feed.start()
       keySets.start()
       await verifier.warm()
     },
     async stop() {
       feed.stop()
-      await keySets.stop()
+      await Promise.all([keySets.stop(), file.stop()])
     },
     credentialVersion: () => feed.version,
     onCredentialVersion: (listener) => void listeners.push(listener),

@@ -7,6 +7,7 @@ import { ConsumersBySubject } from './consumers-by-subject.ts'
 import { FailedAttempts } from './failed-attempts.ts'
 import { IntrospectedTokens } from './introspected-tokens.ts'
 import { KnownChanges } from './known-changes.ts'
+import { RevokedTokens } from './revoked-tokens.ts'
 
 const startMs = Date.UTC(2027, 0, 1)
 const soon = startMs / 1000 + 3600
@@ -20,13 +21,14 @@ async function tokensOf(t: TestContext, rules: Partial<IntrospectionRules> = {})
   auth.opaque.set('good', { claims: { sub: 'alice', scope: 'read write', exp: soon } })
   const clock = createFakeClock(startMs)
   const changes = new KnownChanges()
+  const revoked = new RevokedTokens(clock)
   let failures = 0
   // Every attempt after the third has to wait.
   const limiter = () => ({ take: () => ({ admitted: ++failures <= 3, remaining: 0, resetMs: 0, retryAfterMs: 1000, waitMs: 0, decidedBy: 'counters' as const }), giveBack: () => {}, settle: () => {} })
   const common = { bus: auth.bus, scope: 'default', changes, clock, attempts: new FailedAttempts({ limiter, clock }) }
   const consumers = new ConsumersBySubject({ ...common, timeoutMs: 500 })
-  const tokens = new IntrospectedTokens({ ...plain, ...rules }, { ...common, consumers, secret: Buffer.alloc(32) })
-  return { auth, clock, check: (token = 'good', from?: string) => tokens.check(token, from) }
+  const tokens = new IntrospectedTokens({ ...plain, ...rules }, { ...common, consumers, revoked, secret: Buffer.alloc(32) })
+  return { auth, clock, revoked, check: (token = 'good', from?: string) => tokens.check(token, from) }
 }
 
 const who = (verdict: Verdict) => (verdict.outcome === 'valid' ? verdict.identity.consumer : verdict.outcome === 'invalid' ? verdict.reason : verdict.outcome === 'unavailable' ? verdict.code : verdict.outcome)

@@ -14,6 +14,7 @@ import type { ConsumersBySubject } from './consumers-by-subject.ts'
 import type { FailedAttempts } from './failed-attempts.ts'
 import type { KnownChanges } from './known-changes.ts'
 import { type Answer, type Away, type Limits, type Remembered, RememberedAnswers } from './remembered-answers.ts'
+import type { RevokedTokens } from './revoked-tokens.ts'
 import { type Claims, TokenIdentities } from './token-identities.ts'
 
 export interface IntrospectedTokensParts {
@@ -23,6 +24,7 @@ export interface IntrospectedTokensParts {
   readonly changes: KnownChanges
   readonly clock: { now(): number; monotonic(): number }
   readonly consumers: ConsumersBySubject
+  readonly revoked: RevokedTokens
   /** Of this process. */
   readonly secret: Uint8Array
 }
@@ -31,6 +33,7 @@ type IssuerAnswer = { readonly claims: Claims; readonly expiresAtMs: number } | 
 
 const invalid = (reason: string): Verdict => ({ outcome: 'invalid', reason })
 const expired = invalid('expired')
+const revoked = invalid('revoked')
 const method = 'oauth2-introspection'
 const inactive: IssuerAnswer = { reason: 'inactive' }
 const types = { request: IntrospectRequestSchema, reply: IntrospectReplySchema }
@@ -46,12 +49,15 @@ export class IntrospectedTokens {
   readonly #parts: IntrospectedTokensParts
   readonly #claimRules: ClaimRules
   readonly #limits: Limits
+  /** Of tokens whose issuer does not say who it is (RFC 7662 §2.2 leaves it that). */
+  readonly #issuer: string
   readonly #identities: TokenIdentities
   readonly #answers: RememberedAnswers<string, IssuerAnswer>
 
   constructor(rules: IntrospectionRules, parts: IntrospectedTokensParts) {
     this.#rules = rules
     this.#parts = parts
+    this.#issuer = rules.issuer ?? rules.introspectionUrl ?? ''
     this.#claimRules = { issuer: undefined, audiences: rules.audiences, leewaySeconds: 0, requiredClaims: rules.requiredClaims }
     const freshMs = rules.cacheSeconds * 1000
     this.#limits = { freshMs, staleMs: Math.max(freshMs, rules.staleSeconds * 1000) }
@@ -77,7 +83,7 @@ export class IntrospectedTokens {
       return invalid(value.reason)
     }
     if (this.#parts.clock.now() >= value.expiresAtMs) return expired
-    return this.#identities.identify(value.claims)
+    return this.#parts.revoked.size !== 0 && this.#parts.revoked.refuses(value.claims, this.#issuer) ? revoked : this.#identities.identify(value.claims)
   }
 
   async #ask(token: string): Promise<Answer<IssuerAnswer>> {
