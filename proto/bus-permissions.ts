@@ -46,6 +46,7 @@ const flows: Readonly<Record<Exclude<keyof typeof subjects, 'edgeReport' | 'usag
   credentialDelete: flow('control', 'auth'),
   limitPeek: flow('control', 'ratelimit'),
   limitReset: flow('control', 'ratelimit'),
+  quotaReached: flow('edge', 'control'),
   upstreamState: flow('discovery', 'edge'),
   upstreamStates: flow(['edge', 'control'], 'discovery'),
   register: flow('control', 'discovery'),

@@ -80,6 +80,8 @@ export const subjects = {
   limitPeek: on('rl.peek'),
   /** control → ratelimit, request, queue `ratelimit`: LimitResetRequest → LimitResetReply */
   limitReset: on('rl.reset'),
+  /** worker of an edge → every control, publish: QuotaReached */
+  quotaReached: on('rl.reached'),
 
   /** discovery → all, sequenced: UpstreamState */
   upstreamState: on('disc.delta'),

@@ -1,6 +1,6 @@
 // RL7: plans as a resource, consumers that subscribe to them, and what each then may
 import assert from 'node:assert/strict'
-import { fetchOnce } from '@sluice/testkit'
+import { fetchOnce, waitUntil } from '@sluice/testkit'
 import { ask, refusalOf } from '../actors/ask.ts'
 import { makeConsumer, makeKeyOf, withKey } from '../actors/consumers.ts'
 import { admittedOf, burst, counting } from '../actors/limited-requests.ts'
@@ -34,7 +34,7 @@ export const plans: Case = {
       assert.deepEqual(JSON.parse((await system.admin('GET', '/v1/plans/gold')).body), { name: 'gold', ...gold })
       const wrong = await system.admin('PUT', '/v1/plans/wrong', { routes: ['plan-basics'], price: { ...gold.price, currency: 'XYZ' } })
       assert.equal(wrong.status, 400)
-      assert.match(wrong.body, /a currency of ISO 4217/)
+      assert.match(wrong.body, /there is no currency \\"XYZ\\"/)
       const unknown = await system.admin('PUT', '/v1/plans/wrong', { routes: ['plan-basics'] })
       assert.match(unknown.body, /there is no route \\"plan-basics\\"/)
       assert.match((await system.admin('PUT', '/v1/consumers/lost', { plan: 'fre' })).body, /there is no plan \\"fre\\"; did you mean \\"free\\"/)
@@ -42,15 +42,19 @@ export const plans: Case = {
 
     await t.test('each subscriber has the limit and the quota of its plan, and is told at 80 and at 100 %', async () => {
       await counting(system, async (attempt) => {
-        const inFree = await subscribe(`free${attempt}`, 'free')
+        const inFree = await subscribe(`trial${attempt}`, 'free')
         const answers = []
         for (let request = 0; request < 6; request++) answers.push(await fetchOnce(`${system.edges[request % system.edges.length]!.url}/plan/basic`, inFree))
         assert.deepEqual(answers.map(({ status }) => status), [200, 200, 200, 200, 200, 429])
         const at80 = '"plan-quota";percent=80'
         const at100 = '"plan-quota";percent=100'
         assert.deepEqual(answers.map(({ headers }) => headers['x-quota-reached']), [undefined, undefined, undefined, at80, at100, at100])
+        const events = async () => (JSON.parse((await system.admin('GET', `/v1/events?consumer=trial${attempt}`)).body) as { items: Record<string, unknown>[] }).items
+        await waitUntil(async () => (await events()).length >= 2, { what: 'both thresholds to be told' })
+        const told = (await events()).toSorted((one, other) => Number(one['percent']) - Number(other['percent']))
+        assert.deepEqual(told.map(({ kind, at, name, percent, limit, period }) => [kind, at, name, percent, limit, period]), [80, 100].map((percent) => ['quota-reached', 'plan:free', 'plan-quota', percent, 5, 'month']))
         assert.match(String(answers[0]!.headers['ratelimit-policy']), /"plan-limit";q=100;w=3600, "plan-quota";q=5;/)
-        const inGold = await subscribe(`gold${attempt}`, 'gold')
+        const inGold = await subscribe(`buyer${attempt}`, 'gold')
         assert.equal(admittedOf(await burst(system, '/plan/basic', 9, inGold.headers)).length, 6)
         assert.equal((await refusalOf(system, '/plan/basic', inGold)).reason, 'policy.limit_exceeded')
       })

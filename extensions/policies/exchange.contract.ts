@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { HeaderFields } from '@sluice/http'
 import type { ClientCertificate, ClientFacts, Exchange, Identity, RequestFacts, RouteFacts } from './exchange.ts'
-import type { ExternalAnswer, ExternalQuestion, ExternalRules, HookResult, IntrospectionRules, LimiterRules, LimitVerdict, LoginRules, Logins, OpenLimitRules, OpenVerdict, PolicyParts, Refusal, SecretRules, SignatureRules, SignedText, TokenRules, UpstreamTokenRules, UpstreamTokens, Verdict } from './policy.ts'
+import type { ExternalAnswer, ExternalQuestion, ExternalRules, HookResult, IntrospectionRules, LimiterRules, LimitVerdict, LoginRules, Logins, OpenLimitRules, OpenVerdict, PolicyParts, QuotaReached, Refusal, SecretRules, SignatureRules, SignedText, TokenRules, UpstreamTokenRules, UpstreamTokens, Verdict } from './policy.ts'
 
 export interface ExchangeChanges {
   readonly method?: string
@@ -60,6 +60,8 @@ export interface AskedParts extends PolicyParts {
   readonly seen: string[]
   /** Keys that were given back or left. */
   readonly returned: string[]
+  /** What was told of quotas. */
+  readonly reached: QuotaReached[]
   /** What verdicts took, and what was used in its place. */
   readonly settled: [taken: number, used: number][]
 }
@@ -92,6 +94,7 @@ export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
   const seen: string[] = []
   const returned: string[] = []
   const settled: [number, number][] = []
+  const reached: QuotaReached[] = []
   const check = (credential: string, from?: string): Verdict | Promise<Verdict> => {
     seen.push(credential)
     const { verdict = { outcome: 'invalid', reason: 'nobody knows it' } } = changes
@@ -102,6 +105,7 @@ export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
     seen,
     returned,
     settled,
+    reached,
     clock: changes.clock ?? { now: () => 0, monotonic: () => 0 },
     logger: { warn: () => undefined, info: () => undefined },
     identity: {
@@ -132,6 +136,7 @@ export function partsFor(type: string, changes: PartsChanges = {}): AskedParts {
           leave: (key) => void returned.push(key),
         }
       },
+      reached: (event) => void reached.push(event),
     },
     place: { level: 'route:get-user', type, name: type, ...changes.place },
     compile: changes.compile ?? (() => ({ onRequest: () => undefined })),

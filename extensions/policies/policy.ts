@@ -395,6 +395,21 @@ export interface OpenLimit {
 export interface QuotaPart {
   limiter(rules: LimiterRules): Limiter
   openLimit(rules: OpenLimitRules): OpenLimit
+  /** Passes on that a consumer has used so much of a quota; never waits, never throws. */
+  reached(event: QuotaReached): void
+}
+
+export interface QuotaReached {
+  readonly consumer: string
+  /** Where the quota stands, and its name there. */
+  readonly place: Pick<PolicyPlace, 'level' | 'name'>
+  /** Of a quota that counts each route apart. */
+  readonly route: string | undefined
+  readonly percent: number
+  readonly limit: number
+  readonly period: 'day' | 'month'
+  /** Which of them: `2026-11-22`, `2026-11`; of a quota that rolls, the day. */
+  readonly window: string
 }
 
 export interface CatalogueEntry extends PolicySchema<never> {

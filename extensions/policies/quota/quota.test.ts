@@ -92,14 +92,27 @@ test('from a threshold on each response says so, and only the request that got t
     const parts = { ...partsFor('quota', { take: () => verdict({ remaining, ...changes }) }), logger: { warn: () => assert.fail(), info: (facts: object) => void events.push(facts) } }
     const exchange = exchangeOf({ identity: identityOf() })
     await compile(parse(settings), parts).onRequest!(exchange)
-    return { field: fieldValues(exchange.responseFields, 'X-Quota-Reached')[0], events }
+    return { field: fieldValues(exchange.responseFields, 'X-Quota-Reached')[0], events, reached: parts.reached }
   }
-  assert.deepEqual(await told(21), { field: undefined, events: [] })
-  assert.deepEqual(await told(20), { field: '"quota";percent=80', events: [{ quota: 'quota', at: 'route:get-user', consumer: 'acme', percent: 80, limit: 100, period: 'month' }] })
-  assert.deepEqual(await told(19), { field: '"quota";percent=80', events: [] })
+  assert.deepEqual(await told(21), { field: undefined, events: [], reached: [] })
+  assert.deepEqual(await told(20), { field: '"quota";percent=80', events: [{ quota: 'quota', at: 'route:get-user', consumer: 'acme', percent: 80, limit: 100, period: 'month' }], reached: [{ consumer: 'acme', place: { level: 'route:get-user', type: 'quota', name: 'quota' }, route: undefined, percent: 80, limit: 100, period: 'month', window: '1970-01' }] })
+  assert.deepEqual(await told(19), { field: '"quota";percent=80', events: [], reached: [] })
   const { field, events } = await told(0)
   assert.deepEqual([field, events.length], ['"quota";percent=100', 1])
-  assert.deepEqual(await told(0, { admitted: false }), { field: '"quota";percent=100', events: [] })
-  assert.deepEqual(await told(0, { decidedBy: 'local' }), { field: undefined, events: [] })
-  assert.deepEqual(await told(0, {}, { notifyPercents: [] }), { field: undefined, events: [] })
+  assert.deepEqual(await told(0, { admitted: false }), { field: '"quota";percent=100', events: [], reached: [] })
+  assert.deepEqual(await told(0, { decidedBy: 'local' }), { field: undefined, events: [], reached: [] })
+  assert.deepEqual(await told(0, {}, { notifyPercents: [] }), { field: undefined, events: [], reached: [] })
+})
+
+test('only what a consumer has used is told to control, with its route when each is counted apart', async () => {
+  const reached = async (settings: object, identity = true) => {
+    const parts = partsFor('quota', { take: () => verdict({ remaining: 20 }), clock: { now: () => Date.UTC(2026, 10, 22), monotonic: () => 0 } })
+    await compile(parse(settings), parts).onRequest!(exchangeOf(identity ? { identity: identityOf() } : {}))
+    return parts.reached.map(({ route, window }) => [route, window])
+  }
+  assert.deepEqual(await reached({}), [[undefined, '2026-11']])
+  assert.deepEqual(await reached({ key: ['consumer', 'route'] }), [['get-user', '2026-11']])
+  assert.deepEqual(await reached({ window: 'rolling' }), [[undefined, '2026-11-22']])
+  for (const settings of [{ key: 'ip' }, { key: ['consumer', 'header:x'] }, { shadow: true }]) assert.deepEqual(await reached(settings), [], JSON.stringify(settings))
+  assert.deepEqual(await reached({}, false), [])
 })

@@ -4,7 +4,8 @@ import { compileKey } from '../limit-key.ts'
 import { keyParts } from '../limit-key-setting.ts'
 import { limitStatement } from '../limit-statement.ts'
 import { type HookResult, type Limiter, type LimiterRules, type LimitVerdict, type Policy, type PolicyParts, refuse } from '../policy.ts'
-import { type CountedPeriod, quotaCountAt } from '../quota-counts.ts'
+import { type CountedPeriod, consumersKey, quotaCountAt } from '../quota-counts.ts'
+import { periodAt } from './period.ts'
 import type { QuotaSettings } from './schema.ts'
 
 const countersAway = refuse('dependency.counters_unreachable')
@@ -20,6 +21,8 @@ class Quota implements Policy {
   private readonly keyOf: (exchange: Exchange) => string
   /** Percents, the highest first. */
   private readonly thresholds: readonly number[]
+  /** Whether control is told: of what consumers use, each route apart or all together, and not of what would have been, in shadow. */
+  private readonly isTold: boolean
   private counted: CountedPeriod & { readonly limiter: Limiter }
 
   constructor(settings: QuotaSettings, parts: PolicyParts) {
@@ -27,6 +30,7 @@ class Quota implements Policy {
     this.parts = parts
     this.keyOf = compileKey(keyParts(settings))
     this.thresholds = settings.notifyPercents.toSorted((left, right) => right - left)
+    this.isTold = settings.shadow !== true && consumersKey(settings, '', '') !== undefined
     this.counted = this.countedAt(parts.clock.now())
   }
 
@@ -55,6 +59,15 @@ class Quota implements Policy {
     exchange.responseFields.push('X-Quota-Reached', `"${name}";percent=${percent}`)
     if (!admitted || used - cost >= (limit * percent) / 100) return
     this.parts.logger.info({ quota: name, at: level, consumer: exchange.identity?.consumer, percent, limit, period }, 'a quota has reached a threshold')
+    if (this.isTold && exchange.identity !== undefined) this.tell(exchange.identity.consumer, percent, exchange)
+  }
+
+  private tell(consumer: string, percent: number, exchange: Exchange): void {
+    const { limit, period, window } = this.settings
+    const route = keyParts(this.settings).includes('route') ? exchange.route.name : undefined
+    // One that rolls goes up and down around a threshold: that is told once a day.
+    const { name } = periodAt(window === 'rolling' ? 'day' : period, this.parts.clock.now())
+    this.parts.quota.reached({ consumer, place: this.parts.place, route, percent, limit, period, window: name })
   }
 
   private countedAt(now: number): CountedPeriod & { readonly limiter: Limiter } {

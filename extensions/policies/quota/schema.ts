@@ -13,7 +13,7 @@ const settings = z.strictObject({
     .describe('`calendar`: from midnight, or the first of the month, to the next (UTC). `rolling`: the last 24 hours, or 30 days, as the two windows of `sliding-window` estimate them.'),
   key: limitKey,
   cost: z.number().min(0).max(1_000_000).default(1).describe('What one request takes; at most `limit`.'),
-  notifyPercents: z.array(z.int().min(1).max(100)).max(8).default([80, 100]).describe('Parts of the quota at which its user is told: each response from there on has `X-Quota-Reached`, and the edge logs the request that got there. Empty: never.'),
+  notifyPercents: z.array(z.int().min(1).max(100)).max(8).default([80, 100]).describe('Parts of the quota at which its user is told: each response from there on has `X-Quota-Reached`, and the request that got there is in the edge\'s log and in `/v1/events`. Empty: never.'),
   failure: z
     .enum(['open', 'local', 'closed'])
     .default('local')

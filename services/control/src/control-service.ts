@@ -12,6 +12,7 @@ import { Consumers } from './peers/consumers.ts'
 import { Endpoints } from './peers/endpoints.ts'
 import { Circuits } from './peers/circuits.ts'
 import { Limits } from './peers/limits.ts'
+import { QuotaEvents } from './peers/quota-events.ts'
 import { TokenRevocations } from './peers/token-revocations.ts'
 import { Usage } from './peers/usage.ts'
 import { type Committed, RevisionLine } from './revisions/revision-line.ts'
@@ -40,6 +41,7 @@ export class ControlService implements Control {
   readonly #line: RevisionLine
   readonly #rollout: Rollout
   readonly #consumers: Consumers
+  readonly #quotaEvents: QuotaEvents
   readonly #source: ConfigSource | undefined
   readonly #sources: SecretSources
   readonly #own: OwnChanges
@@ -58,6 +60,7 @@ export class ControlService implements Control {
     this.#line = new RevisionLine({ store, scope, sealing, clock, onCommitted: (committed) => this.#committed(committed), ringOf: (change, document, head) => this.#ringOf(change, document, head) })
     this.#rollout = new Rollout({ bus, scope, store, stored: this.#line.stored, clock, logger, signer })
     this.#consumers = new Consumers(bus, scope)
+    this.#quotaEvents = new QuotaEvents({ bus, scope, logger })
     this.#source = parts.configFile === undefined ? undefined : this.#sourceOf(parts.configFile)
     this.#sources = new SecretSources({ environment, sealing, now: () => clock.monotonic(), onState: (name, fault) => this.#tellOfStore(name, fault) })
     this.#own = new OwnChanges({ line: this.#line, store, scope, clock, logger, consumers: this.#consumers, sources: this.#sources, dataDirectory, fileDirectory: () => this.#source?.baseDirectory() })
@@ -71,6 +74,7 @@ export class ControlService implements Control {
   async start(): Promise<void> {
     await this.#source?.check()
     const parts = this.#adminParts()
+    this.#quotaEvents.start()
     await this.#storeWatch.start()
     if (this.#isStopping) return
     const admin = await createAdminServer(parts, this.#parts.admin)
@@ -82,6 +86,7 @@ export class ControlService implements Control {
   async stop({ deadlineMs }: { deadlineMs: number }): Promise<void> {
     this.#isStopping = true
     this.#storeWatch.stop()
+    this.#quotaEvents.stop()
     this.#source?.stop()
     this.#renewedValues.stop()
     this.#rings.stop()
@@ -205,6 +210,7 @@ export class ControlService implements Control {
       usage: new Usage(bus, scope),
       tokenRevocations: new TokenRevocations(bus, scope),
       limits: new Limits(bus, scope),
+      quotaEvents: this.#quotaEvents,
       circuits: new Circuits(bus, scope),
       status: () => ({ rollout: this.#rings.state() ?? null, file: this.#source?.status() ?? null, bus: bus.status, store: this.#storeWatch.isReached ? 'reached' : 'away', secretStores: Object.fromEntries(this.#sources.states().map(({ kind, isUp }) => [kind, isUp ? 'reached' : 'away'])) }),
     }

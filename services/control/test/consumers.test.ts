@@ -85,6 +85,7 @@ test('a plan says what it means: its routes exist, its policies take their setti
   }
   assert.deepEqual(await problems({ routes: ['one', 'tow'] }), ['/routes/1: there is no route "tow"; expected "one"'])
   assert.match((await problems({ price: { amount: '1,50', currency: 'EUR', per: 'month' } }))[0]!, /^\/price\/amount: /)
+  assert.deepEqual(await problems({ price: { amount: '1.50', currency: 'XYZ', per: 'month' } }), ['/price/currency: there is no currency "XYZ"; expected one of ISO 4217, such as "EUR"'])
   assert.match((await problems({ price: { amount: '1.50', currency: 'EURO', per: 'month' } }))[0]!, /^\/price\/currency: /)
   assert.match((await problems({ quota: { limit: 5 } }))[0]!, /^\/quota\/period: |^\/quota: /)
   assert.match((await problems({ limit: { limit: 5, name: 'mine' } }))[0]!, /^\/limit: /)

@@ -1,5 +1,6 @@
 /** One worker: takes revisions in, compiles and adopts them, listens, and carries exchanges through the pipeline. */
 import { balancers } from '@sluice/balancers'
+import type { Bus } from '@sluice/buses/bus'
 import { createRelayedBus, ipcChannel } from '@sluice/buses/relay'
 import { countersNamed } from '@sluice/counters'
 import { catalogue as policyCatalogue } from '@sluice/policies'
@@ -25,6 +26,7 @@ import { loadPolicies } from './policy-chain/compile-chain.ts'
 import { ParentCounters } from './quota/parent-counters.ts'
 import { ParentOpenRequests } from './quota/parent-open-requests.ts'
 import { createQuota } from './quota/quota.ts'
+import { QuotaEvents } from './quota/quota-events.ts'
 import { refuseAtOnce } from './responder/refuse-at-once.ts'
 import { openAccessLog } from './telemetry/access-log.ts'
 import { newRequestId } from './telemetry/request-id.ts'
@@ -133,7 +135,7 @@ export class EdgeWorker {
     const { logger } = this.parts
     logger.level = settings.logLevel
     const bus = createRelayedBus(ipcChannel(process as never))
-    const quota = await this.openQuota(settings)
+    const quota = await this.openQuota(settings, bus)
     const identity = createIdentity({
       bus,
       scope: settings.scope,
@@ -209,7 +211,7 @@ export class EdgeWorker {
     return (policy, outcome) => counted.with(policy, outcome).add(1)
   }
 
-  private async openQuota(settings: WorkerSettings) {
+  private async openQuota(settings: WorkerSettings, bus: Bus) {
     const { createMemoryCounters } = await countersNamed('memory').load()
     const own = createMemoryCounters()
     const degraded = this.metrics.counter('sluice_limit_degraded_total', 'Limits decided while the counters were away, by how.', ['decision'])
@@ -220,7 +222,9 @@ export class EdgeWorker {
     const global = settings.globalRedis === undefined ? undefined : await inRedis(settings.globalRedis)
     const openRequests = new ParentOpenRequests((message) => this.parts.tell(message))
     this.openRequests = openRequests
-    return createQuota({ shared, global, own, openRequests, clock: systemClock, scope: settings.scope, place: settings, workers: (scope) => this.fleet?.[scope] ?? settings.workers, onDegraded })
+    const dropped = this.metrics.counter('sluice_quota_events_dropped_total', 'Quotas that have reached a threshold, not told to control because a worker tells of 100 a second.').with()
+    const events = new QuotaEvents({ bus, scope: settings.scope, edge: settings.name, datacenter: settings.datacenter, clock: systemClock, onDropped: () => dropped.add(1) })
+    return createQuota({ shared, global, own, openRequests, clock: systemClock, scope: settings.scope, place: settings, workers: (scope) => this.fleet?.[scope] ?? settings.workers, onDegraded, onReached: (event) => events.tell(event) })
   }
 
   private countInParent(): ParentCounters {

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/control.proto.
  */
 export const file_sluice_v1_control: GenFile = /*@__PURE__*/
-  fileDesc("ChdzbHVpY2UvdjEvY29udHJvbC5wcm90bxIJc2x1aWNlLnYxIqgBCgpDb25maWdIaW50Eg0KBXNjb3BlGAEgASgJEhAKCHJldmlzaW9uGAIgASgBEg4KBmRpZ2VzdBgDIAEoCRIjCgRzZWFsGAUgASgLMhUuc2x1aWNlLnYxLkNvbmZpZ1NlYWwSJQoFZGVsdGEYBiABKAsyFi5zbHVpY2UudjEuQ29uZmlnRGVsdGESDQoFZWRnZXMYByADKAlKBAgEEAVSCGRvY3VtZW50IjgKCkNvbmZpZ1NlYWwSFwoPZm9yY2VkX3JldmlzaW9uGAEgASgBEhEKCXNpZ25hdHVyZRgCIAEoDCJICgtDb25maWdEZWx0YRIVCg1mcm9tX3JldmlzaW9uGAEgASgBEhMKC2Zyb21fZGlnZXN0GAIgASgJEg0KBWxpbmVzGAMgASgMInYKDUNvbmZpZ1JlcXVlc3QSDQoFc2NvcGUYASABKAkSFQoNaGF2ZV9yZXZpc2lvbhgCIAEoARITCgtoYXZlX2RpZ2VzdBgDIAEoCRIMCgRlZGdlGAYgASgJSgQIBBAFSgQIBRAGUghyZXZpc2lvblIGb2Zmc2V0It0BCgtDb25maWdSZXBseRINCgVzY29wZRgBIAEoCRIQCghyZXZpc2lvbhgCIAEoARIOCgZkaWdlc3QYAyABKAkSEQoJdW5jaGFuZ2VkGAQgASgIEiMKBHNlYWwYCCABKAsyFS5zbHVpY2UudjEuQ29uZmlnU2VhbBIlCgVkZWx0YRgJIAEoCzIWLnNsdWljZS52MS5Db25maWdEZWx0YRIQCghzZWdtZW50cxgKIAEoDEoECAUQBkoECAYQB0oECAcQCFILdG90YWxfYnl0ZXNSBm9mZnNldFIFY2h1bmsiRwoVQ29uZmlnU2VnbWVudHNSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEg8KB2RpZ2VzdHMYAiADKAkSDgoGb2Zmc2V0GAMgASgBIlAKE0NvbmZpZ1NlZ21lbnRzUmVwbHkSDQoFc2NvcGUYASABKAkSKgoIc2VnbWVudHMYAiADKAsyGC5zbHVpY2UudjEuQ29uZmlnU2VnbWVudCJDCg1Db25maWdTZWdtZW50Eg4KBmRpZ2VzdBgBIAEoCRITCgt0b3RhbF9ieXRlcxgCIAEoARINCgVieXRlcxgDIAEoDCKiAgoKRWRnZVJlcG9ydBINCgVzY29wZRgBIAEoCRIMCgRlZGdlGAIgASgJEhAKCGluc3RhbmNlGAMgASgJEgwKBHpvbmUYBCABKAkSEgoKZGF0YWNlbnRlchgFIAEoCRIPCgd2ZXJzaW9uGAYgASgJEg8KB3dvcmtlcnMYByABKA0SEAoIcmV2aXNpb24YCCABKAESDgoGZGlnZXN0GAkgASgJEhoKEmNyZWRlbnRpYWxfdmVyc2lvbhgKIAEoARIPCgdsZWF2aW5nGAsgASgIEikKB3JlZnVzYWwYDCABKAsyGC5zbHVpY2UudjEuQ29uZmlnUmVmdXNhbBInCgd0cmFmZmljGA0gASgLMhYuc2x1aWNlLnYxLkVkZ2VUcmFmZmljImgKC0VkZ2VUcmFmZmljEhAKCHJlcXVlc3RzGAEgASgBEhUKDXNlcnZlcl9lcnJvcnMYAiABKAESFwoPZHVyYXRpb25fYm91bmRzGAMgAygBEhcKD2R1cmF0aW9uX2NvdW50cxgEIAMoASJQCg1Db25maWdSZWZ1c2FsEhAKCHJldmlzaW9uGAEgASgBEgwKBGNvZGUYAiABKAkSDwoHcG9pbnRlchgDIAEoCRIOCgZkZXRhaWwYBCABKAkiowEKD0VkZ2VSZXBvcnRSZXBseRIQCghhY2NlcHRlZBgBIAEoCBIOCgZyZWFzb24YAiABKAkSFQoNaGVhZF9yZXZpc2lvbhgDIAEoARITCgtoZWFkX2RpZ2VzdBgEIAEoCRIoCgd3b3JrZXJzGAUgASgLMhcuc2x1aWNlLnYxLkZsZWV0V29ya2VycxIYChB0cmFmZmljX2V2ZXJ5X21zGAYgASgBIkAKDEZsZWV0V29ya2VycxIMCgR6b25lGAEgASgNEhIKCmRhdGFjZW50ZXIYAiABKA0SDgoGZ2xvYmFsGAMgASgNIhkKCFJvbGxDYWxsEg0KBXNjb3BlGAEgASgJYgZwcm90bzM");
+  fileDesc("ChdzbHVpY2UvdjEvY29udHJvbC5wcm90bxIJc2x1aWNlLnYxIqgBCgpDb25maWdIaW50Eg0KBXNjb3BlGAEgASgJEhAKCHJldmlzaW9uGAIgASgBEg4KBmRpZ2VzdBgDIAEoCRIjCgRzZWFsGAUgASgLMhUuc2x1aWNlLnYxLkNvbmZpZ1NlYWwSJQoFZGVsdGEYBiABKAsyFi5zbHVpY2UudjEuQ29uZmlnRGVsdGESDQoFZWRnZXMYByADKAlKBAgEEAVSCGRvY3VtZW50IjgKCkNvbmZpZ1NlYWwSFwoPZm9yY2VkX3JldmlzaW9uGAEgASgBEhEKCXNpZ25hdHVyZRgCIAEoDCJICgtDb25maWdEZWx0YRIVCg1mcm9tX3JldmlzaW9uGAEgASgBEhMKC2Zyb21fZGlnZXN0GAIgASgJEg0KBWxpbmVzGAMgASgMInYKDUNvbmZpZ1JlcXVlc3QSDQoFc2NvcGUYASABKAkSFQoNaGF2ZV9yZXZpc2lvbhgCIAEoARITCgtoYXZlX2RpZ2VzdBgDIAEoCRIMCgRlZGdlGAYgASgJSgQIBBAFSgQIBRAGUghyZXZpc2lvblIGb2Zmc2V0It0BCgtDb25maWdSZXBseRINCgVzY29wZRgBIAEoCRIQCghyZXZpc2lvbhgCIAEoARIOCgZkaWdlc3QYAyABKAkSEQoJdW5jaGFuZ2VkGAQgASgIEiMKBHNlYWwYCCABKAsyFS5zbHVpY2UudjEuQ29uZmlnU2VhbBIlCgVkZWx0YRgJIAEoCzIWLnNsdWljZS52MS5Db25maWdEZWx0YRIQCghzZWdtZW50cxgKIAEoDEoECAUQBkoECAYQB0oECAcQCFILdG90YWxfYnl0ZXNSBm9mZnNldFIFY2h1bmsiRwoVQ29uZmlnU2VnbWVudHNSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEg8KB2RpZ2VzdHMYAiADKAkSDgoGb2Zmc2V0GAMgASgBIlAKE0NvbmZpZ1NlZ21lbnRzUmVwbHkSDQoFc2NvcGUYASABKAkSKgoIc2VnbWVudHMYAiADKAsyGC5zbHVpY2UudjEuQ29uZmlnU2VnbWVudCJDCg1Db25maWdTZWdtZW50Eg4KBmRpZ2VzdBgBIAEoCRITCgt0b3RhbF9ieXRlcxgCIAEoARINCgVieXRlcxgDIAEoDCKiAgoKRWRnZVJlcG9ydBINCgVzY29wZRgBIAEoCRIMCgRlZGdlGAIgASgJEhAKCGluc3RhbmNlGAMgASgJEgwKBHpvbmUYBCABKAkSEgoKZGF0YWNlbnRlchgFIAEoCRIPCgd2ZXJzaW9uGAYgASgJEg8KB3dvcmtlcnMYByABKA0SEAoIcmV2aXNpb24YCCABKAESDgoGZGlnZXN0GAkgASgJEhoKEmNyZWRlbnRpYWxfdmVyc2lvbhgKIAEoARIPCgdsZWF2aW5nGAsgASgIEikKB3JlZnVzYWwYDCABKAsyGC5zbHVpY2UudjEuQ29uZmlnUmVmdXNhbBInCgd0cmFmZmljGA0gASgLMhYuc2x1aWNlLnYxLkVkZ2VUcmFmZmljImgKC0VkZ2VUcmFmZmljEhAKCHJlcXVlc3RzGAEgASgBEhUKDXNlcnZlcl9lcnJvcnMYAiABKAESFwoPZHVyYXRpb25fYm91bmRzGAMgAygBEhcKD2R1cmF0aW9uX2NvdW50cxgEIAMoASJQCg1Db25maWdSZWZ1c2FsEhAKCHJldmlzaW9uGAEgASgBEgwKBGNvZGUYAiABKAkSDwoHcG9pbnRlchgDIAEoCRIOCgZkZXRhaWwYBCABKAkiowEKD0VkZ2VSZXBvcnRSZXBseRIQCghhY2NlcHRlZBgBIAEoCBIOCgZyZWFzb24YAiABKAkSFQoNaGVhZF9yZXZpc2lvbhgDIAEoARITCgtoZWFkX2RpZ2VzdBgEIAEoCRIoCgd3b3JrZXJzGAUgASgLMhcuc2x1aWNlLnYxLkZsZWV0V29ya2VycxIYChB0cmFmZmljX2V2ZXJ5X21zGAYgASgBIkAKDEZsZWV0V29ya2VycxIMCgR6b25lGAEgASgNEhIKCmRhdGFjZW50ZXIYAiABKA0SDgoGZ2xvYmFsGAMgASgNIhkKCFJvbGxDYWxsEg0KBXNjb3BlGAEgASgJIswBCgxRdW90YVJlYWNoZWQSDQoFc2NvcGUYASABKAkSDAoEZWRnZRgCIAEoCRISCgpkYXRhY2VudGVyGAMgASgJEg0KBWF0X21zGAQgASgBEhAKCGNvbnN1bWVyGAUgASgJEg0KBWxldmVsGAYgASgJEgwKBG5hbWUYByABKAkSDQoFcm91dGUYCCABKAkSDwoHcGVyY2VudBgJIAEoARINCgVsaW1pdBgKIAEoARIOCgZwZXJpb2QYCyABKAkSDgoGd2luZG93GAwgASgJYgZwcm90bzM");
 
 /**
  * control → everybody: a revision is committed.
@@ -550,4 +550,86 @@ export type RollCall = Message<"sluice.v1.RollCall"> & {
  */
 export const RollCallSchema: GenMessage<RollCall> = /*@__PURE__*/
   messageDesc(file_sluice_v1_control, 13);
+
+/**
+ * worker of an edge → every control: a consumer has used so much of a quota.
+ *
+ * @generated from message sluice.v1.QuotaReached
+ */
+export type QuotaReached = Message<"sluice.v1.QuotaReached"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * @generated from field: string edge = 2;
+   */
+  edge: string;
+
+  /**
+   * Each datacenter counts for itself.
+   *
+   * @generated from field: string datacenter = 3;
+   */
+  datacenter: string;
+
+  /**
+   * @generated from field: double at_ms = 4;
+   */
+  atMs: number;
+
+  /**
+   * @generated from field: string consumer = 5;
+   */
+  consumer: string;
+
+  /**
+   * Where the quota stands, such as "plan:free", and how it is called there.
+   *
+   * @generated from field: string level = 6;
+   */
+  level: string;
+
+  /**
+   * @generated from field: string name = 7;
+   */
+  name: string;
+
+  /**
+   * Of a quota that counts each route apart.
+   *
+   * @generated from field: string route = 8;
+   */
+  route: string;
+
+  /**
+   * @generated from field: double percent = 9;
+   */
+  percent: number;
+
+  /**
+   * @generated from field: double limit = 10;
+   */
+  limit: number;
+
+  /**
+   * "day" or "month", and which: "2026-11-22", "2026-11"; of one that rolls, the day.
+   *
+   * @generated from field: string period = 11;
+   */
+  period: string;
+
+  /**
+   * @generated from field: string window = 12;
+   */
+  window: string;
+};
+
+/**
+ * Describes the message sluice.v1.QuotaReached.
+ * Use `create(QuotaReachedSchema)` to create a new message.
+ */
+export const QuotaReachedSchema: GenMessage<QuotaReached> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_control, 14);
 

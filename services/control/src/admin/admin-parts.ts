@@ -5,6 +5,7 @@ import type { Circuits } from '../peers/circuits.ts'
 import type { Consumers } from '../peers/consumers.ts'
 import type { Endpoints } from '../peers/endpoints.ts'
 import type { Limits } from '../peers/limits.ts'
+import type { QuotaEvents } from '../peers/quota-events.ts'
 import type { TokenRevocations } from '../peers/token-revocations.ts'
 import type { Usage } from '../peers/usage.ts'
 import type { Checking } from '../revisions/changes.ts'
@@ -32,6 +33,7 @@ export interface AdminParts {
   readonly usage: Usage
   readonly tokenRevocations: TokenRevocations
   readonly limits: Limits
+  readonly quotaEvents: QuotaEvents
   readonly circuits: Circuits
   /** The part of `/v1/status` that is not the admin API's own. */
   readonly status: () => Record<string, unknown>

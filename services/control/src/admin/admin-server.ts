@@ -24,6 +24,7 @@ import { addEdgeRoutes } from './routes/edge-routes.ts'
 import { addEndpointRoutes } from './routes/endpoint-routes.ts'
 import { addCircuitRoutes } from './routes/circuit-routes.ts'
 import { addLimitRoutes } from './routes/limit-routes.ts'
+import { addEventRoutes } from './routes/event-routes.ts'
 import { addQuotaRoutes } from './routes/quota-routes.ts'
 import { addResourceRoutes } from './routes/resource-routes.ts'
 import { addRevocationRoutes } from './routes/revocation-routes.ts'
@@ -59,7 +60,7 @@ export async function createAdminServer(parts: AdminParts, at: AdminAddress): Pr
   acceptYaml(app)
   admitByToken(app, parts)
   keepAuditTrail(app, parts)
-  for (const add of [addResourceRoutes, addCertificateRoutes, addConfigRoutes, addRevisionRoutes, addConsumerRoutes, addQuotaRoutes, addCredentialRoutes, addRevocationRoutes, addEdgeRoutes, addEndpointRoutes, addUsageRoutes, addLimitRoutes, addCircuitRoutes, addStatusRoutes, addBackupRoutes, addDocumentRoutes]) add(app, parts)
+  for (const add of [addResourceRoutes, addCertificateRoutes, addConfigRoutes, addRevisionRoutes, addConsumerRoutes, addQuotaRoutes, addEventRoutes, addCredentialRoutes, addRevocationRoutes, addEdgeRoutes, addEndpointRoutes, addUsageRoutes, addLimitRoutes, addCircuitRoutes, addStatusRoutes, addBackupRoutes, addDocumentRoutes]) add(app, parts)
   await app.ready()
   const closeDoor = openBusDoor(app.server, parts)
   return {

@@ -7,7 +7,7 @@ import type { Counters, LimitRule, Take } from '@sluice/counters/counter'
 import type { Clock } from '@sluice/service-kit'
 import { ChunkLeases, type Repeat } from './chunk-leases.ts'
 import { type CountPlace, countedUnder } from '@sluice/policies/counted-under'
-import type { LimiterRules, LimitScope, LimitVerdict, OpenLimit, OpenLimitRules, QuotaPart } from '@sluice/policies/policy'
+import type { LimiterRules, LimitScope, LimitVerdict, OpenLimit, OpenLimitRules, QuotaPart, QuotaReached } from '@sluice/policies/policy'
 import type { ParentOpenRequests } from './parent-open-requests.ts'
 import { limitRule, partOf } from './limit-rule.ts'
 
@@ -29,6 +29,8 @@ export interface QuotaParts {
   readonly workers: (scope: LimitScope) => number
   /** Told of each decision that was made without the shared counters. */
   readonly onDegraded: (decidedBy: LimitVerdict['decidedBy']) => void
+  /** Told of consumers that come near to the end of a quota [nobody]. */
+  readonly onReached?: (event: QuotaReached) => void
   /** What sweeps unspent chunks [a timer]. */
   readonly repeat?: Repeat
 }
@@ -41,6 +43,7 @@ export function createQuota(parts: QuotaParts): QuotaPart {
   return {
     limiter: (rules) => new Limiter(parts, rules.scope === 'global' ? far : near, rules),
     openLimit: (rules) => openLimit(parts, rules),
+    reached: (event) => parts.onReached?.(event),
   }
 }
 
