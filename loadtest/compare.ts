@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { gatewayCore, inPlace, loadCore } from './bench/bench-place.ts'
 import { bareRelay, nginxProxy, plainNode, type BenchPlace, type Contender } from './bench/contenders.ts'
-import { machine, measure, printRows, rated, type RatedRow, type Round } from './bench/measure.ts'
+import { machine, measure, printRows, rated, rowText, type RatedRow, type Round } from './bench/measure.ts'
 import { nodePeers } from './bench/node-peers.ts'
 import { barChart } from './bench/plot.ts'
 import { caddy, envoy, haproxy, traefik } from './bench/peers.ts'
@@ -31,6 +31,7 @@ async function runContenders(place: BenchPlace): Promise<void> {
     const row = await measure(contender, round)
     const after = await measure(nginxProxy(place), round)
     rows.push(rated(row, (before.perCpuSecond + after.perCpuSecond) / 2))
+    console.error(rowText(rows.at(-1)!))
     before = after
   }
   printRows(rows)

@@ -25,7 +25,27 @@ export interface BenchPlace {
 /** Pinned to one core, in a process group of its own; what it says on stderr goes to a file in `directory`. */
 export function pinned(core: number, command: string, args: readonly string[], directory: string): ChildProcess {
   const log = openSync(join(directory, 'stderr.log'), 'a')
-  return spawn('taskset', ['-c', String(core), command, ...args], { cwd: directory, stdio: ['ignore', 'ignore', log], detached: true })
+  const child = spawn('taskset', ['-c', String(core), command, ...args], { cwd: directory, stdio: ['ignore', 'ignore', log], detached: true })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  return child
+}
+
+const running = new Set<ChildProcess>()
+
+/** Ends whatever `pinned` has started and still runs: process groups of their own outlive the bench. */
+export function endAll(): void {
+  for (const { pid } of running) kill(pid)
+}
+
+/** Ends a process with its whole group. */
+export function kill(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It had ended by itself.
+  }
 }
 
 /** Sizes of bodies that the upstream has. */

@@ -1,7 +1,7 @@
 /** One contender under load: its CPU time for each request, once it is warm. */
 import { availableParallelism, cpus } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Contender } from './contenders.ts'
+import { kill, type Contender } from './contenders.ts'
 import { usageOfTree } from './process-tree.ts'
 import { runWrk, type LoadResult } from './wrk.ts'
 
@@ -53,16 +53,6 @@ export async function untilAnswers(url: string): Promise<void> {
   }
 }
 
-/** Ends a contender with its whole process group. */
-export function kill(pid: number | undefined): void {
-  if (pid === undefined) return
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch {
-    // It had ended by itself.
-  }
-}
-
 /** A row, and how it stands to nginx. */
 export interface RatedRow extends Row {
   readonly ratio: number
@@ -77,10 +67,13 @@ export function rated(row: Row, yardstick: number): RatedRow {
 export function printRows(rows: readonly RatedRow[]): void {
   console.log('| | req per CPU-second | ratio to nginx | req/s | p50 ms | p99 ms | errors | RSS MB |')
   console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |')
-  for (const row of rows) {
-    const cells = [Math.round(row.perCpuSecond), row.ratio.toFixed(2), Math.round(row.perSecond), row.p50Ms.toFixed(2), row.p99Ms.toFixed(2), row.errors, Math.round(row.rssMb)]
-    console.log(`| ${row.name} | ${cells.join(' | ')} |`)
-  }
+  for (const row of rows) console.log(rowText(row))
+}
+
+/** One line of such a table. */
+export function rowText(row: RatedRow): string {
+  const cells = [Math.round(row.perCpuSecond), row.ratio.toFixed(2), Math.round(row.perSecond), row.p50Ms.toFixed(2), row.p99Ms.toFixed(2), row.errors, Math.round(row.rssMb)]
+  return `| ${row.name} | ${cells.join(' | ')} |`
 }
 
 /** What was measured on, for the line above a table. */
