@@ -119,7 +119,7 @@ test('a key of a config file made by keys hash works', async () => {
   assert.equal((await run('apply', '-c', withKey, '--data-dir', join(directory, '.sluice'), '--wait')).code, 0)
   assert.equal(await statusOf('/closed', 'sk_own1_a-secret-of-my-own'), 200)
   assert.equal(await statusOf('/closed', 'sk_own1_another-secret'), 401)
-  assert.match((await run('consumers')).stdout, /^own +- +1$/m)
+  assert.match((await run('consumers')).stdout, /^own +- +- +1$/m)
 })
 
 test('a configuration with problems is refused with their lines, and what runs stays', async () => {
