@@ -90,6 +90,7 @@ test('the first backup is a full one, the next holds what came since', async () 
   await admin('PUT', '/v1/consumers/latest', { groups: [] })
   const next = await json<Taken>('backup', '--to', 'backups')
   assert.deepEqual([next.kind, next.revision, next.revisions, next.consumers], ['incremental', 4, 2, 2])
+  await admin('POST', '/v1/revocations', { issuer: 'https://issuer.test', jti: 'of nobody we know' })
   const nothing = await json<Taken>('backup', '--to', 'backups')
   assert.deepEqual([nothing.kind, nothing.revisions, nothing.consumers], ['incremental', 0, 0])
   last = { config: await whole(), history: await history() }

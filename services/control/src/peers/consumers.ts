@@ -77,7 +77,9 @@ export class Consumers {
   async changedSince(afterVersion: number): Promise<{ names: readonly string[] | undefined; version: number }> {
     const types = { request: CredentialChangesRequestSchema, reply: CredentialChangesReplySchema }
     const { changes, headVersion, incomplete } = await callPeer(this.#bus, peers.auth, subjects.authChanges(this.#scope), types, { scope: this.#scope, afterVersion })
-    return { names: incomplete ? undefined : [...new Set(changes.map((change) => change.consumer))], version: headVersion }
+    // What was revoked by a name of its own, a session or a token, belongs to no consumer.
+    const names = new Set(changes.flatMap(({ consumer }) => (consumer === '' ? [] : consumer)))
+    return { names: incomplete ? undefined : [...names], version: headVersion }
   }
 
   /** Adds or replaces; the version after the last. Throws `config.exists` when `createOnly` finds one. */
