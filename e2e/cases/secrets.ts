@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { echo, fetchOnce, startUpstream } from '@sluice/testkit'
+import { echo, fetchOnce, startUpstream, waitUntil } from '@sluice/testkit'
 import { bodyOf, refusalOf } from '../actors/ask.ts'
 import { makeConsumer, makeKeyOf, withKey } from '../actors/consumers.ts'
 import { makeKey, mint } from '../actors/signing-keys.ts'
@@ -49,7 +49,8 @@ export const secrets: Case = {
     const wrongKey = `sk_${apiKey.id}_${randomBytes(32).toString('base64url')}`
     const hidden = new Set([...system.secrets, secret, token, token.split('.')[2]!, apiKey.key, wrongKey])
     await bodyOf(system, '/secret-token', bearer(token))
-    await bodyOf(system, '/secret-key', withKey(apiKey.key))
+    // Where all services have just come back, an edge may not have found auth again yet.
+    await waitUntil(() => bodyOf(system, '/secret-key', withKey(apiKey.key)).then(() => true, () => false), { timeoutMs: 30_000, what: 'every edge to take a good key' })
     await bodyOf(system, `/secret-key?api_key=${apiKey.key}`)
     await refusalOf(system, '/secret-token', bearer(`${token}x`))
     await refusalOf(system, '/secret-key', withKey(wrongKey))
