@@ -3,17 +3,14 @@
  * issuer's metadata names.
  */
 import * as oauth from 'openid-client'
-import { boundedFetch } from '../issuers/bounded-fetch.ts'
+import { clientConfiguration, type IssuerClientSettings } from '../issuers/client-configuration.ts'
 import { IssuerLine } from '../issuers/issuer-line.ts'
 import { checkAddress, IssuerMetadata } from '../issuers/issuer-metadata.ts'
 
-export interface IssuerSettings {
+export interface IssuerSettings extends Omit<IssuerClientSettings, 'timeoutMs'> {
   /** Empty: where the metadata of `issuer` says. */
   readonly introspectionUrl: string
   readonly issuer: string
-  readonly clientId: string
-  readonly clientSecret: string
-  readonly secretInBody: boolean
   readonly insecure: boolean
 }
 
@@ -44,16 +41,10 @@ export class IssuerClient {
   }
 
   async #configure(timeoutMs: number): Promise<oauth.Configuration> {
-    const { introspectionUrl, issuer, clientId, clientSecret, secretInBody, insecure } = this.#settings
-    const authentication = secretInBody ? oauth.ClientSecretPost(clientSecret) : oauth.ClientSecretBasic(clientSecret)
+    const { introspectionUrl, issuer, insecure } = this.#settings
     const metadata = introspectionUrl === '' ? await this.#metadata.get(timeoutMs) : { issuer: issuer || introspectionUrl, introspection_endpoint: introspectionUrl }
     if (metadata.introspection_endpoint === undefined) throw new Error('its metadata names no introspection_endpoint')
     checkAddress(metadata.introspection_endpoint, insecure)
-    const configuration = new oauth.Configuration(metadata, clientId, undefined, authentication)
-    configuration[oauth.customFetch] = boundedFetch
-    configuration.timeout = timeoutMs / 1000
-    // Whether plain HTTP may be spoken was decided above, by where the issuer is.
-    oauth.allowInsecureRequests(configuration)
-    return configuration
+    return clientConfiguration(metadata, { ...this.#settings, timeoutMs })
   }
 }

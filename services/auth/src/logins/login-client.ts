@@ -3,17 +3,13 @@
  * refresh tokens new ones, so that no edge speaks to an issuer and its secret stays off their connections.
  */
 import * as oauth from 'openid-client'
-import { boundedFetch } from '../issuers/bounded-fetch.ts'
+import { clientConfiguration, type IssuerClientSettings } from '../issuers/client-configuration.ts'
 import { IssuerLine } from '../issuers/issuer-line.ts'
 import { checkAddress, IssuerMetadata } from '../issuers/issuer-metadata.ts'
 
-export interface LoginSettings {
+export interface LoginSettings extends IssuerClientSettings {
   readonly issuer: string
-  readonly clientId: string
-  readonly clientSecret: string
-  readonly secretInBody: boolean
   readonly insecure: boolean
-  readonly timeoutMs: number
 }
 
 export interface Endpoints {
@@ -112,16 +108,11 @@ export class LoginClient {
 
   /** The same for as long as the issuer says the same of itself: its keys are kept with it. */
   async #configure(): Promise<oauth.Configuration> {
-    const { clientId, clientSecret, secretInBody, insecure, timeoutMs } = this.#settings
+    const { insecure, timeoutMs } = this.#settings
     const metadata = await this.#metadata.get(timeoutMs)
     if (this.#configured?.for === metadata) return this.#configured.configuration
     for (const address of [metadata.token_endpoint, metadata.jwks_uri]) if (address !== undefined) checkAddress(address, insecure)
-    const authentication = secretInBody ? oauth.ClientSecretPost(clientSecret) : oauth.ClientSecretBasic(clientSecret)
-    const configuration = new oauth.Configuration(metadata, clientId, undefined, authentication)
-    configuration[oauth.customFetch] = boundedFetch
-    configuration.timeout = timeoutMs / 1000
-    // Whether plain HTTP may be spoken was decided above, by where the issuer is.
-    oauth.allowInsecureRequests(configuration)
+    const configuration = clientConfiguration(metadata, this.#settings)
     // The connection vouches for the ID token (OpenID Connect Core 1.0 §3.1.3.7); its signature is checked all the same.
     oauth.enableNonRepudiationChecks(configuration)
     this.#configured = { for: metadata, configuration }

@@ -3,19 +3,15 @@
  * exchange for a caller's (RFC 8693).
  */
 import * as oauth from 'openid-client'
-import { boundedFetch } from '../issuers/bounded-fetch.ts'
+import { clientConfiguration, type IssuerClientSettings } from '../issuers/client-configuration.ts'
 import { IssuerLine } from '../issuers/issuer-line.ts'
 import { checkAddress, IssuerMetadata } from '../issuers/issuer-metadata.ts'
 
-export interface TokenIssuer {
+export interface TokenIssuer extends IssuerClientSettings {
   /** One of the two is not empty. */
   readonly issuer: string
   readonly tokenUrl: string
-  readonly clientId: string
-  readonly clientSecret: string
-  readonly secretInBody: boolean
   readonly insecure: boolean
-  readonly timeoutMs: number
 }
 
 export interface WantedToken {
@@ -63,16 +59,11 @@ export class TokenClient {
   }
 
   async #configure(): Promise<oauth.Configuration> {
-    const { issuer, tokenUrl, clientId, clientSecret, secretInBody, insecure, timeoutMs } = this.#settings
+    const { issuer, tokenUrl, insecure, timeoutMs } = this.#settings
     const metadata = tokenUrl === '' ? await this.#metadata.get(timeoutMs) : { issuer: issuer || tokenUrl, token_endpoint: tokenUrl }
     if (metadata.token_endpoint === undefined) throw new Error('its metadata names no token_endpoint')
     checkAddress(metadata.token_endpoint, insecure)
-    const configuration = new oauth.Configuration(metadata, clientId, undefined, secretInBody ? oauth.ClientSecretPost(clientSecret) : oauth.ClientSecretBasic(clientSecret))
-    configuration[oauth.customFetch] = boundedFetch
-    configuration.timeout = timeoutMs / 1000
-    // Whether plain HTTP may be spoken was decided above, by where the issuer is.
-    oauth.allowInsecureRequests(configuration)
-    return configuration
+    return clientConfiguration(metadata, this.#settings)
   }
 }
 
