@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test, type TestContext } from 'node:test'
+import { signPost } from '@sluice/http'
 import { answer, startCloudMap, startUpstream, waitUntil, type CloudMap } from '@sluice/testkit'
 import { discoverySourceContract, follow, RecordedStatus, waitForEndpoints } from '../discovery-source.contract.ts'
 import { RegistryClient } from '../registry-client.ts'
 import { createSource } from './cloud-map.ts'
 import { CredentialChain } from './credentials.ts'
 import { schema } from './schema.ts'
-import { signed } from './signature.ts'
 
 let map: CloudMap
 const endings: (() => void | Promise<void>)[] = []
@@ -98,7 +98,7 @@ suite('discovery source cloud-map', () => {
   test('the signature is the one of the published test suite', () => {
     const url = new URL('https://example.amazonaws.com/')
     const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' }
-    const { authorization } = signed({ url, headers: {}, body: '', region: 'us-east-1', service: 'service' }, credentials, new Date('2015-08-30T12:36:00Z'))
+    const { authorization } = signPost({ url, headers: {}, body: '', region: 'us-east-1', service: 'service' }, credentials, new Date('2015-08-30T12:36:00Z'))
     assert.equal(authorization, 'AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b')
   })
 

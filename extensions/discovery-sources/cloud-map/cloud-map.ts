@@ -2,13 +2,13 @@
  * The instances of a service of AWS Cloud Map, by the action `DiscoverInstances` of its API (JSON 1.1). Cloud Map has no watch: it is
  * asked each `pollSeconds`. A service has a thousand instances at most, which is one answer.
  */
+import { signPost } from '@sluice/http'
 import type { DiscoverySource, SourceEndpoint, SourceParts } from '../discovery-source.ts'
 import { followLasting, pause, type Session } from '../lasting-follow.ts'
 import { RegistryClient } from '../registry-client.ts'
 import { endpointUrl, isSelected } from '../selection.ts'
 import { CredentialChain } from './credentials.ts'
 import type { CloudMapSettings } from './schema.ts'
-import { signed } from './signature.ts'
 
 const maxInstances = 1000
 const maxWeight = 1000
@@ -21,7 +21,7 @@ export function createSource(settings: CloudMapSettings, { status }: Pick<Source
       const session = async ({ signal, tell }: Session) => {
         while (!signal.aborted) {
           const { url, ...question } = requestFor(settings)
-          const headers = signed({ url, ...question, region: settings.region, service: 'servicediscovery' }, await credentials.current(signal), new Date())
+          const headers = signPost({ url, ...question, region: settings.region, service: 'servicediscovery' }, await credentials.current(signal), new Date())
           const { body } = await client.json(url, { method: 'POST', signal, headers, body: question.body })
           tell(endpointsIn(body, settings, status))
           await pause(settings.pollSeconds * 1000, signal)

@@ -3,14 +3,9 @@
  * provider" of the AWS SDKs and Tools Reference Guide). The roles of virtual machines are not asked for.
  */
 import { readFileSync } from 'node:fs'
+import type { AwsCredentials } from '@sluice/http'
 import type { RegistryClient } from '../registry-client.ts'
 import type { CloudMapSettings } from './schema.ts'
-
-export interface AwsCredentials {
-  readonly accessKeyId: string
-  readonly secretAccessKey: string
-  readonly sessionToken?: string | undefined
-}
 
 const containerAddress = 'http://169.254.170.2'
 /** Before they end new ones are asked for. */

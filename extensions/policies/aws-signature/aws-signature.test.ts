@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { awsKey, awsSignature, sha256, type SignedScope } from '@sluice/http'
 import { exchangeOf, partsFor, refusalOf } from '../exchange.contract.ts'
 import { policyContract, problemsOf, settingsOf } from '../policy.contract.ts'
 import * as module from './aws-signature.ts'
-import { canonicalPath, canonicalQuery, deriveKey, sha256, type SignedScope, signatureOf } from './canonical-request.ts'
+import { canonicalPath, canonicalQuery } from './canonical-request.ts'
 import { schema } from './schema.ts'
 
 const base = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY', region: 'us-east-1', service: 's3' }
@@ -31,7 +32,7 @@ suite('the signatures that AWS has published', () => {
     test(`the test suite's ${name}`, () => {
       const fields = [...suiteFields, ...more].sort(([left], [right]) => (left < right ? -1 : 1))
       const parts = { method, path: canonicalPath(path, 's3'), query: canonicalQuery(query), fields, payloadHash: empty }
-      assert.equal(signatureOf(parts, suiteScope, deriveKey(suiteSecret, suiteScope)), signature)
+      assert.equal(awsSignature(parts, suiteScope, awsKey(suiteSecret, suiteScope)), signature)
     })
   }
 
@@ -47,7 +48,7 @@ suite('the signatures that AWS has published', () => {
     test(`the S3 documentation's ${name}`, () => {
       const own: Fields = [['host', 'examplebucket.s3.amazonaws.com'], ['x-amz-content-sha256', payloadHash], ['x-amz-date', s3.date]]
       const fields = [...own, ...more].sort(([left], [right]) => (left < right ? -1 : 1))
-      assert.equal(signatureOf({ method, path: canonicalPath(path, 's3'), query: canonicalQuery(query), fields, payloadHash }, s3, deriveKey(base.secretAccessKey, s3)), signature)
+      assert.equal(awsSignature({ method, path: canonicalPath(path, 's3'), query: canonicalQuery(query), fields, payloadHash }, s3, awsKey(base.secretAccessKey, s3)), signature)
     })
   }
 })

@@ -1,7 +1,7 @@
-import type { HeaderFields } from '@sluice/http'
+import { awsAuthorization, awsDate, awsKey, awsSignature, type HeaderFields, sha256, type SignedScope } from '@sluice/http'
 import type { Exchange } from '../exchange.ts'
 import { type HookResult, type Policy, type PolicyParts, refuse } from '../policy.ts'
-import { algorithm, canonicalPath, canonicalQuery, deriveKey, scopeText, sha256, type SignedScope, signatureOf, signedNames, unsignedPayload } from './canonical-request.ts'
+import { canonicalPath, canonicalQuery, unsignedPayload } from './canonical-request.ts'
 import type { AwsSignatureSettings } from './schema.ts'
 
 export function compile(settings: AwsSignatureSettings, parts: PolicyParts): Policy {
@@ -43,8 +43,8 @@ class AwsSignature implements Policy {
     headers.set('X-Amz-Date', scope.date)
     if (sessionToken !== undefined) headers.set('X-Amz-Security-Token', sessionToken)
     const fields = [['host', headers.get('host') ?? request.host], [hashField, payloadHash], ['x-amz-date', scope.date], ...(sessionToken === undefined ? [] : [['x-amz-security-token', sessionToken]])] as [string, string][]
-    const signature = signatureOf({ method: request.method, path: canonicalPath(path, service), query: request.query, fields, payloadHash }, scope, this.key)
-    headers.set('Authorization', `${algorithm} Credential=${accessKeyId}/${scopeText(scope)}, SignedHeaders=${signedNames(fields)}, Signature=${signature}`)
+    const signature = awsSignature({ method: request.method, path: canonicalPath(path, service), query: request.query, fields, payloadHash }, scope, this.key)
+    headers.set('Authorization', awsAuthorization(accessKeyId, scope, fields, signature))
   }
 
   private async hashBody(exchange: Exchange): Promise<HookResult> {
@@ -59,11 +59,11 @@ class AwsSignature implements Policy {
   /** Now, with the key of the day at hand. */
   private scopeNow(): SignedScope {
     const { region, service, secretAccessKey } = this.settings
-    const date = new Date(this.clock.now()).toISOString().replace(/[-:]|\.\d+/g, '')
+    const date = awsDate(new Date(this.clock.now()))
     const scope = { date, region, service }
     if (this.day !== date.slice(0, 8)) {
       this.day = date.slice(0, 8)
-      this.key = deriveKey(secretAccessKey, scope) as Buffer<ArrayBuffer>
+      this.key = awsKey(secretAccessKey, scope) as Buffer<ArrayBuffer>
     }
     return scope
   }

@@ -1,53 +1,7 @@
-/**
- * AWS Signature Version 4 ("Create a signed AWS API request", IAM User Guide): the canonical form of a request, and its
- * signature by a key that is good for one day, region and service.
- */
-import { createHash, createHmac } from 'node:crypto'
+/** How a request is spelled where it is signed for AWS ("Create a signed AWS API request", IAM User Guide). */
 
-export interface SignedScope {
-  /** `20150830T123600Z` */
-  readonly date: string
-  readonly region: string
-  readonly service: string
-}
-
-export interface CanonicalParts {
-  readonly method: string
-  /** Of `canonicalPath`. */
-  readonly path: string
-  /** Of `canonicalQuery`. */
-  readonly query: string
-  /** Small names with their values, in the order of the names. */
-  readonly fields: readonly (readonly [name: string, value: string])[]
-  readonly payloadHash: string
-}
-
-export const algorithm = 'AWS4-HMAC-SHA256'
 /** What S3 takes in the place of a body's hash. */
 export const unsignedPayload = 'UNSIGNED-PAYLOAD'
-
-export function scopeText({ date, region, service }: SignedScope): string {
-  return `${date.slice(0, 8)}/${region}/${service}/aws4_request`
-}
-
-export function deriveKey(secret: string, { date, region, service }: SignedScope): Buffer {
-  return [date.slice(0, 8), region, service, 'aws4_request'].reduce<Buffer>((key, part) => hmac(key, part), Buffer.from(`AWS4${secret}`))
-}
-
-/** Lower-case hex. */
-export function signatureOf({ method, path, query, fields, payloadHash }: CanonicalParts, scope: SignedScope, key: Buffer): string {
-  const lines = fields.map(([name, value]) => `${name}:${value.trim().replace(/ +/g, ' ')}\n`).join('')
-  const canonical = [method, path, query, lines, signedNames(fields), payloadHash].join('\n')
-  return hmac(key, [algorithm, scope.date, scopeText(scope), sha256(canonical)].join('\n')).toString('hex')
-}
-
-export function signedNames(fields: CanonicalParts['fields']): string {
-  return fields.map(([name]) => name).join(';')
-}
-
-export function sha256(text: string | Uint8Array): string {
-  return createHash('sha256').update(text).digest('hex')
-}
 
 /** Each segment escaped in the one strict way; S3 takes that, every other service has it escaped a second time. */
 export function canonicalPath(path: string, service: string): string {
@@ -91,8 +45,4 @@ function unescape(text: string): string {
   } catch {
     return text
   }
-}
-
-function hmac(key: Buffer, text: string): Buffer {
-  return createHmac('sha256', key).update(text).digest()
 }

@@ -1,4 +1,6 @@
 export { ipv6Prefix, normaliseAddress, unixPeer } from './addresses.ts'
+export { awsAuthorization, awsDate, awsKey, awsSignature, sha256, signPost } from './aws-signature.ts'
+export type { AwsCredentials, SignedScope } from './aws-signature.ts'
 export { CidrSet, isCidr } from './cidr-set.ts'
 export { readCookie, removeCookie } from './cookies.ts'
 export { isFieldName, isFieldValue } from './field-syntax.ts'

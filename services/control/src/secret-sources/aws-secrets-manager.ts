@@ -4,8 +4,8 @@
  * (ECS, EKS Pod Identity) gives out. `AWS_ENDPOINT_URL_SECRETS_MANAGER` or `AWS_ENDPOINT_URL` name another server.
  */
 import { readFile } from 'node:fs/promises'
+import { type AwsCredentials, signPost } from '@sluice/http'
 import { askJson, at } from './ask-json.ts'
-import { type AwsCredentials, signedHeaders } from './aws-signature.ts'
 import { requireEncrypted } from './require-encrypted.ts'
 import type { Environment } from './secret-source.ts'
 import { NoSuchSecret, type StoredSecret } from './stored-secrets.ts'
@@ -16,9 +16,10 @@ export function awsSecretsManagerOf(environment: Environment): (name: string) =>
     if (!region) throw new Error('AWS_REGION is not set')
     const url = endpointOf(region, environment)
     const body = JSON.stringify({ SecretId: name })
-    const headers = signedHeaders(
-      { url, body, region, service: 'secretsmanager', at: new Date(), headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 'secretsmanager.GetSecretValue' } },
+    const headers = signPost(
+      { url, body, region, service: 'secretsmanager', headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 'secretsmanager.GetSecretValue' } },
       await credentialsOf(environment),
+      new Date(),
     )
     const answer = await askJson({ url, method: 'POST', headers, body })
     return secretOf(answer.status, answer.body)
