@@ -17,8 +17,14 @@ const routes = Array.from({ length: count }, (_, index) => ({ name: `route-${ind
 
 it('a hundred thousand routes over a thousand hosts are served, changed one by one under traffic, and come back from the disk', { timeout: 300_000 }, async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'sluice-many-'))
-  t.after(() => rm(directory, { recursive: true, force: true }))
-  const under = await startEdge(t, { routes: routes.slice(0, 1) }, { directory })
+  // The edges end before their directory is removed: one that runs writes to it.
+  const ends: (() => void | Promise<void>)[] = []
+  const lifetime = { after: (end: () => void | Promise<void>) => void ends.push(end) }
+  t.after(async () => {
+    for (const end of ends) await end()
+    await rm(directory, { recursive: true, force: true })
+  })
+  const under = await startEdge(lifetime, { routes: routes.slice(0, 1) }, { directory })
   const agent = new Agent({ keepAlive: true })
   t.after(() => agent.destroy())
   const ask = async (index: number) => (await fetchOnce(`${under.url}/api/v1/resource-${index % perHost}/7`, { agent, headers: { host: host(index) } })).body
@@ -47,7 +53,7 @@ it('a hundred thousand routes over a thousand hosts are served, changed one by o
   const { revision } = under.reports.at(-1)!
   await waitUntil(async () => (await readdir(join(directory, 'snapshots'))).some((file) => file.startsWith(`${revision}-`)), { timeoutMs: 60_000, what: 'the last change to be on the disk' })
   await under.edge.stop({ deadlineMs: 500 })
-  const again = await startEdge(t, undefined, { directory, port: under.port })
+  const again = await startEdge(lifetime, undefined, { directory, port: under.port })
   await again.edge.serving()
   assert.deepEqual([await ask(40_000), await ask(40_001)], ['changed', 'route 40001'])
 })
