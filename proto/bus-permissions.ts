@@ -14,12 +14,13 @@ interface Flow {
 
 const flow = (from: ServiceName | readonly ServiceName[], to: ServiceName | readonly ServiceName[]): Flow => ({ from: [from].flat() as ServiceName[], to: [to].flat() as ServiceName[] })
 
-const flows: Readonly<Record<Exclude<keyof typeof subjects, 'edgeReport' | 'usagePart' | 'topRoutesPart'>, Flow>> = {
+const flows: Readonly<Record<Exclude<keyof typeof subjects, 'edgeReport' | 'breakGlass' | 'usagePart' | 'topRoutesPart'>, Flow>> = {
   configHint: flow('control', ['edge', 'discovery']),
   configGet: flow(['edge', 'discovery'], 'control'),
   configSegments: flow(['edge', 'discovery'], 'control'),
   edgeReports: flow('edge', 'control'),
   rollCall: flow('control', 'edge'),
+  breakGlasses: flow('control', ['edge', 'control']),
   authKey: flow('edge', 'auth'),
   authPassword: flow('edge', 'auth'),
   authSubject: flow('edge', 'auth'),

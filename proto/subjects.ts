@@ -27,6 +27,11 @@ export const subjects = {
   /** control → edges, publish: RollCall */
   rollCall: on('node.call'),
 
+  /** control → the edges and the other controls of a datacenter ('': of all), publish: BreakGlassNotice */
+  breakGlass: (scope: string, datacenter: string) => `${prefix}.ctl.overlay.${subjectToken(scope)}.${datacenter === '' ? '=' : subjectToken(datacenter)}`,
+  /** those of all datacenters */
+  breakGlasses: (scope: string) => `${prefix}.ctl.overlay.${subjectToken(scope)}.*`,
+
   /** edge → auth, request, queue `auth`: ApiKeyRequest → ApiKeyReply */
   authKey: on('auth.key'),
   /** edge → auth, request, queue `auth`: PasswordRequest → PasswordReply */

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/control.proto.
  */
 export const file_sluice_v1_control: GenFile = /*@__PURE__*/
-  fileDesc("ChdzbHVpY2UvdjEvY29udHJvbC5wcm90bxIJc2x1aWNlLnYxIqgBCgpDb25maWdIaW50Eg0KBXNjb3BlGAEgASgJEhAKCHJldmlzaW9uGAIgASgBEg4KBmRpZ2VzdBgDIAEoCRIjCgRzZWFsGAUgASgLMhUuc2x1aWNlLnYxLkNvbmZpZ1NlYWwSJQoFZGVsdGEYBiABKAsyFi5zbHVpY2UudjEuQ29uZmlnRGVsdGESDQoFZWRnZXMYByADKAlKBAgEEAVSCGRvY3VtZW50IjgKCkNvbmZpZ1NlYWwSFwoPZm9yY2VkX3JldmlzaW9uGAEgASgBEhEKCXNpZ25hdHVyZRgCIAEoDCJICgtDb25maWdEZWx0YRIVCg1mcm9tX3JldmlzaW9uGAEgASgBEhMKC2Zyb21fZGlnZXN0GAIgASgJEg0KBWxpbmVzGAMgASgMInYKDUNvbmZpZ1JlcXVlc3QSDQoFc2NvcGUYASABKAkSFQoNaGF2ZV9yZXZpc2lvbhgCIAEoARITCgtoYXZlX2RpZ2VzdBgDIAEoCRIMCgRlZGdlGAYgASgJSgQIBBAFSgQIBRAGUghyZXZpc2lvblIGb2Zmc2V0It0BCgtDb25maWdSZXBseRINCgVzY29wZRgBIAEoCRIQCghyZXZpc2lvbhgCIAEoARIOCgZkaWdlc3QYAyABKAkSEQoJdW5jaGFuZ2VkGAQgASgIEiMKBHNlYWwYCCABKAsyFS5zbHVpY2UudjEuQ29uZmlnU2VhbBIlCgVkZWx0YRgJIAEoCzIWLnNsdWljZS52MS5Db25maWdEZWx0YRIQCghzZWdtZW50cxgKIAEoDEoECAUQBkoECAYQB0oECAcQCFILdG90YWxfYnl0ZXNSBm9mZnNldFIFY2h1bmsiRwoVQ29uZmlnU2VnbWVudHNSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEg8KB2RpZ2VzdHMYAiADKAkSDgoGb2Zmc2V0GAMgASgBIlAKE0NvbmZpZ1NlZ21lbnRzUmVwbHkSDQoFc2NvcGUYASABKAkSKgoIc2VnbWVudHMYAiADKAsyGC5zbHVpY2UudjEuQ29uZmlnU2VnbWVudCJDCg1Db25maWdTZWdtZW50Eg4KBmRpZ2VzdBgBIAEoCRITCgt0b3RhbF9ieXRlcxgCIAEoARINCgVieXRlcxgDIAEoDCKiAgoKRWRnZVJlcG9ydBINCgVzY29wZRgBIAEoCRIMCgRlZGdlGAIgASgJEhAKCGluc3RhbmNlGAMgASgJEgwKBHpvbmUYBCABKAkSEgoKZGF0YWNlbnRlchgFIAEoCRIPCgd2ZXJzaW9uGAYgASgJEg8KB3dvcmtlcnMYByABKA0SEAoIcmV2aXNpb24YCCABKAESDgoGZGlnZXN0GAkgASgJEhoKEmNyZWRlbnRpYWxfdmVyc2lvbhgKIAEoARIPCgdsZWF2aW5nGAsgASgIEikKB3JlZnVzYWwYDCABKAsyGC5zbHVpY2UudjEuQ29uZmlnUmVmdXNhbBInCgd0cmFmZmljGA0gASgLMhYuc2x1aWNlLnYxLkVkZ2VUcmFmZmljImgKC0VkZ2VUcmFmZmljEhAKCHJlcXVlc3RzGAEgASgBEhUKDXNlcnZlcl9lcnJvcnMYAiABKAESFwoPZHVyYXRpb25fYm91bmRzGAMgAygBEhcKD2R1cmF0aW9uX2NvdW50cxgEIAMoASJQCg1Db25maWdSZWZ1c2FsEhAKCHJldmlzaW9uGAEgASgBEgwKBGNvZGUYAiABKAkSDwoHcG9pbnRlchgDIAEoCRIOCgZkZXRhaWwYBCABKAkiowEKD0VkZ2VSZXBvcnRSZXBseRIQCghhY2NlcHRlZBgBIAEoCBIOCgZyZWFzb24YAiABKAkSFQoNaGVhZF9yZXZpc2lvbhgDIAEoARITCgtoZWFkX2RpZ2VzdBgEIAEoCRIoCgd3b3JrZXJzGAUgASgLMhcuc2x1aWNlLnYxLkZsZWV0V29ya2VycxIYChB0cmFmZmljX2V2ZXJ5X21zGAYgASgBIkAKDEZsZWV0V29ya2VycxIMCgR6b25lGAEgASgNEhIKCmRhdGFjZW50ZXIYAiABKA0SDgoGZ2xvYmFsGAMgASgNIhkKCFJvbGxDYWxsEg0KBXNjb3BlGAEgASgJIswBCgxRdW90YVJlYWNoZWQSDQoFc2NvcGUYASABKAkSDAoEZWRnZRgCIAEoCRISCgpkYXRhY2VudGVyGAMgASgJEg0KBWF0X21zGAQgASgBEhAKCGNvbnN1bWVyGAUgASgJEg0KBWxldmVsGAYgASgJEgwKBG5hbWUYByABKAkSDQoFcm91dGUYCCABKAkSDwoHcGVyY2VudBgJIAEoARINCgVsaW1pdBgKIAEoARIOCgZwZXJpb2QYCyABKAkSDgoGd2luZG93GAwgASgJYgZwcm90bzM");
+  fileDesc("ChdzbHVpY2UvdjEvY29udHJvbC5wcm90bxIJc2x1aWNlLnYxIqgBCgpDb25maWdIaW50Eg0KBXNjb3BlGAEgASgJEhAKCHJldmlzaW9uGAIgASgBEg4KBmRpZ2VzdBgDIAEoCRIjCgRzZWFsGAUgASgLMhUuc2x1aWNlLnYxLkNvbmZpZ1NlYWwSJQoFZGVsdGEYBiABKAsyFi5zbHVpY2UudjEuQ29uZmlnRGVsdGESDQoFZWRnZXMYByADKAlKBAgEEAVSCGRvY3VtZW50IjgKCkNvbmZpZ1NlYWwSFwoPZm9yY2VkX3JldmlzaW9uGAEgASgBEhEKCXNpZ25hdHVyZRgCIAEoDCJICgtDb25maWdEZWx0YRIVCg1mcm9tX3JldmlzaW9uGAEgASgBEhMKC2Zyb21fZGlnZXN0GAIgASgJEg0KBWxpbmVzGAMgASgMInYKDUNvbmZpZ1JlcXVlc3QSDQoFc2NvcGUYASABKAkSFQoNaGF2ZV9yZXZpc2lvbhgCIAEoARITCgtoYXZlX2RpZ2VzdBgDIAEoCRIMCgRlZGdlGAYgASgJSgQIBBAFSgQIBRAGUghyZXZpc2lvblIGb2Zmc2V0It0BCgtDb25maWdSZXBseRINCgVzY29wZRgBIAEoCRIQCghyZXZpc2lvbhgCIAEoARIOCgZkaWdlc3QYAyABKAkSEQoJdW5jaGFuZ2VkGAQgASgIEiMKBHNlYWwYCCABKAsyFS5zbHVpY2UudjEuQ29uZmlnU2VhbBIlCgVkZWx0YRgJIAEoCzIWLnNsdWljZS52MS5Db25maWdEZWx0YRIQCghzZWdtZW50cxgKIAEoDEoECAUQBkoECAYQB0oECAcQCFILdG90YWxfYnl0ZXNSBm9mZnNldFIFY2h1bmsiRwoVQ29uZmlnU2VnbWVudHNSZXF1ZXN0Eg0KBXNjb3BlGAEgASgJEg8KB2RpZ2VzdHMYAiADKAkSDgoGb2Zmc2V0GAMgASgBIlAKE0NvbmZpZ1NlZ21lbnRzUmVwbHkSDQoFc2NvcGUYASABKAkSKgoIc2VnbWVudHMYAiADKAsyGC5zbHVpY2UudjEuQ29uZmlnU2VnbWVudCJDCg1Db25maWdTZWdtZW50Eg4KBmRpZ2VzdBgBIAEoCRITCgt0b3RhbF9ieXRlcxgCIAEoARINCgVieXRlcxgDIAEoDCKyAgoKRWRnZVJlcG9ydBINCgVzY29wZRgBIAEoCRIMCgRlZGdlGAIgASgJEhAKCGluc3RhbmNlGAMgASgJEgwKBHpvbmUYBCABKAkSEgoKZGF0YWNlbnRlchgFIAEoCRIPCgd2ZXJzaW9uGAYgASgJEg8KB3dvcmtlcnMYByABKA0SEAoIcmV2aXNpb24YCCABKAESDgoGZGlnZXN0GAkgASgJEhoKEmNyZWRlbnRpYWxfdmVyc2lvbhgKIAEoARIPCgdsZWF2aW5nGAsgASgIEikKB3JlZnVzYWwYDCABKAsyGC5zbHVpY2UudjEuQ29uZmlnUmVmdXNhbBInCgd0cmFmZmljGA0gASgLMhYuc2x1aWNlLnYxLkVkZ2VUcmFmZmljEg4KBm9yZGVycxgOIAMoCSJoCgtFZGdlVHJhZmZpYxIQCghyZXF1ZXN0cxgBIAEoARIVCg1zZXJ2ZXJfZXJyb3JzGAIgASgBEhcKD2R1cmF0aW9uX2JvdW5kcxgDIAMoARIXCg9kdXJhdGlvbl9jb3VudHMYBCADKAEiUAoNQ29uZmlnUmVmdXNhbBIQCghyZXZpc2lvbhgBIAEoARIMCgRjb2RlGAIgASgJEg8KB3BvaW50ZXIYAyABKAkSDgoGZGV0YWlsGAQgASgJIqMBCg9FZGdlUmVwb3J0UmVwbHkSEAoIYWNjZXB0ZWQYASABKAgSDgoGcmVhc29uGAIgASgJEhUKDWhlYWRfcmV2aXNpb24YAyABKAESEwoLaGVhZF9kaWdlc3QYBCABKAkSKAoHd29ya2VycxgFIAEoCzIXLnNsdWljZS52MS5GbGVldFdvcmtlcnMSGAoQdHJhZmZpY19ldmVyeV9tcxgGIAEoASJACgxGbGVldFdvcmtlcnMSDAoEem9uZRgBIAEoDRISCgpkYXRhY2VudGVyGAIgASgNEg4KBmdsb2JhbBgDIAEoDSIZCghSb2xsQ2FsbBINCgVzY29wZRgBIAEoCSJZChBCcmVha0dsYXNzTm90aWNlEg0KBXNjb3BlGAEgASgJEhIKCmRhdGFjZW50ZXIYAiABKAkSDwoHZW50cmllcxgDIAEoCRIRCglzaWduYXR1cmUYBCABKAwizAEKDFF1b3RhUmVhY2hlZBINCgVzY29wZRgBIAEoCRIMCgRlZGdlGAIgASgJEhIKCmRhdGFjZW50ZXIYAyABKAkSDQoFYXRfbXMYBCABKAESEAoIY29uc3VtZXIYBSABKAkSDQoFbGV2ZWwYBiABKAkSDAoEbmFtZRgHIAEoCRINCgVyb3V0ZRgIIAEoCRIPCgdwZXJjZW50GAkgASgBEg0KBWxpbWl0GAogASgBEg4KBnBlcmlvZBgLIAEoCRIOCgZ3aW5kb3cYDCABKAliBnByb3RvMw");
 
 /**
  * control → everybody: a revision is committed.
@@ -376,6 +376,13 @@ export type EdgeReport = Message<"sluice.v1.EdgeReport"> & {
    * @generated from field: sluice.v1.EdgeTraffic traffic = 13;
    */
   traffic?: EdgeTraffic | undefined;
+
+  /**
+   * Break-glass orders that every worker obeys, each with its version: "id@version".
+   *
+   * @generated from field: repeated string orders = 14;
+   */
+  orders: string[];
 };
 
 /**
@@ -552,6 +559,47 @@ export const RollCallSchema: GenMessage<RollCall> = /*@__PURE__*/
   messageDesc(file_sluice_v1_control, 13);
 
 /**
+ * control → the edges and the other controls of a datacenter, when something changes and every five seconds while there is something: all orders
+ * that stand or have ended before their time.
+ *
+ * @generated from message sluice.v1.BreakGlassNotice
+ */
+export type BreakGlassNotice = Message<"sluice.v1.BreakGlassNotice"> & {
+  /**
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * Empty: of all datacenters that the bus reaches.
+   *
+   * @generated from field: string datacenter = 2;
+   */
+  datacenter: string;
+
+  /**
+   * A list, JSON.
+   *
+   * @generated from field: string entries = 3;
+   */
+  entries: string;
+
+  /**
+   * Ed25519 over the three; empty when control has no key.
+   *
+   * @generated from field: bytes signature = 4;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message sluice.v1.BreakGlassNotice.
+ * Use `create(BreakGlassNoticeSchema)` to create a new message.
+ */
+export const BreakGlassNoticeSchema: GenMessage<BreakGlassNotice> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_control, 14);
+
+/**
  * worker of an edge → every control: a consumer has used so much of a quota.
  *
  * @generated from message sluice.v1.QuotaReached
@@ -631,5 +679,5 @@ export type QuotaReached = Message<"sluice.v1.QuotaReached"> & {
  * Use `create(QuotaReachedSchema)` to create a new message.
  */
 export const QuotaReachedSchema: GenMessage<QuotaReached> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_control, 14);
+  messageDesc(file_sluice_v1_control, 15);
 
