@@ -14,7 +14,7 @@ const everywhere = [
     { orphan: true, path: '^(proto|packages|extensions|services|cli|console)/', pathNot: ['\\.(test|long|d)\\.ts$', '/main\\.ts$', '\\.worker\\.ts$', '/index\\.ts$', '_pb\\.ts$'] },
     {},
   ),
-  rule('no-undeclared-package', 'A package that the importing workspace does not declare is there by chance, and gone when another stops using it.', { path: '^(proto|packages|extensions|services|cli|e2e)/', pathNot: '\\.(test|contract|long)\\.ts$|/test/' }, { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] }),
+  rule('no-undeclared-package', 'A package that the importing workspace does not declare is there by chance, and gone when another stops using it.', { path: '^(proto|packages|extensions|services|cli|console|e2e)/', pathNot: '\\.(test|contract|long)\\.ts$|/test/' }, { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] }),
   rule('tests-name-no-unknown-package', 'A test may use the root\'s development packages, nothing that nobody declares.', { path: '\\.(test|contract|long)\\.ts$|/test/' }, { dependencyTypes: ['npm-unknown'] }),
 ]
 
@@ -22,6 +22,8 @@ const layers = [
   rule('proto-is-a-leaf', 'What processes agree on must not depend on how one of them is built.', { path: '^proto/' }, { path: '^(packages|extensions|services|cli|e2e)/' }),
   rule('packages-below-extensions', 'Packages are shared by everything above; an import upwards would pull a service into each of them.', { path: '^packages/', pathNot: TEST_SIDE }, { path: '^(extensions|services|cli|e2e)/' }),
   rule('extensions-below-services', 'An extension works in any service that offers its contract, so it knows none.', { path: '^extensions/' }, { path: '^(services|cli|e2e)/' }),
+  rule('console-knows-the-api-only', 'The console is a client of the admin API like any other; what it imported of the gateway would have to run in a browser.', { path: '^console/' }, { path: '^(proto|packages|extensions|services|cli|e2e)/' }),
+  rule('console-runs-in-browsers', 'Browsers are given these files as they are, with the one library that console-files.ts knows.', { path: '^console/web/', pathNot: TEST_SIDE }, { path: '.', pathNot: ['^console/web/', '^node_modules/preact/'] }),
   rule('services-below-the-command', 'The command starts services; a service that imported it could not be started alone.', { path: '^services/' }, { path: '^(cli|e2e)/' }),
 ]
 
@@ -56,7 +58,7 @@ const libraries = [
     { path: 'node_modules/(ioredis|cassandra-driver|nats|@nats-io|pg|@duckdb|@clickhouse)/' },
   ),
   rule('threads-stay-in-the-verifier', 'One thread pool with one size: two would compete for the cores of the edge.', { pathNot: '^packages/verifier/' }, { path: 'node_modules/piscina/' }),
-  rule('source-never-imports-tests', 'What a test uses is not installed in production.', { path: '^(proto|services|extensions|packages|cli)/', pathNot: TEST_SIDE }, { path: [...TEST_SIDE, '^(infra|tools|loadtest)/'] }),
+  rule('source-never-imports-tests', 'What a test uses is not installed in production.', { path: '^(proto|services|extensions|packages|cli|console)/', pathNot: TEST_SIDE }, { path: [...TEST_SIDE, '^(infra|tools|loadtest)/'] }),
 ]
 
 module.exports = {

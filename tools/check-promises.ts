@@ -1,13 +1,13 @@
 // A promise that can fail is awaited, returned, or has a named owner (`void`, `.catch`): a statement that leaves
 // one behind turns a failure into an unhandled rejection somewhere else. The linter has no types; TypeScript's
 // own checker does.
-import { relative } from 'node:path'
+import { dirname, relative, resolve } from 'node:path'
 import ts from 'typescript'
 
 /** One line for each statement that drops a promise. */
 export function findFloatingPromises(root: string, configFile: string): string[] {
   const { config } = ts.readConfigFile(configFile, (path) => ts.sys.readFile(path))
-  const { fileNames, options } = ts.parseJsonConfigFileContent(config, ts.sys, root)
+  const { fileNames, options } = ts.parseJsonConfigFileContent(config, ts.sys, dirname(resolve(root, configFile)))
   const program = ts.createProgram(fileNames, { ...options, noLib: false, skipLibCheck: true })
   const checker = program.getTypeChecker()
   const found: string[] = []
@@ -51,7 +51,7 @@ function hasRejectionHandler({ expression, arguments: given }: ts.CallExpression
 }
 
 if (import.meta.main) {
-  const found = findFloatingPromises(process.cwd(), 'tsconfig.json')
+  const found = ['tsconfig.json', 'console/tsconfig.json'].flatMap((configFile) => findFloatingPromises(process.cwd(), configFile))
   for (const line of found) console.log(`${line}\n    a promise is dropped here: await it, return it, or give it an owner (void, .catch)`)
   process.exitCode = found.length > 0 ? 1 : 0
 }

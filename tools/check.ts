@@ -28,6 +28,7 @@ const CHECKS: readonly Check[] = [
   { name: 'import rules', run: checkImports },
   { name: 'dead code', run: () => runNode(['node_modules/knip/bin/knip.js', '--no-progress', '--no-config-hints']) },
   { name: 'types', run: () => runNode(['node_modules/typescript-7/bin/tsc', '-p', 'tsconfig.json']) },
+  { name: 'types of the console', run: () => runNode(['node_modules/typescript-7/bin/tsc', '-p', 'console/tsconfig.json']) },
   { name: 'lint', run: () => runNode(['node_modules/oxlint/bin/oxlint', '--quiet', ...(FILTERS.length > 0 ? ['--format=unix'] : [])]) },
   { name: 'message lint', needs: ['proto/buf.yaml'], run: () => runNode([BUF, 'lint', 'proto']) },
   { name: 'message compatibility', needs: ['proto/baseline.binpb'], run: () => runNode([BUF, 'breaking', 'proto', '--against', 'proto/baseline.binpb']) },

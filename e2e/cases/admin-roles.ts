@@ -1,8 +1,7 @@
 // SE5: tokens of the admin API with roles, and the audit log of what was changed and what was denied.
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { fetchOnce, makeCertificate, waitUntil } from '@sluice/testkit'
-import type { System } from '../modes/system.ts'
+import { adminTokenFor } from '../actors/admin-tokens.ts'
 import type { Case } from './case.ts'
 
 interface Entry {
@@ -24,21 +23,13 @@ function operations(): readonly (readonly [method: string, path: string, least: 
   ]
 }
 
-async function tokenFor(system: System, name: string, role: string, more: readonly string[] = []): Promise<string> {
-  const file = join(system.directory, system.mode === 'embedded' ? 'data' : 'control', 'admin-tokens.json')
-  const { code, stdout, stderr } = await system.cli(['admin-token', '--name', name, '--role', role, '--file', file, ...more])
-  assert.equal(code, 0, stderr)
-  system.secrets.add(stdout.trim())
-  return stdout.trim()
-}
-
 export const adminRoles: Case = {
   name: 'each operation of the admin API asks for a role, and what was denied is in the audit log',
   async run(system, t) {
     await system.apply({})
     const ask = (token: string, method: string, path: string, body?: object) =>
       fetchOnce(`${system.adminUrl}/v1/${path}`, { method, timeoutMs: 20_000, headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) }, ...(body && { body: JSON.stringify(body) }) })
-    const tokens = { viewer: await tokenFor(system, 'reader', 'viewer'), operator: await tokenFor(system, 'ci', 'operator'), admin: await tokenFor(system, 'second', 'admin') }
+    const tokens = { viewer: await adminTokenFor(system, 'reader', 'viewer'), operator: await adminTokenFor(system, 'ci', 'operator'), admin: await adminTokenFor(system, 'second', 'admin') }
     await waitUntil(async () => (await ask(tokens.admin, 'GET', 'status')).status === 200, { what: 'the tokens to be known' })
 
     const ranks = ['viewer', 'operator', 'admin'] as const
@@ -72,10 +63,10 @@ export const adminRoles: Case = {
     })
 
     await t.test('a token that is taken away, or has expired, opens nothing any more', async () => {
-      const brief = await tokenFor(system, 'brief', 'viewer', ['--ttl', '1s'])
+      const brief = await adminTokenFor(system, 'brief', 'viewer', ['--ttl', '1s'])
       await waitUntil(async () => (await ask(brief, 'GET', 'status')).status === 401, { what: 'the token to expire' })
       const { viewer: before } = tokens
-      await tokenFor(system, 'reader', 'viewer')
+      await adminTokenFor(system, 'reader', 'viewer')
       await waitUntil(async () => (await ask(before, 'GET', 'status')).status === 401, { what: 'the token to be gone' })
     })
   },

@@ -52,6 +52,7 @@ import { teams } from './teams.ts'
 import { trafficSplit } from './traffic-split.ts'
 import { upstreamTokens } from './upstream-tokens.ts'
 import { usage } from './usage.ts'
+import { webConsole } from './web-console.ts'
 import { websockets } from './websockets.ts'
 import { workerRestart } from './worker-restart.ts'
 
@@ -72,6 +73,7 @@ export const cases: readonly Case[] = [
   opaqueTokens,
   revokedTokens,
   browserLogin,
+  webConsole,
   upstreamTokens,
   apiKeys,
   passwords,

@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path'
 import type { ServedAddresses } from '@sluice/all-in-one'
 import type { SampleUpstream } from './upstreams.ts'
 
@@ -21,6 +22,7 @@ function invitation({ addresses, upstreams, keyFile, configFile }: InvitationFac
     '',
     `  gateway     ${base}`,
     `  admin API   ${addresses.admin}   (npx sluice status -c ${configFile})`,
+    `  console     ${addresses.admin}/   (sign in with ${adminTokenOf(configFile)})`,
     `  metrics     ${addresses.metrics}/metrics`,
     `  services    ${upstreams.map(({ name, url }) => `${name} ${url}`).join(', ')}`,
     '',
@@ -40,4 +42,9 @@ function invitation({ addresses, upstreams, keyFile, configFile }: InvitationFac
     `Edit ${configFile} and save: the change is live at once. Ctrl-C stops everything.`,
     '',
   ]
+}
+
+/** Where the reader finds it. */
+function adminTokenOf(configFile: string): string {
+  return process.env['SLUICE_ADMIN_TOKEN'] ? 'SLUICE_ADMIN_TOKEN' : `the token in ${join(dirname(configFile), '.sluice/admin-token')}`
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fetchOnce, freePorts, runProcess, startProcess, waitUntil, type RunningProcess } from '@sluice/testkit'
 
@@ -53,6 +53,10 @@ test('every line that npm start prints works when it is typed', async (t) => {
   assert.equal((JSON.parse(user) as { id: number }).id, 42)
   assert.equal((JSON.parse(users) as { total: number }).total, 222)
   assert.match(limited, /^200 200 200 200 200 (200 )?429 /)
+  const [, consoleUrl = '', tokenFile = ''] = /console +(\S+) +\(sign in with the token in (.+)\)/.exec(gateway.stdout()) ?? []
+  assert.match((await fetchOnce(consoleUrl)).body, /<script type="module" src="\/console\//)
+  const authorization = `Bearer ${readFileSync(resolve(root, tokenFile), 'utf8').trim()}`
+  assert.equal((await fetchOnce(consoleUrl, { path: '/v1/status', headers: { authorization } })).status, 200)
 })
 
 test('npm start stops everything on SIGTERM, and on Ctrl-C, which every process of it is sent', async (t) => {

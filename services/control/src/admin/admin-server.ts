@@ -17,6 +17,7 @@ import type { AdminApp } from './fastify-types.ts'
 import { addBackupRoutes } from './routes/backup-routes.ts'
 import { addCertificateRoutes } from './routes/certificate-routes.ts'
 import { addConfigRoutes } from './routes/config-routes.ts'
+import { addConsoleRoutes } from './routes/console-routes.ts'
 import { addConsumerRoutes } from './routes/consumer-routes.ts'
 import { addCredentialRoutes } from './routes/credential-routes.ts'
 import { addDocumentRoutes } from './routes/document-routes.ts'
@@ -60,7 +61,7 @@ export async function createAdminServer(parts: AdminParts, at: AdminAddress): Pr
   acceptYaml(app)
   admitByToken(app, parts)
   keepAuditTrail(app, parts)
-  for (const add of [addResourceRoutes, addCertificateRoutes, addConfigRoutes, addRevisionRoutes, addConsumerRoutes, addQuotaRoutes, addEventRoutes, addCredentialRoutes, addRevocationRoutes, addEdgeRoutes, addEndpointRoutes, addUsageRoutes, addLimitRoutes, addCircuitRoutes, addStatusRoutes, addBackupRoutes, addDocumentRoutes]) add(app, parts)
+  for (const add of [addResourceRoutes, addCertificateRoutes, addConfigRoutes, addRevisionRoutes, addConsumerRoutes, addQuotaRoutes, addEventRoutes, addCredentialRoutes, addRevocationRoutes, addEdgeRoutes, addEndpointRoutes, addUsageRoutes, addLimitRoutes, addCircuitRoutes, addStatusRoutes, addBackupRoutes, addDocumentRoutes, addConsoleRoutes]) add(app, parts)
   await app.ready()
   const closeDoor = openBusDoor(app.server, parts)
   return {

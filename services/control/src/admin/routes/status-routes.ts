@@ -11,7 +11,7 @@ const entry = z.object({ at: z.string(), actor: z.string(), action: z.string(), 
 
 export function addStatusRoutes(app: AdminApp, parts: AdminParts): void {
   const { scope, store, rollout, line } = parts
-  app.get('/v1/status', { schema: { tags: ['status'], summary: 'Head, edges, config file, bus and store', response: { 200: z.looseObject({}) } } }, async () => {
+  app.get('/v1/status', { schema: { tags: ['status'], summary: 'Who asks, head, edges, config file, bus and store', response: { 200: z.looseObject({}) } } }, async (request) => {
     const head = await line.stored.head()
     const edges = rollout.edges()
     const count = (state: string) => edges.filter((edge) => edge.state === state).length
@@ -19,6 +19,7 @@ export function addStatusRoutes(app: AdminApp, parts: AdminParts): void {
     return {
       version,
       scope,
+      principal: request.principal,
       head: head === undefined ? null : describeRecord(head.record),
       edges: { live: count('live'), leaving: count('leaving'), missing: count('missing'), atHead },
       ...parts.status(),

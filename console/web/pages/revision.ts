@@ -1,0 +1,70 @@
+/** One revision: what it changed, what it holds, and the way back to it. */
+import type { Differences, Receipt, RevisionRecord, Status } from '../api/answers.ts'
+import { useLive } from '../api/use-live.ts'
+import { useAllows, useSession } from '../console-context.ts'
+import { h, useState } from '../markup.ts'
+import { Dialog, Field } from '../parts/dialog.ts'
+import { Badge, Json, When, type Tone } from '../parts/marks.ts'
+import { Empty, Page, Section, Shown } from '../parts/page.ts'
+import { sayReceipt, waitForAll } from '../parts/receipt.ts'
+import { Facts } from '../parts/table.ts'
+import { inLine } from '../parts/words.ts'
+import { hrefOf } from '../place.ts'
+
+type Whole = RevisionRecord & { readonly config: unknown }
+type Difference = Differences['differences'][number]
+
+const tones: Readonly<Record<Difference['change'], Tone>> = { added: 'good', removed: 'bad', changed: 'plain' }
+
+export function RevisionPage({ revision }: { readonly revision: string }) {
+  const whole = useLive<Whole>(`/v1/revisions/${encodeURIComponent(revision)}`, 0)
+  const status = useLive<Status>('/v1/status', 3000)
+  const head = status.data?.head?.revision
+  const isOlder = head !== undefined && Number(revision) < head
+  return h(Page, { title: `Revision ${revision}`, ...(head === undefined ? {} : { note: isOlder ? `The head is ${head}.` : 'This is the head.' }), actions: isOlder && h(RollBack, { revision: Number(revision), head }) },
+    h(Shown<Whole>, { live: whole, show: ({ config, ...record }) => [h(About, { record }), h(Changes, { revision: record.revision }), h(Section, { title: 'The whole configuration' }, h('details', null, h('summary', null, 'Show it'), h(Json, { value: config, label: `Configuration of revision ${revision}` })))] }))
+}
+
+function About({ record: { committedAt, author, origin, note, digest } }: { readonly record: RevisionRecord }) {
+  return h(Facts, { facts: [['Made', h(When, { at: committedAt })], ['By', author || '–'], ['How', origin], ['What', note || '–'], ['Digest', h('code', null, digest.slice(0, 16))]] })
+}
+
+/** Against the one before, or another one. */
+function Changes({ revision }: { readonly revision: number }) {
+  const [from, setFrom] = useState(revision - 1)
+  const live = useLive<Differences>(`/v1/revisions/${revision}/diff?from=${from}`, 0)
+  const choose = h(Field, { label: 'compared with revision' },
+    h('input', { type: 'number', min: 0, value: from, onChange: (event) => setFrom(Math.max(0, Math.trunc(Number(event.currentTarget.value)) || 0)) }))
+  return h(Section, { title: 'What changed', actions: choose },
+    h(Shown<Differences>, { live, show: ({ differences }) => differences.length === 0 ? h(Empty, { title: `Nothing differs from revision ${from}.` }) : h('ul', { class: 'differences' }, ...differences.map((difference) => h(OneChange, { difference, key: difference.resource }))) }))
+}
+
+function OneChange({ difference: { resource, change, settings = [] } }: { readonly difference: Difference }) {
+  return h('li', null, h(Badge, { tone: tones[change] }, change), ' ', h('strong', null, resource),
+    settings.length > 0 && h('ul', null, ...settings.map(({ pointer, before, after }) =>
+      h('li', { key: pointer }, h('code', null, pointer || '/'), ': ', h('del', null, inLine(before)), ' → ', h('ins', null, inLine(after))))))
+}
+
+function RollBack({ revision, head }: { readonly revision: number; readonly head: number }) {
+  const { client, tell } = useSession()
+  const mayGoBack = useAllows('operator')
+  const [isAsked, setIsAsked] = useState(false)
+  if (!mayGoBack) return h('span', { class: 'quiet' }, 'Going back needs the role operator.')
+  const goBack = async () => {
+    const receipt = await client.ask<Receipt>('POST', `/v1/revisions/${revision}/rollback?${waitForAll}`)
+    setIsAsked(false)
+    tell(sayReceipt(receipt))
+    location.hash = hrefOf('revisions', String(receipt.revision ?? ''))
+  }
+  return h('div', null,
+    h('button', { type: 'button', onClick: () => setIsAsked(true) }, 'Go back to this'),
+    isAsked && h(Dialog, { title: `Go back to revision ${revision}?`, action: 'Go back', isDangerous: true, onClose: () => setIsAsked(false), onAction: goBack },
+      h('p', null, `A new revision takes the place of ${head}, with what revision ${revision} holds. Consumers and their credentials stay as they are.`),
+      h(Coming, { head, revision })))
+}
+
+/** What going back would change: the differences from the head to the older one. */
+function Coming({ head, revision }: { readonly head: number; readonly revision: number }) {
+  const live = useLive<Differences>(`/v1/revisions/${revision}/diff?from=${head}`, 0)
+  return h(Shown<Differences>, { live, show: ({ differences }) => differences.length === 0 ? h('p', null, 'Nothing would change.') : h('ul', { class: 'differences scrolls', tabIndex: 0, 'aria-label': 'What would change' }, ...differences.map((difference) => h(OneChange, { difference, key: difference.resource }))) })
+}
