@@ -5,7 +5,7 @@ import { answer, startCloudMap, startUpstream, waitUntil, type CloudMap } from '
 import { discoverySourceContract, follow, RecordedStatus, waitForEndpoints } from '../discovery-source.contract.ts'
 import { RegistryClient } from '../registry-client.ts'
 import { createSource } from './cloud-map.ts'
-import { CredentialChain } from './credentials.ts'
+import { credentialsOf } from './credentials.ts'
 import { schema } from './schema.ts'
 
 let map: CloudMap
@@ -109,17 +109,17 @@ suite('discovery source cloud-map', () => {
     t.after(() => client.close())
     const settings = schema.settings.parse({ region: 'eu-central-1', namespace: 'shop', service: 'users' })
     const { signal } = new AbortController()
-    const chain = (environment: NodeJS.ProcessEnv, own: object = {}) => new CredentialChain({ ...settings, ...own }, client, environment)
+    const chain = (environment: NodeJS.ProcessEnv, own: object = {}) => credentialsOf({ ...settings, ...own }, client, environment)
     const inContainer = { AWS_CONTAINER_CREDENTIALS_FULL_URI: `${container.url}/role`, AWS_CONTAINER_AUTHORIZATION_TOKEN: 'Basic x' }
     const inBoth = { ...inContainer, AWS_ACCESS_KEY_ID: 'environment', AWS_SECRET_ACCESS_KEY: 's' }
-    assert.equal((await chain(inBoth, { accessKeyId: 'settings', secretAccessKey: 's' }).current(signal)).accessKeyId, 'settings')
-    assert.equal((await chain(inBoth).current(signal)).accessKeyId, 'environment')
+    assert.equal((await chain(inBoth, { accessKeyId: 'settings', secretAccessKey: 's' })(signal)).accessKeyId, 'settings')
+    assert.equal((await chain(inBoth)(signal)).accessKeyId, 'environment')
     const asked = chain(inContainer)
-    assert.deepEqual(await asked.current(signal), { accessKeyId: 'first', secretAccessKey: 's', sessionToken: 't' })
+    assert.deepEqual(await asked(signal), { accessKeyId: 'first', secretAccessKey: 's', sessionToken: 't' })
     assert.equal(container.requests[0]!.headers['authorization'], 'Basic x')
     container.does(given('second', new Date(Date.now() + 3_600_000).toISOString()))
-    assert.deepEqual([(await asked.current(signal)).accessKeyId, (await asked.current(signal)).accessKeyId, container.requests.length], ['second', 'second', 2])
-    await assert.rejects(chain({}).current(signal), /there are no credentials: neither in the settings/)
+    assert.deepEqual([(await asked(signal)).accessKeyId, (await asked(signal)).accessKeyId, container.requests.length], ['second', 'second', 2])
+    await assert.rejects(chain({})(signal), /there are no credentials: neither AWS_ACCESS_KEY_ID/)
   })
 
   test('settings that cannot work are told', () => {

@@ -7,7 +7,7 @@ import type { DiscoverySource, SourceEndpoint, SourceParts } from '../discovery-
 import { followLasting, pause, type Session } from '../lasting-follow.ts'
 import { RegistryClient } from '../registry-client.ts'
 import { endpointUrl, isSelected } from '../selection.ts'
-import { CredentialChain } from './credentials.ts'
+import { credentialsOf } from './credentials.ts'
 import type { CloudMapSettings } from './schema.ts'
 
 const maxInstances = 1000
@@ -17,11 +17,11 @@ export function createSource(settings: CloudMapSettings, { status }: Pick<Source
   return {
     follow(onEndpoints) {
       const client = new RegistryClient(settings.tls)
-      const credentials = new CredentialChain(settings, client)
+      const credentials = credentialsOf(settings, client)
       const session = async ({ signal, tell }: Session) => {
         while (!signal.aborted) {
           const { url, ...question } = requestFor(settings)
-          const headers = signPost({ url, ...question, region: settings.region, service: 'servicediscovery' }, await credentials.current(signal), new Date())
+          const headers = signPost({ url, ...question, region: settings.region, service: 'servicediscovery' }, await credentials(signal), new Date())
           const { body } = await client.json(url, { method: 'POST', signal, headers, body: question.body })
           tell(endpointsIn(body, settings, status))
           await pause(settings.pollSeconds * 1000, signal)

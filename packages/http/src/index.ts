@@ -1,4 +1,5 @@
 export { ipv6Prefix, normaliseAddress, unixPeer } from './addresses.ts'
+export { AwsCredentialChain } from './aws-credentials.ts'
 export { awsAuthorization, awsDate, awsKey, awsSignature, sha256, signPost } from './aws-signature.ts'
 export type { AwsCredentials, SignedScope } from './aws-signature.ts'
 export { CidrSet, isCidr } from './cidr-set.ts'
