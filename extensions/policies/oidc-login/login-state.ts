@@ -6,7 +6,7 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { type CredentialSource, hideCredential, readCredential } from '../credential-source.ts'
 import type { RequestFacts } from '../exchange.ts'
-import type { Sealing } from './sealing.ts'
+import type { CookieSealing } from './cookie-sealing.ts'
 
 export interface LoginState {
   /** Path and query on the origin of the login. */
@@ -23,9 +23,9 @@ export class LoginStates {
   readonly #name: string
   readonly #source: CredentialSource
   readonly #attributes: string
-  readonly #sealing: Sealing
+  readonly #sealing: CookieSealing
 
-  constructor(name: string, isSecure: boolean, sealing: Sealing) {
+  constructor(name: string, isSecure: boolean, sealing: CookieSealing) {
     this.#name = isSecure ? `__Host-${name}-login` : `${name}-login`
     this.#source = { kind: 'cookie', name: this.#name }
     this.#attributes = `; Max-Age=${loginSeconds}; Path=/; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`

@@ -10,7 +10,7 @@ import { type Answer, type HookResult, type Logins, type Policy, type PolicyPart
 import { isFromElsewhere, isLoopback, isNavigation, originOf, returnAddress } from './browser-request.ts'
 import { challengeOf, LoginStates } from './login-state.ts'
 import type { OidcLoginSettings } from './schema.ts'
-import { Sealing } from './sealing.ts'
+import { CookieSealing } from './cookie-sealing.ts'
 import { SessionCookies } from './session-cookies.ts'
 import { beginSession, renewSession, type Session } from './session.ts'
 
@@ -53,7 +53,7 @@ class OidcLogin implements Policy {
     this.parts = parts
     this.logins = parts.identity.logins({ issuer, clientId, clientSecret, secretInBody: clientAuth === 'body', insecure, timeoutMs, sessionSeconds, consumerClaim })
     this.blindness = new Blindness(settings.whenBlind, parts.identity)
-    const sealing = (use: string) => new Sealing(cookieKeys, JSON.stringify(['oidc-login', use, issuer, clientId]))
+    const sealing = (use: string) => new CookieSealing(cookieKeys, JSON.stringify(['oidc-login', use, issuer, clientId]))
     const [session, state] = [sealing('session'), sealing('state')]
     this.plain = { sessions: new SessionCookies(cookieName, false, session), states: new LoginStates(cookieName, false, state) }
     this.secure = { sessions: new SessionCookies(cookieName, true, session), states: new LoginStates(cookieName, true, state) }

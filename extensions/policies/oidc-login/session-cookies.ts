@@ -6,7 +6,7 @@ import { hash } from 'node:crypto'
 import { RecentMap } from '@sluice/verifier'
 import { type CredentialSource, hideCredential, readCredential } from '../credential-source.ts'
 import type { RequestFacts } from '../exchange.ts'
-import type { Sealing } from './sealing.ts'
+import type { CookieSealing } from './cookie-sealing.ts'
 import { readSession, type Session, writeSession } from './session.ts'
 
 const partCharacters = 3200
@@ -18,12 +18,12 @@ export class SessionCookies {
   readonly #names: readonly string[]
   readonly #sources: readonly CredentialSource[]
   readonly #attributes: string
-  readonly #sealing: Sealing
+  readonly #sealing: CookieSealing
   /** Sessions by digest: the same object for as long as the cookie is. */
   readonly #opened = new RecentMap<Session>(remembered)
 
   /** `isSecure`: over https, where no other host and no plain connection can set them (RFC 6265bis §4.1.3.2). */
-  constructor(name: string, isSecure: boolean, sealing: Sealing) {
+  constructor(name: string, isSecure: boolean, sealing: CookieSealing) {
     const prefixed = isSecure ? `__Host-${name}` : name
     this.#names = Array.from({ length: maxParts }, (_, part) => (part === 0 ? prefixed : `${prefixed}.${part}`))
     this.#sources = this.#names.map((one) => ({ kind: 'cookie', name: one }))

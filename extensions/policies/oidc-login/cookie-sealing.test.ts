@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Sealing } from './sealing.ts'
+import { CookieSealing } from './cookie-sealing.ts'
 
 const [first, second] = ['a'.repeat(32), 'b'.repeat(32)]
 
 test('what was sealed opens, never looks the same twice, and shows nothing of the text', () => {
-  const sealing = new Sealing([first], 'session')
+  const sealing = new CookieSealing([first], 'session')
   const text = 'the user: αβγ'
   const [one, other] = [sealing.seal(text), sealing.seal(text)]
   assert.equal(sealing.open(one), text)
@@ -15,7 +15,7 @@ test('what was sealed opens, never looks the same twice, and shows nothing of th
 })
 
 test('one byte changed anywhere, or taken away, and it does not open', () => {
-  const sealing = new Sealing([first], 'session')
+  const sealing = new CookieSealing([first], 'session')
   const bytes = Buffer.from(sealing.seal('{"sub":"alice"}'), 'base64url')
   for (let at = 0; at < bytes.length; at++) {
     const changed = Buffer.from(bytes)
@@ -27,10 +27,10 @@ test('one byte changed anywhere, or taken away, and it does not open', () => {
 })
 
 test('another secret or another purpose does not open it; a secret that was put behind a new one still does', () => {
-  const sealed = new Sealing([first], 'session').seal('text')
-  assert.equal(new Sealing([second], 'session').open(sealed), undefined)
-  assert.equal(new Sealing([first], 'state').open(sealed), undefined)
-  const rotated = new Sealing([second, first], 'session')
+  const sealed = new CookieSealing([first], 'session').seal('text')
+  assert.equal(new CookieSealing([second], 'session').open(sealed), undefined)
+  assert.equal(new CookieSealing([first], 'state').open(sealed), undefined)
+  const rotated = new CookieSealing([second, first], 'session')
   assert.equal(rotated.open(sealed), 'text')
-  assert.equal(new Sealing([first], 'session').open(rotated.seal('text')), undefined)
+  assert.equal(new CookieSealing([first], 'session').open(rotated.seal('text')), undefined)
 })

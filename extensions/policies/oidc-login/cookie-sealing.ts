@@ -1,5 +1,5 @@
 /**
- * Texts that only the gateway can read and write: AES-256-GCM, each under a key of its own that is made from a secret and
+ * Cookies that only the gateway can read and write: AES-256-GCM, each under a key of its own that is made from a secret and
  * a salt (HMAC-SHA256, after RFC 5869), so that no number of texts wears a secret out. A text that was sealed for another
  * purpose, or changed, does not open.
  */
@@ -16,7 +16,7 @@ const tagBytes = 16
 /** The key is used once. */
 const nonce = Buffer.alloc(12)
 
-export class Sealing {
+export class CookieSealing {
   readonly #secrets: readonly Secret[]
 
   /** The first of `secrets` seals, all of them open. */
