@@ -9,6 +9,7 @@ import { schema as aiTokens } from './ai-tokens/schema.ts'
 import { schema as any } from './any/schema.ts'
 import { schema as awsSignature } from './aws-signature/schema.ts'
 import { schema as basicAuth } from './basic-auth/schema.ts'
+import { schema as cache } from './cache/schema.ts'
 import { schema as concurrencyLimit } from './concurrency-limit/schema.ts'
 import { schema as cors } from './cors/schema.ts'
 import { schema as extAuth } from './ext-auth/schema.ts'
@@ -63,6 +64,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   entry({ ...responseTransform, load: () => import('./response-transform/response-transform.ts') }),
   // After all that changes what is sent: a signature is over that.
   entry({ ...awsSignature, load: () => import('./aws-signature/aws-signature.ts') }),
+  entry({ ...cache, load: () => import('./cache/cache.ts') }),
   entry({ ...fault, load: () => import('./fault/fault.ts') }),
   entry({ ...redirect, load: () => import('./redirect/redirect.ts') }),
   entry({ ...keySet, load: () => import('./key-set/key-set.ts') }),

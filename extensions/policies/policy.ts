@@ -22,6 +22,8 @@ export interface PolicySchema<S = unknown> {
   readonly answers?: true
   /** Clients are asked for a certificate in the TLS handshake, by these authorities (PEM). */
   readonly clientAuthorities?: (settings: S) => string
+  /** Its `cache` says what the edge's phase `cache` goes by. */
+  readonly caches?: true
   /** It stands on every route, with its defaults, unless it is set there or switched off. */
   readonly always?: true
   /** Policies inside the settings, to be checked and compiled like those of a route; with `mustIdentify` only identity policies may stand there. */
@@ -78,6 +80,23 @@ export interface Policy {
   onResponseBody?(exchange: Exchange, piece: Uint8Array): void
   /** Observes the finished exchange. */
   onDone?(exchange: Exchange): void
+  /** Of the policy `cache`, which has no hooks: the edge looks responses up behind the request policies. */
+  readonly cache?: CacheRules
+}
+
+/** What the edge's phase `cache` goes by. */
+export interface CacheRules {
+  /** Instead of the lifetime that a response names; undefined: as it says. */
+  readonly ttlMs: number | undefined
+  readonly maxObjectBytes: number
+  /** Undefined: the whole query tells responses apart. */
+  readonly keyQuery: ReadonlySet<string> | undefined
+  /** In lower case, sorted. */
+  readonly keyHeaders: readonly string[]
+  /** For responses that do not say it themselves. */
+  readonly staleWhileRevalidateMs: number
+  readonly staleIfErrorMs: number
+  tagsOf(exchange: Exchange): string[]
 }
 
 export interface PolicyModule<S = never> {

@@ -69,7 +69,7 @@ const telemetry = createTelemetry({ metrics: new MetricsRegistry(), clock: syste
 const finished = createFinishedRecord()
 const deadlines = new Deadlines(() => systemClock.monotonic())
 const pipeline = new Pipeline({
-  snapshot: () => snapshot, pools, mirrors: {} as never, hedges: {} as never, tunnels: new Tunnels(() => systemClock.monotonic()), deadlines, clock: systemClock, logger, requestId: newRequestId,
+  snapshot: () => snapshot, pools, mirrors: {} as never, cache: {} as never, hedges: {} as never, tunnels: new Tunnels(() => systemClock.monotonic()), deadlines, clock: systemClock, logger, requestId: newRequestId,
   record: (exchange, endedAt) => telemetry.record(finished.fill(exchange, endedAt)),
 })
 

@@ -28,5 +28,5 @@ export const circuitBreaker = z.strictObject({
   errorRatePercent: z.number().gt(0).max(100).default(50).describe('It opens when at least this share of the answers of the last ten seconds were failures.'),
   minimumRequests: positiveInteger.max(100_000).default(20).describe('The share is looked at from this many answers in ten seconds on.'),
   openSeconds: z.number().min(0.1).max(3600).default(30).describe('Nothing is sent for this long; then one request is, and its outcome closes the circuit or opens it again.'),
-  fallback: fallback.optional().describe('What is answered meanwhile; 503 `upstream.circuit_open` when left out.'),
+  fallback: z.union([z.literal('cached'), fallback]).optional().describe('What is answered meanwhile; 503 `upstream.circuit_open` when left out. `cached`: the response that is kept for the same request, however old, on routes with the policy `cache`; 503 where there is none.'),
 })

@@ -9,7 +9,7 @@ export const notBuiltSettings: Readonly<Record<string, readonly string[]>> = {
 }
 
 export const notBuiltPolicies: readonly string[] = [
-  'injection-detection', 'bot-detection', 'challenge', 'cache', 'body-convert', 'validate', 'aggregate', 'compress',
+  'injection-detection', 'bot-detection', 'challenge', 'body-convert', 'validate', 'aggregate', 'compress',
   'version', 'deprecate', 'error-format', 'log-body',
 ]
 

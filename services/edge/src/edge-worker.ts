@@ -2,6 +2,7 @@
 import { balancers } from '@sluice/balancers'
 import type { Bus } from '@sluice/buses/bus'
 import { createRelayedBus, ipcChannel } from '@sluice/buses/relay'
+import { cacheStoreNamed } from '@sluice/cache-stores'
 import { countersNamed } from '@sluice/counters'
 import { catalogue as policyCatalogue } from '@sluice/policies'
 import { linesOf } from '@sluice/proto/config'
@@ -12,6 +13,7 @@ import { join, resolve } from 'node:path'
 import { measureUpstreams } from './balancer/upstream-metrics.ts'
 import { UpstreamFindings } from './balancer/upstream-findings.ts'
 import { UpstreamRegistry } from './balancer/upstream-registry.ts'
+import { ResponseCache } from './cache/response-cache.ts'
 import { SnapshotCompiler } from './compile-snapshot.ts'
 import type { CompiledSnapshot } from './compiled-snapshot.ts'
 import { createFinishedRecord } from './finished-record.ts'
@@ -158,7 +160,7 @@ export class EdgeWorker {
     const policies = await loadPolicies(policyCatalogue.map((entry) => entry.name))
     const compiler = new SnapshotCompiler({ policies, upstreams, policyParts: { clock: systemClock, logger, identity: identity.part, quota }, adjust: (frame) => listeningAt(settings, frame) })
     const pools = new PoolSet(settings.engine, this.resolver(settings.dnsServers).lookup)
-    const pipeline = this.createPipeline(telemetry, pools)
+    const pipeline = this.createPipeline(telemetry, pools, await this.openCache(settings))
     const overload = new Overload({ shedLagMs: settings.shedLagMs, metrics: this.metrics, logger })
     const refusedConnections = this.metrics.counter('sluice_connections_refused_total', 'Connections that were not let in, by why.', ['reason'])
     const listeners = new ListenerSet({
@@ -190,7 +192,14 @@ export class EdgeWorker {
     })
   }
 
-  private createPipeline(telemetry: Telemetry, pools: PoolSet): Pipeline {
+  private async openCache({ cacheBytes }: WorkerSettings): Promise<ResponseCache> {
+    const { createMemoryCache } = await cacheStoreNamed('memory').load()
+    const store = createMemoryCache({ maxBytes: cacheBytes }, { clock: systemClock })
+    // Bodies on their way are held beside the store, which cannot put others out for them.
+    return new ResponseCache({ store, maxGatheringBytes: Math.floor(cacheBytes / 2), clock: systemClock, metrics: this.metrics, onInvalidated: () => undefined })
+  }
+
+  private createPipeline(telemetry: Telemetry, pools: PoolSet, cache: ResponseCache): Pipeline {
     const finished = createFinishedRecord()
     return new Pipeline({
       snapshot: () => this.snapshot,
@@ -198,6 +207,7 @@ export class EdgeWorker {
       tunnels: new Tunnels(() => systemClock.monotonic()),
       deadlines: this.deadlines,
       hedges: countHedges(this.metrics),
+      cache,
       mirrors: new Mirrors({ pools, deadlines: this.deadlines, clock: systemClock, metrics: this.metrics }),
       clock: systemClock,
       logger: this.parts.logger,
@@ -262,6 +272,9 @@ export class EdgeWorker {
     if (upstreamsChanged) pools.keepOnly(this.upstreams!.origins(), this.upstreams!.tlsSettings())
   }
 
+    // One that has not booted yet is told again when it does.
+    if (this.running === undefined) return
+    const { compiler, pools } = this.running
   private async useAccessLog(settings: Parameters<typeof openAccessLog>[0]): Promise<void> {
     const { telemetry, settings: worker } = this.running!
     const wanted = JSON.stringify(settings ?? null)

@@ -6,6 +6,7 @@ import type { ClientCertificate, Identity, LimitStatement, ResponseFacts } from 
 import { HeaderFields } from '@sluice/http'
 import type { ErrorCode } from '@sluice/errors'
 import type { EndpointState } from '@sluice/balancers/balancer'
+import type { CacheNote } from './cache/cache-note.ts'
 import type { CompiledRoute, CompiledSnapshot } from './compiled-snapshot.ts'
 import type { ClientSide } from './listener/client-side.ts'
 import { readWhole } from './listener/whole-body.ts'
@@ -73,6 +74,8 @@ export class EdgeExchange implements ChainState {
   attempt: Attempt | undefined
   attempts = 0
   tried: Set<string> | undefined
+  /** On a route with the policy `cache`. */
+  cache: CacheNote | undefined = undefined
   /** Whether the response's head has gone to the client. */
   headSent = false
   trace: TraceContext | undefined

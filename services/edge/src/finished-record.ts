@@ -45,7 +45,7 @@ function fillOutcome(record: FinishedExchange, exchange: EdgeExchange, endedAt: 
   record.totalMs = endedAt - exchange.startedAt
   record.upstreamMs = exchange.attempts > 0 ? exchange.upstreamMs : undefined
   record.gatewayMs = Math.max(0, record.totalMs - exchange.upstreamMs)
-  record.cache = undefined
+  record.cache = exchange.cache?.status
   record.limit = limitOutcome(exchange)
   record.shadow = exchange.shadow?.decision
   record.reason = exchange.reason

@@ -41,6 +41,8 @@ export interface EdgeParts {
   readonly shedLagMs?: number
   /** Whether each worker opens the port for itself instead of being handed connections [false]. */
   readonly reusePort?: boolean
+  /** What responses in memory may take, in all workers together [64 MiB]. */
+  readonly cacheBytes?: number
   /** Name servers that are asked for the names of endpoints [as this machine does]. */
   readonly dnsServers?: readonly string[]
   readonly dataDirectory: string
@@ -76,6 +78,7 @@ export interface Edge extends Service {
 }
 
 const reportEveryMs = 10_000
+const defaultCacheBytes = 64 * 1024 * 1024
 
 /** The edge. Nothing runs before `start`. */
 export function createEdge(parts: EdgeParts): Edge {
@@ -217,8 +220,8 @@ class HostAgent implements Edge {
   }
 
   private workerSettings(): WorkerSettings {
-    const { scope, name, zone, datacenter, workers, dataDirectory, baseDirectory, logger, counting, engine = 'own', shedLagMs = 500, reusePort = false, dnsServers = [], listenHttp, listenHttps } = this.parts
-    return { engine, scope, name, zone, datacenter, workers, shedLagMs, reusePort: reusePort && workers > 1, dnsServers, dataDirectory, baseDirectory, listenHttp, listenHttps, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined, globalRedis: 'redis' in counting ? counting.globalRedis : undefined }
+    const { scope, name, zone, datacenter, workers, dataDirectory, baseDirectory, logger, counting, engine = 'own', shedLagMs = 500, reusePort = false, dnsServers = [], cacheBytes = defaultCacheBytes, listenHttp, listenHttps } = this.parts
+    return { engine, scope, name, zone, datacenter, workers, shedLagMs, reusePort: reusePort && workers > 1, dnsServers, cacheBytes: Math.floor(cacheBytes / workers), dataDirectory, baseDirectory, listenHttp, listenHttps, logLevel: logger.level, redis: 'redis' in counting ? counting.redis : undefined, globalRedis: 'redis' in counting ? counting.globalRedis : undefined }
   }
 
   private follow(stored: ConfigRevision | undefined): ConfigFeed {

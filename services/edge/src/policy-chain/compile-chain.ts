@@ -48,6 +48,7 @@ export function compileChain(
     groupsMatter: [...groupLevels.values()].some((level) => level.entries.length > 0),
     seesResponseBody: hasHook('onResponseBody'),
     hasAttemptHooks: hasHook('onAttempt'),
+    mayCache: steps.some(({ policy }) => policy.cache !== undefined) || [...groupLevels.values()].some(({ entries }) => entries.some((one) => mayKeep(one, loaded))),
     forGroups(groups) {
       const extra = groupsHave(groups)
       if (extra.length === 0) return steps
@@ -69,6 +70,11 @@ function isBinding(level: PolicyLevel): boolean {
 function mayHave(hook: HookName, written: PolicyEntry, loaded: LoadedPolicies): boolean {
   const { type, settings } = readPolicyEntry(written)
   return settings !== undefined && loaded.get(type)?.entry.hooks.includes(hook) === true
+}
+
+function mayKeep(written: PolicyEntry, loaded: LoadedPolicies): boolean {
+  const { type, settings } = readPolicyEntry(written)
+  return settings !== undefined && loaded.get(type)?.entry.caches === true
 }
 
 /** What still has to run of a group's chain: everything that has not run already. */

@@ -6,7 +6,7 @@ import { runDoneHooks, runRequestHooks, type ChainState, type PolicyChain } from
 /** An exchange over these policies; `seen` is what the policies noted. */
 function chainOf(...policies: Policy[]) {
   const steps = policies.map((policy, index) => ({ policy, type: `p${index}`, name: `p${index}`, isIdentity: false }))
-  const chain: PolicyChain = { steps, lastIdentity: -1, groupsMatter: false, seesResponseBody: false, hasAttemptHooks: false, forGroups: () => steps }
+  const chain: PolicyChain = { steps, lastIdentity: -1, groupsMatter: false, seesResponseBody: false, hasAttemptHooks: false, mayCache: false, forGroups: () => steps }
   const exchange = { steps, stepsReached: 0, stepsBegun: 0, isOver: false, identity: undefined } as unknown as { -readonly [Name in keyof ChainState]: ChainState[Name] }
   return { chain, exchange }
 }

@@ -4,7 +4,7 @@
  */
 import type { HeaderFields } from '@sluice/http'
 import type { Exchange } from '@sluice/policies/exchange'
-import { refuse, type Decision, type Policy } from '@sluice/policies/policy'
+import { type CacheRules, type Decision, type Policy, refuse } from '@sluice/policies/policy'
 import type { ShadowNotes } from './shadow-policy.ts'
 
 export interface Step {
@@ -22,6 +22,8 @@ export interface PolicyChain {
   readonly groupsMatter: boolean
   /** Whether any step, of a group's too, wants to see the upstream's response on its way. */
   readonly seesResponseBody: boolean
+  /** Whether a step, of a group's too, has responses kept. */
+  readonly mayCache: boolean
   /** Whether a step has something to add to each attempt. */
   readonly hasAttemptHooks: boolean
   /** The whole chain for a consumer of these groups; the same array when no group has policies. */
@@ -103,6 +105,12 @@ function chooseRoute(exchange: ChainState, chain: PolicyChain): ChainResult {
   if (own.lastIdentity + 1 !== reached) return refuse('internal.invariant_broken')
   const steps = identity === undefined ? own.steps : own.forGroups(groups)
   exchange.steps = [...exchange.steps.slice(0, reached), ...steps.slice(reached)]
+  return undefined
+}
+
+/** What the phase `cache` goes by, where one of the steps has responses kept. */
+export function cacheRulesIn(steps: readonly Step[]): CacheRules | undefined {
+  for (const { policy } of steps) if (policy.cache !== undefined) return policy.cache
   return undefined
 }
 

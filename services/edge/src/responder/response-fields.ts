@@ -1,12 +1,15 @@
 import { removeHopByHop, type HeaderFields } from '@sluice/http'
 import { limitFields } from '@sluice/policies/limit-fields'
 import type { LimitStatement } from '@sluice/policies/exchange'
+import type { CacheNote } from '../cache/cache-note.ts'
 
 export interface OutgoingResponse {
   readonly requestId: string
   readonly limits: readonly LimitStatement[]
   /** Fields that policies want on any response. */
   readonly responseFields: readonly string[]
+  /** On a route with the policy `cache`. */
+  readonly cache: CacheNote | undefined
   readonly clientSide: { readonly encrypted: boolean }
   readonly snapshot: { readonly strictTransport: string | undefined }
 }
@@ -24,12 +27,20 @@ export function writeResponseFields(fields: HeaderFields, outgoing: OutgoingResp
   if (outgoing.limits.length > 0) writeLimitFields(fields, outgoing.limits)
   const { responseFields } = outgoing
   for (let index = 0; index < responseFields.length; index++) flat.push(responseFields[index]!)
+  if (outgoing.cache !== undefined) writeCacheFields(fields, outgoing.cache)
   const { strictTransport } = outgoing.snapshot
   if (strictTransport !== undefined && outgoing.clientSide.encrypted) fields.set('Strict-Transport-Security', strictTransport)
   flat.push('X-Request-ID', outgoing.requestId)
   const via = fields.get('via')
   if (via === undefined) flat.push('Via', '1.1 sluice')
   else fields.set('Via', `${fields.getAll('via').join(', ')}, 1.1 sluice`)
+}
+
+/** `Cache-Status` (RFC 9211 §2) goes on from what caches before this one have said. */
+function writeCacheFields(fields: HeaderFields, { status, detail }: CacheNote): void {
+  fields.set('X-Cache-Status', status)
+  const before = fields.getAll('cache-status')
+  fields.set('Cache-Status', [...before, `sluice; ${detail}`].join(', '))
 }
 
 /** The gateway's limits replace an upstream's fields of the same names. */

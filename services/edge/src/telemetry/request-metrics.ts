@@ -30,6 +30,7 @@ export class RequestMetrics {
   readonly #limitRefused: Family<Cell>
   readonly #limitWouldRefuse: Family<Cell>
   readonly #wouldEnd: Family<Cell>
+  readonly #cached: Family<Cell>
   readonly #gatewayTotal: HistogramCell
   readonly #phases: readonly HistogramCell[]
   readonly #cellsByRoute = new Map<string, RouteCells>()
@@ -42,6 +43,7 @@ export class RequestMetrics {
     this.#limitRefused = metrics.counter('sluice_limit_refused_total', 'Exchanges refused because a limit was spent.', ['route'])
     this.#limitWouldRefuse = metrics.counter('sluice_limit_would_refuse_total', 'Exchanges that a limit in shadow would have refused.', ['route'])
     this.#wouldEnd = metrics.counter('sluice_policy_would_refuse_total', 'Exchanges that a policy in shadow would have ended, by its name and the code, or the status of its answer.', ['route', 'policy', 'outcome'])
+    this.#cached = metrics.counter('sluice_cache_requests_total', 'Exchanges on routes with the policy `cache`, by what the cache made of them.', ['status'])
     const gateway = metrics.histogram('sluice_gateway_duration_seconds', 'Spent in the gateway itself, by phase; `total` is all of it.', gatewayBounds, ['phase'])
     this.#gatewayTotal = gateway.with('total')
     this.#phases = phaseNames.map((name) => gateway.with(name))
@@ -57,6 +59,7 @@ export class RequestMetrics {
     this.#gatewayTotal.observe(exchange.gatewayMs / 1000)
     if (exchange.reason === 'policy.limit_exceeded' || exchange.reason === 'policy.quota_spent') cells.limitRefused.value++
     if (exchange.limit === 'would_refuse') cells.limitWouldRefuse.value++
+    if (exchange.cache !== undefined) this.#cached.with(exchange.cache).value++
     if (exchange.shadow !== undefined) this.#noteShadow(cells.name, exchange.shadow)
     if (exchange.upstreamMs !== undefined) this.#upstreamCell(exchange.upstream ?? '').observe(exchange.upstreamMs / 1000)
     if (exchange.phases !== undefined) this.#recordPhases(exchange.phases)

@@ -18,6 +18,8 @@ export interface WorkerSettings {
   readonly shedLagMs: number
   /** Whether this worker opens the port for itself. */
   readonly reusePort: boolean
+  /** What responses in memory may take in this worker. */
+  readonly cacheBytes: number
   /** Asked for the names of endpoints; empty: as this machine does. */
   readonly dnsServers: readonly string[]
   readonly dataDirectory: string

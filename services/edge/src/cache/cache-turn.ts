@@ -1,0 +1,254 @@
+/**
+ * One exchange's way through the cache (RFC 9111 §4): what is kept answers, or the upstream is asked and what it says is kept. Decides and tells
+ * the walk; sends nothing itself.
+ */
+import type { ErrorCode } from '@sluice/errors'
+import { type CacheControl, HeaderFields, parseCacheControl } from '@sluice/http'
+import type { CacheRules } from '@sluice/policies/policy'
+import type { StoredResponse } from '@sluice/cache-stores/cache-store'
+import type { EdgeExchange } from '../exchange.ts'
+import { BackgroundRefresh, type RefreshedWalk, type RefreshParts } from './background-refresh.ts'
+import { cacheKey, cacheUrl, ownKeyOf, sharedKeyOf } from './cache-key.ts'
+import type { CacheNote, CacheStatus } from './cache-note.ts'
+import { Filling, type Question } from './filling.ts'
+import type { FillOutcome, Waiter } from './fills.ts'
+import { isUnsafe, urlsOvertaken } from './overtaken-urls.ts'
+import type { ResponseCache } from './response-cache.ts'
+import { ageSeconds, answerFrom, type StoredAnswer } from './stored-answer.ts'
+
+/** The exchange's walk, as its turn at the cache moves it on. */
+export interface TurnedWalk extends RefreshedWalk {
+  /** Ends the walk with what is kept. */
+  answerStored(answer: StoredAnswer): void
+  /** On to the upstream. */
+  goOn(): void
+  /** Ends the attempt, whose response the client does not get. `isOver`: nothing more of it will come. */
+  settleAttempt(isOver: boolean): void
+  fail(error: unknown): void
+}
+
+/** Statuses that count as an error for stale-if-error (RFC 5861 §4). */
+const errorStatuses: ReadonlySet<number> = new Set([500, 502, 503, 504])
+
+/** Fills under way in one worker, beyond which nothing is asked for in the background. */
+const maxRefreshes = 1000
+
+export class CacheTurn implements Waiter {
+  /** Whether the client has been given what is kept. */
+  hasAnswered = false
+  waitsUntil = 0
+  place: Set<Waiter> | undefined = undefined
+  readonly #cache: ResponseCache
+  readonly #refreshes: RefreshParts
+  readonly #walk: TurnedWalk
+  readonly #exchange: EdgeExchange
+  readonly #rules: CacheRules
+  readonly #note: CacheNote = { status: 'BYPASS', detail: 'fwd=bypass' }
+  #url = ''
+  #sharedKey = ''
+  #ownKey = ''
+  /** What the client asks of caches. */
+  #control: CacheControl | undefined
+  /** As the client sent them, once they were replaced for the upstream. */
+  #clientFields: HeaderFields | undefined
+  #found: StoredResponse | undefined
+  #filling: Filling | undefined
+  #waitedSince = 0
+
+  constructor(cache: ResponseCache, refreshes: RefreshParts, walk: TurnedWalk, rules: CacheRules) {
+    this.#cache = cache
+    this.#refreshes = refreshes
+    this.#walk = walk
+    this.#exchange = walk.exchange
+    this.#rules = rules
+    this.#exchange.cache = this.#note
+  }
+
+  /** Answers, waits, or sends the walk on. */
+  begin(): void {
+    const { request, clientSide, identity } = this.#exchange
+    this.#url = cacheUrl(this.#exchange, this.#rules)
+    if (request.method !== 'GET' && request.method !== 'HEAD') return this.#pass('BYPASS', 'fwd=method')
+    if (request.declaredBytes !== 0 || clientSide.upgrade !== undefined || request.headers.has('if-match') || request.headers.has('if-unmodified-since')) return this.#pass('BYPASS', 'fwd=bypass')
+    const key = cacheKey(this.#exchange, this.#rules, this.#url)
+    this.#sharedKey = sharedKeyOf(key)
+    this.#ownKey = ownKeyOf(key, identity)
+    if (request.headers.has('cache-control')) this.#control = parseCacheControl(request.headers.getAll('cache-control'))
+    this.#decide(true)
+  }
+
+  onFill(outcome: FillOutcome): void {
+    const { clock } = this.#cache
+    // To the request it is time spent on the upstream, if another one's.
+    this.#exchange.upstreamMs += clock.monotonic() - this.#waitedSince
+    try {
+      if (outcome === 'failed' && this.#answerOnError()) return
+      this.#decide(outcome === 'failed')
+    } catch (error) {
+      this.#walk.fail(error)
+    }
+  }
+
+  /** The upstream's answer. True: the client gets what is kept instead. */
+  takesHead(status: number, headers: HeaderFields, setsCookies: boolean, declaredBytes: number): boolean {
+    if (this.#filling === undefined) {
+      if (status < 400 && isUnsafe(this.#exchange.request.method)) this.#cache.invalidate(urlsOvertaken(this.#url, headers))
+      return false
+    }
+    if (errorStatuses.has(status) && this.#isUsableOnError()) {
+      this.#walk.settleAttempt(false)
+      this.#filling.fail()
+      this.#answer('STALE', this.#found!)
+      return true
+    }
+    const verdict = this.#filling.onHead(status, headers, setsCookies, declaredBytes)
+    if (verdict === 'kept') this.#note.detail += '; stored'
+    if (verdict !== 'confirmed') return false
+    this.#walk.settleAttempt(true)
+    this.#note.detail += '; fwd-status=304'
+    this.#answer('REVALIDATED', this.#filling.confirmed!)
+    return true
+  }
+
+  /** A piece of the body that the client is sent. */
+  take(piece: Uint8Array): void {
+    if (!this.hasAnswered) this.#filling?.take(piece)
+  }
+
+  /** The upstream's response has ended whole. False: it was not what the client got. */
+  complete(): boolean {
+    if (this.hasAnswered) return false
+    this.#filling?.complete()
+    return true
+  }
+
+  /** The exchange is over. */
+  end(): void {
+    this.#cache.fills.leave(this)
+    this.#filling?.fail()
+  }
+
+  /** Whether what is kept is sent in place of this error. */
+  answersFor(code: ErrorCode): boolean {
+    return code.startsWith('upstream.') && this.#answerOnError()
+  }
+
+  /** The circuit is open. `isFallback`: whatever is kept is better than nothing, as far as its origin lets it be used. */
+  answersForCircuit(isFallback: boolean): boolean {
+    const found = this.#found
+    if (found === undefined || !isFallback || found.mustRevalidate || !this.#isTrusted(found)) return this.#answerOnError()
+    this.#answer('STALE', found)
+    return true
+  }
+
+  #answerOnError(): boolean {
+    if (this.hasAnswered || !this.#isUsableOnError()) return false
+    this.#filling?.fail()
+    this.#answer('STALE', this.#found!)
+    return true
+  }
+
+  #decide(mayWait: boolean): void {
+    const { fills, clock } = this.#cache
+    const { request } = this.#exchange
+    const now = clock.now()
+    const found = (this.#found = this.#find())
+    if (found !== undefined && this.#isTrusted(found)) {
+      if (this.#isFresh(found, now)) return this.#answer('HIT', found)
+      if (this.#isUsableStale(found, now)) {
+        this.#refresh(found)
+        return this.#answer('STALE', found)
+      }
+    }
+    // Whatever is asked for each time anew would make them wait for each other in vain.
+    const isEachAnew = found !== undefined && found.freshUntilMs <= found.receivedAtMs
+    if (request.method === 'HEAD' || request.headers.has('range') || isEachAnew || !mayWait || this.#control?.noStore === true) return this.#ask(undefined)
+    const key = found?.isShared === true ? this.#sharedKey : this.#ownKey
+    const place = fills.enter(key, this)
+    if (place === 'wait') this.#waitedSince = clock.monotonic()
+    else this.#ask(place === 'fill' ? key : undefined)
+  }
+
+  /** What is for all or for this caller, whichever lasts longer. */
+  #find(): StoredResponse | undefined {
+    const { headers } = this.#exchange.request
+    const shared = this.#cache.find(this.#sharedKey, headers)
+    const own = this.#cache.find(this.#ownKey, headers)
+    return shared === undefined || (own !== undefined && own.freshUntilMs > shared.freshUntilMs) ? own : shared
+  }
+
+  #ask(fillKey: string | undefined): void {
+    const { request } = this.#exchange
+    const question = this.#question(request.method === 'GET' && this.#control?.noStore !== true, this.#found)
+    this.#filling = new Filling(this.#cache, question, fillKey)
+    this.#clientFields = question.fields
+    this.#filling.makeConditional(request.headers)
+    this.#pass(...this.#whyAsked())
+  }
+
+  #question(mayKeep: boolean, stale: StoredResponse | undefined): Question {
+    const { request, identity } = this.#exchange
+    return {
+      rules: this.#rules,
+      asked: { isIdentified: identity !== undefined, isAuthorized: request.headers.has('authorization') },
+      url: this.#url,
+      tags: this.#rules.tagsOf(this.#exchange),
+      sharedKey: this.#sharedKey,
+      ownKey: this.#ownKey,
+      fields: new HeaderFields([...request.headers.flat]),
+      mayKeep,
+      stale,
+    }
+  }
+
+  #whyAsked(): [CacheStatus, string] {
+    if (this.#found === undefined) return ['MISS', 'fwd=uri-miss']
+    return this.#isTrusted(this.#found) && this.#found.freshUntilMs > this.#cache.clock.now() ? ['BYPASS', 'fwd=request'] : ['EXPIRED', 'fwd=stale']
+  }
+
+  #pass(status: CacheStatus, detail: string): void {
+    this.#note.status = status
+    this.#note.detail = detail
+    this.#walk.goOn()
+  }
+
+  #answer(status: CacheStatus, stored: StoredResponse): void {
+    const now = this.#cache.clock.now()
+    this.hasAnswered = true
+    this.#note.status = status
+    if (status !== 'REVALIDATED') this.#note.detail = `hit; ttl=${Math.round((stored.freshUntilMs - now) / 1000)}`
+    const { method, headers } = this.#exchange.request
+    this.#walk.answerStored(answerFrom(stored, { method, headers: this.#clientFields ?? headers }, now))
+  }
+
+  #refresh(stored: StoredResponse): void {
+    const { fills } = this.#cache
+    const key = stored.isShared ? this.#sharedKey : this.#ownKey
+    if (this.#exchange.request.method !== 'GET' || fills.running >= maxRefreshes || !fills.begin(key)) return
+    const filling = new Filling(this.#cache, this.#question(true, stored), key)
+    new BackgroundRefresh(this.#refreshes, this.#exchange, filling).start(this.#walk)
+  }
+
+  #isTrusted(stored: StoredResponse): boolean {
+    return this.#cache.isTrusted(stored, this.#cache.clock.now())
+  }
+
+  /** As fresh as its origin and this client want it (§4.2, §5.2.1). */
+  #isFresh(stored: StoredResponse, now: number): boolean {
+    const { noCache = false, maxAge = Infinity, minFresh = 0 } = this.#control ?? {}
+    return !noCache && stored.freshUntilMs - minFresh * 1000 > now && ageSeconds(stored, now) <= maxAge
+  }
+
+  #isUsableStale(stored: StoredResponse, now: number): boolean {
+    if (stored.mustRevalidate || stored.freshUntilMs > now) return false
+    const { noCache = false, maxAge = Infinity, minFresh = 0, maxStale } = this.#control ?? {}
+    if (noCache || minFresh > 0 || ageSeconds(stored, now) > maxAge) return false
+    const staleMs = now - stored.freshUntilMs
+    return staleMs < stored.staleWhileRevalidateMs || (maxStale !== undefined && staleMs <= maxStale * 1000)
+  }
+
+  #isUsableOnError(): boolean {
+    const found = this.#found
+    return found !== undefined && !found.mustRevalidate && this.#isTrusted(found) && this.#cache.clock.now() < found.freshUntilMs + found.staleIfErrorMs
+  }
+}
