@@ -1,16 +1,19 @@
 /**
  * Everything at once for a long time: HTTP/1.1, HTTP/2 under TLS, WebSockets, event streams, large bodies both ways, idle connections, a change
  * of the configuration each second, certificates that are replaced, a worker that is replaced and one that is killed, each every now and then.
+ * Requests come at an even rate beside it, half of what saturates the machine at its beginning. `SLUICE_SOAK_PLOT`: a file for the plot.
  * `SLUICE_SOAK_MINUTES` [30], `SLUICE_SOAK_IDLE` connections [10000], `SLUICE_SOAK_BODY_MB` [1024], `SLUICE_SOAK_OUT`: a file for the samples, a line each.
  */
 import assert from 'node:assert/strict'
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fetchOnce, freePort, makeCertificate, waitUntil } from '@sluice/testkit'
 import { startEdge } from './edge-harness.ts'
 import { LoadProcess } from './soak/load-process.ts'
+import { quantileBetween } from './soak/latencies.ts'
 import { figuresOf, median } from './soak/process-figures.ts'
+import { soakPlot } from './soak/soak-plot.ts'
 
 const setting = (name: string, standard: number) => Number(process.env[name] ?? standard)
 const minutes = setting('SLUICE_SOAK_MINUTES', 30)
@@ -25,9 +28,11 @@ interface Sample {
   readonly rssMb: number
   readonly files: number
   readonly idle: number
+  readonly p50Ms: number
+  readonly p99Ms: number
 }
 
-test('mixed traffic for a long time: no error, and neither memory nor open files grow', { timeout: (minutes * 60 + 1800) * 1000 }, async (t) => {
+test('mixed traffic for a long time: no error, and neither memory nor open files nor latency grow', { timeout: (minutes * 60 + 1800) * 1000 }, async (t) => {
   const load = await LoadProcess.start(t)
   const [port, securePort] = [await freePort(), await freePort()]
   const authority = makeCertificate({ subject: 'soak authority', isAuthority: true })
@@ -54,6 +59,7 @@ test('mixed traffic for a long time: no error, and neither memory nor open files
   const quiet = figuresOf(survivor!)
   load.tell({ kind: 'begin', place: { port, securePort, authority: authority.cert }, idleConnections, bodyBytes })
   await waitUntil(() => load.latest?.idle === idleConnections, { timeoutMs: 1_200_000, everyMs: 200, what: `${idleConnections} idle connections` })
+  await waitUntil(() => (load.latest?.ratePerSecond ?? 0) > 0, { timeoutMs: 120_000, everyMs: 200, what: 'half of saturation to be known' })
 
   const end = performance.now() + minutes * 60_000
   const wrong: string[] = []
@@ -91,24 +97,40 @@ test('mixed traffic for a long time: no error, and neither memory nor open files
   })()
   const samples: Sample[] = []
   const began = performance.now()
+  let answered = load.latest!.latencies
   while (performance.now() < end) {
     await sleep(sampleMs)
-    const sample = { second: Math.round((performance.now() - began) / 1000), ...figuresOf(survivor!), idle: load.latest?.idle ?? 0 }
+    const { idle, latencies } = load.latest!
+    const sample = { second: Math.round((performance.now() - began) / 1000), ...figuresOf(survivor!), idle, p50Ms: quantileBetween(answered, latencies, 0.5), p99Ms: quantileBetween(answered, latencies, 0.99) }
+    answered = latencies
     samples.push(sample)
     if (process.env['SLUICE_SOAK_OUT'] !== undefined) appendFileSync(process.env['SLUICE_SOAK_OUT'], `${JSON.stringify({ ...sample, ...load.latest?.done, ...counts, ...ends, failures: load.latest?.failures.length })}\n`)
   }
   await Promise.all([changing, ending, load.stop()])
-  const { done, failures } = load.latest!
+  const { done, failures, ratePerSecond } = load.latest!
+  if (process.env['SLUICE_SOAK_PLOT'] !== undefined) writeFileSync(process.env['SLUICE_SOAK_PLOT'], plotOf(samples, ratePerSecond))
 
   const warm = samples.filter(({ second }) => second >= minutes * 60 * warmShare)
   const [first, last] = [warm.slice(0, Math.ceil(warm.length / 3)), warm.slice(-Math.ceil(warm.length / 3))]
-  const rss = [first, last].map((part) => median(part.map(({ rssMb }) => rssMb)))
-  t.diagnostic(JSON.stringify({ minutes, ...done, ...counts, kills: ends.kills / 2, replaced: ends.replaced / 2, idle: samples.at(-1)?.idle, rssMb: rss.map(Math.round), peakMb: Math.round(Math.max(...samples.map(({ rssMb }) => rssMb))) }))
+  const both = (figure: (sample: Sample) => number) => [first, last].map((part) => median(part.map(figure)))
+  const [rss, p50, p99] = [both(({ rssMb }) => rssMb), both(({ p50Ms }) => p50Ms), both(({ p99Ms }) => p99Ms)]
+  t.diagnostic(JSON.stringify({ minutes, ratePerSecond, p50Ms: p50, p99Ms: p99, ...done, ...counts, kills: ends.kills / 2, replaced: ends.replaced / 2, idle: samples.at(-1)?.idle, rssMb: rss.map(Math.round), peakMb: Math.round(Math.max(...samples.map(({ rssMb }) => rssMb))) }))
   assert.deepEqual([...failures, ...wrong], [])
   for (const [what, count] of Object.entries(done)) if (what !== 'reconnects') assert.ok(count > 0, `no ${what}`)
   assert.ok(ends.kills > 0 && ends.replaced > 0 && counts.certificates > 0, JSON.stringify({ ...ends, ...counts }))
   assert.ok(under.edge.workerPids.includes(survivor!), 'the worker that is watched has ended')
   assert.ok(rss[1]! <= rss[0]! * 1.15 + 24, `memory grew from ${rss[0]} to ${rss[1]} MB`)
+  assert.ok(p50[1]! <= p50[0]! * 1.25 + 2, `the median of latency grew from ${p50[0]} to ${p50[1]} ms`)
+  assert.ok(p99[1]! <= p99[0]! * 1.5 + 20, `the p99 of latency grew from ${p99[0]} to ${p99[1]} ms`)
   // What clients held open is given back; connections to the upstream are kept for a while.
   await waitUntil(() => figuresOf(survivor!).files <= quiet.files + 64, { timeoutMs: 120_000, what: `open files to come down to about ${quiet.files}` })
 })
+
+function plotOf(samples: readonly Sample[], ratePerSecond: number): string {
+  const line = (name: string, figure: (sample: Sample) => number) => ({ name, values: samples.map(figure) })
+  return soakPlot(samples.map(({ second }) => second), [
+    { title: 'Memory of a worker, MB, over the minutes', lines: [line('RSS', ({ rssMb }) => rssMb)] },
+    { title: `Latency of ${ratePerSecond} requests a second, ms:`, lines: [line('p50', ({ p50Ms }) => p50Ms), line('p99', ({ p99Ms }) => p99Ms)] },
+    { title: 'Open files of a worker', lines: [line('files', ({ files }) => files)] },
+  ])
+}

@@ -12,7 +12,7 @@ let traffic: SoakTraffic | undefined
 
 const tell = (message: FromLoad): void => void process.send?.(message)
 const report = (): void => {
-  if (traffic !== undefined) tell({ kind: 'report', done: traffic.done, failures: traffic.failures, idle: traffic.openIdle })
+  if (traffic !== undefined) tell({ kind: 'report', done: traffic.done, failures: traffic.failures, idle: traffic.openIdle, latencies: traffic.latencies, ratePerSecond: traffic.ratePerSecond })
 }
 
 process.on('message', (message: ToLoad) => {

@@ -8,5 +8,5 @@ export type ToLoad =
 
 export type FromLoad =
   | { readonly kind: 'upstream'; readonly url: string }
-  | { readonly kind: 'report'; readonly done: SoakTraffic['done']; readonly failures: readonly string[]; readonly idle: number }
+  | { readonly kind: 'report'; readonly done: SoakTraffic['done']; readonly failures: readonly string[]; readonly idle: number; readonly latencies: readonly number[]; readonly ratePerSecond: number }
   | { readonly kind: 'stopped' }

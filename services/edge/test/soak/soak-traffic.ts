@@ -8,6 +8,7 @@ import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
+import { PacedTraffic } from './paced-traffic.ts'
 
 export interface Place {
   readonly port: number
@@ -22,15 +23,19 @@ export interface Place {
 
 /** Idle connections that wait for their answer. */
 const maxOpening = 100
+const saturationSeconds = 15
 
 export class SoakTraffic {
   readonly failures: string[] = []
-  readonly done = { http1: 0, http2: 0, messages: 0, events: 0, uploads: 0, downloads: 0, reconnects: 0 }
+  readonly done = { paced: 0, http1: 0, http2: 0, messages: 0, events: 0, uploads: 0, downloads: 0, reconnects: 0 }
   private readonly place: Place
   private readonly lanes: Promise<void>[] = []
   private readonly idle = new Set<Socket>()
   private readonly opening = new Set<Socket>()
   private running = true
+  private readonly paced = new PacedTraffic((agent) => this.askPaced(agent))
+  /** Half of saturation, once that was measured. */
+  ratePerSecond = 0
 
   constructor(place: Place) {
     this.place = place
@@ -38,11 +43,16 @@ export class SoakTraffic {
 
   start({ idleConnections, bodyBytes }: { idleConnections: number; bodyBytes: number }): void {
     const lanes = [...Array(4).fill(() => this.http1Lane()), ...Array(2).fill(() => this.http2Lane()), ...Array(2).fill(() => this.chatLane()), ...Array(2).fill(() => this.eventLane())] as (() => Promise<void>)[]
-    for (const lane of [...lanes, () => this.bodyLane(bodyBytes), () => this.idleLane(idleConnections)]) this.lanes.push(lane())
+    for (const lane of [...lanes, () => this.bodyLane(bodyBytes), () => this.idleLane(idleConnections), () => this.pacedLane()]) this.lanes.push(lane())
   }
 
   get openIdle(): number {
     return this.idle.size
+  }
+
+  /** See `Latencies`; of the requests at an even rate. */
+  get latencies(): readonly number[] {
+    return this.paced.latencies.counts
   }
 
   async stop(): Promise<void> {
@@ -76,6 +86,25 @@ export class SoakTraffic {
       this.done.http1++
     }, this.place.kills)
     agent.destroy()
+  }
+
+  /** Saturation is found while everything else goes on, idle connections included. */
+  private async pacedLane(): Promise<void> {
+    while (this.opening.size > 0 || this.idle.size === 0) await sleep(100)
+    this.ratePerSecond = Math.round((await this.paced.saturation(saturationSeconds)) / 2)
+    await this.paced.run(this.ratePerSecond, () => this.running)
+  }
+
+  private async askPaced(agent: Agent): Promise<void> {
+    const before = this.place.kills()
+    try {
+      const { status, body } = await this.ask('/short', agent)
+      if (status !== 200 || !body.includes('"/short"')) this.fail(`paced: ${status} ${body.slice(0, 200)}`)
+      this.done.paced++
+    } catch (error) {
+      if (this.place.kills() === before && before % 2 === 0) this.fail(`paced: ${String(error)}`)
+      else this.done.reconnects++
+    }
   }
 
   private ask(path: string, agent: Agent): Promise<{ status: number; body: string }> {
