@@ -42,6 +42,8 @@ export interface ClientSide {
   sendHead(status: number, fields: string[], flush: boolean): void
   /** False: the client is slower than the upstream; wait for `onClientDrain`. */
   send(chunk: Uint8Array): boolean
+  /** Ends with a whole body of so many bytes as the head has told, as latin-1 text; left out where bytes are as cheap. */
+  endText?(body: string): void
   /** `trailers`: flat; sent where the client takes them and the framing has a place for them. */
   end(chunk?: Uint8Array | string, trailers?: readonly string[]): void
   /**

@@ -10,11 +10,14 @@ import type { ClientSide, ClientWatcher, Upgrade } from './client-side.ts'
 import { EngineBody } from './engine-body.ts'
 import type { EngineLimits } from './engine-limits.ts'
 import { dateField, statusLine } from './response-text.ts'
+import type { TextWriter } from '../text-writer.ts'
 import { websocketKeyOf } from './websocket-request.ts'
 
 /** What an exchange needs of the connection that it runs on. */
 export interface EngineHost {
   readonly socket: Socket
+  /** For texts; what is written by it and by the socket stays in order. */
+  readonly writer: TextWriter
   readonly limits: EngineLimits
   readonly peerAddress: string
   readonly localPort: number
@@ -124,7 +127,7 @@ export class EngineClientSide implements ClientSide {
   }
 
   body(onChunk: (bytesSoFar: number, piece: Uint8Array) => boolean): Readable {
-    const source = new EngineBody(onChunk, this.onWanted)
+    const source = new EngineBody(onChunk, () => this.onWanted())
     this.source = source
     if (this.bodyDone) source.finish(none)
     return source
@@ -173,11 +176,16 @@ export class EngineClientSide implements ClientSide {
     else {
       if (hasBody) this.send(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
       const last = this.isChunked ? `0\r\n${this.trailerText(trailers)}\r\n` : ''
-      if (this.pendingHead !== '' || last !== '') this.host.socket.write(this.pendingHead + last, 'latin1')
+      if (this.pendingHead !== '' || last !== '') this.host.writer.write(this.pendingHead + last)
     }
-    this.pendingHead = ''
-    this.responseEnded = true
-    this.settle()
+    this.finishResponse()
+  }
+
+  /** The whole body as latin-1 text, its length told by the head: with that it is one write. */
+  endText(body: string): void {
+    if (this.over || this.responseEnded) return
+    this.host.writer.write(this.bodyless ? this.pendingHead : this.pendingHead + body)
+    this.finishResponse()
   }
 
   /** The answer to the client's own key (RFC 6455 §4.2.2), whatever became of it on the way. */
@@ -227,8 +235,8 @@ export class EngineClientSide implements ClientSide {
     if (!this.bodyDone) this.source?.fail(new Error('the client left before the body was complete'))
   }
 
-  private readonly onWanted = (): void => {
-    if (this.awaitsContinue && !this.host.hasInput && !this.responseEnded) this.host.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
+  private onWanted(): void {
+    if (this.awaitsContinue && !this.host.hasInput && !this.responseEnded) this.host.writer.write('HTTP/1.1 100 Continue\r\n\r\n')
     this.awaitsContinue = false
     this.host.advance()
   }
@@ -262,18 +270,24 @@ export class EngineClientSide implements ClientSide {
     const { socket } = this.host
     if (typeof body === 'string') socket.write(Buffer.from(this.pendingHead + body, 'utf8'))
     else if (this.pendingHead === '') socket.write(body)
-    else if (body.length <= smallBodyBytes) socket.write(this.pendingHead + Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1')
+    else if (body.length <= smallBodyBytes) this.host.writer.write(this.pendingHead + Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'))
     else {
       socket.cork()
-      this.writeHead()
+      socket.write(this.pendingHead, 'latin1')
       socket.write(body)
       socket.uncork()
     }
   }
 
+  private finishResponse(): void {
+    this.pendingHead = ''
+    this.responseEnded = true
+    this.settle()
+  }
+
   private writeHead(): void {
     if (this.pendingHead === '' || this.over) return
-    this.host.socket.write(this.pendingHead, 'latin1')
+    this.host.writer.write(this.pendingHead)
     this.pendingHead = ''
   }
 

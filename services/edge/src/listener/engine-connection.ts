@@ -15,6 +15,7 @@ import { EngineClientSide, type EngineHost } from './engine-client-side.ts'
 import { HeadReader } from './engine-head-reader.ts'
 import type { EngineLimits } from './engine-limits.ts'
 import { SweptDeadline } from '../swept-deadline.ts'
+import { TextWriter } from '../text-writer.ts'
 import { readAsStream, readDirectly } from './shared-reads.ts'
 import { asksForWebsocket, websocketKeyOf } from './websocket-request.ts'
 
@@ -33,6 +34,7 @@ export interface EngineConnectionParts {
 
 export class EngineConnection implements EngineHost {
   readonly socket: Socket
+  readonly writer: TextWriter
   readonly limits: EngineLimits
   readonly encrypted: boolean
   readonly peerAddress: string
@@ -71,6 +73,7 @@ export class EngineConnection implements EngineHost {
     this.parts = parts
     this.limits = parts.limits()
     this.encrypted = parts.encrypted
+    this.writer = new TextWriter(socket, parts.encrypted)
     this.heads = new HeadReader(this.limits.maxHeadBytes)
     this.peerAddress = peerAddress
     this.localPort = socket.localPort ?? 0
@@ -262,13 +265,13 @@ export class EngineConnection implements EngineHost {
 
   private answerProbe(head: RequestHead): void {
     const keepAlive = head.keepAlive && head.framing === 'none' && !this.isDraining
-    this.socket.write(probeText({ isServing: this.parts.isServing(), isHead: head.method === 'HEAD', minor: head.minor, keepAlive }), 'latin1')
+    this.writer.write(probeText({ isServing: this.parts.isServing(), isHead: head.method === 'HEAD', minor: head.minor, keepAlive }))
     this.finish(keepAlive)
   }
 
   /** What the parser refuses never becomes an exchange; it is answered here, and the connection ends. */
   private refuse(code: ErrorCode): void {
-    this.socket.write(refusalText(code, this.parts.requestId()), 'latin1')
+    this.writer.write(refusalText(code, this.parts.requestId()))
     this.close()
   }
 

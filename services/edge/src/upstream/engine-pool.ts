@@ -3,6 +3,7 @@ import type { LookupFunction } from 'node:net'
 import { destinationOf, type Destination } from './destination.ts'
 import { EngineAttempt } from './engine-attempt.ts'
 import { UpstreamConnection, type ConnectionOwner } from './engine-upstream.ts'
+import { ResponseHeads } from './response-heads.ts'
 import type { Attempt, AttemptHandler, AttemptRequest, EndpointPool } from './upstream-client.ts'
 import type { UpstreamTls } from './upstream-tls.ts'
 
@@ -43,6 +44,7 @@ export class EnginePool implements EndpointPool, ConnectionOwner {
   readonly connectMs: number
   readonly tls: UpstreamTls | undefined
   readonly forUpgrades: boolean
+  readonly heads = new ResponseHeads()
   tlsSession: Buffer | undefined
   private readonly limits: EnginePoolLimits
   private readonly idle: UpstreamConnection[] = []

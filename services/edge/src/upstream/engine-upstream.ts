@@ -5,11 +5,13 @@
  */
 import { connect, type Socket } from 'node:net'
 import type { ErrorCode } from '@sluice/errors'
-import { ChunkedDecoder, isBrokenHead, parseResponseHead, type ResponseHead } from '@sluice/http'
+import { ChunkedDecoder, isBrokenHead, type ResponseHead } from '@sluice/http'
 import type { Destination } from './destination.ts'
 import type { EngineAttempt } from './engine-attempt.ts'
 import { BodyPump } from './engine-body-pump.ts'
+import type { ResponseHeads } from './response-heads.ts'
 import { SweptDeadline } from '../swept-deadline.ts'
+import { TextWriter } from '../text-writer.ts'
 import { idempotentMethods } from './retry-rule.ts'
 import { connectSecurely, isTlsError, type UpstreamTls } from './upstream-tls.ts'
 import { agreesToWebsocket, askForWebsocket } from './websocket-upgrade.ts'
@@ -22,6 +24,8 @@ export interface ConnectionOwner {
   readonly tls: UpstreamTls | undefined
   /** Whether its connections may become something else than HTTP: those are not read into the shared buffer. */
   readonly forUpgrades: boolean
+  /** Of all its connections. */
+  readonly heads: ResponseHeads
   /** What the next handshake may begin with. */
   tlsSession: Buffer | undefined
   /** The connection is free for another request. */
@@ -36,6 +40,8 @@ const readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
 /** A copy of a large read that its reader is done with: a stream of large reads needs no new memory while the client keeps up. */
 let spareCopy: Buffer | undefined
 const largeRead = 32 * 1024
+/** Beyond it bytes are cheaper than a text. */
+const maxWholeText = 16 * 1024
 const maxHeadBytes = 64 * 1024
 /** Before the final response; they are the hop's own business and not passed on. */
 const maxInterimResponses = 20
@@ -47,6 +53,7 @@ export class UpstreamConnection {
   freeSince = 0
   private readonly owner: ConnectionOwner
   private readonly socket: Socket
+  private readonly writer: TextWriter
   private phase: Phase = 'connecting'
   /** The network is through; what fails from here to the end of the handshake is TLS. */
   private isShakingHands = false
@@ -69,6 +76,7 @@ export class UpstreamConnection {
   constructor(owner: ConnectionOwner) {
     this.owner = owner
     this.socket = owner.tls === undefined ? this.openPlain() : this.openSecure(owner.tls)
+    this.writer = new TextWriter(this.socket, owner.tls !== undefined)
     this.socket.on('error', (error) => this.onGone(error))
     this.socket.on('end', () => this.onEnd())
     this.socket.on('close', () => this.onGone(undefined))
@@ -169,10 +177,10 @@ export class UpstreamConnection {
     // What TE says is for this hop alone, and has to be named so (RFC 9110 §10.1.4).
     if (acceptsTrailers) text += 'Connection: TE\r\n'
     if (upgrade !== undefined) text += this.askToSwitch(fields)
-    if (body === null) this.socket.write(`${text}\r\n`, 'latin1')
+    if (body === null) this.writer.write(`${text}\r\n`)
     else {
       const isChunked = !hasLength(fields)
-      this.socket.write(isChunked ? `${text}Transfer-Encoding: chunked\r\n\r\n` : `${text}\r\n`, 'latin1')
+      this.writer.write(isChunked ? `${text}Transfer-Encoding: chunked\r\n\r\n` : `${text}\r\n`)
       this.pump = new BodyPump({
         socket: this.socket,
         body,
@@ -213,19 +221,36 @@ export class UpstreamConnection {
 
   private take(input: Buffer): void {
     if (this.phase === 'body') return this.takeRest(input, 0)
-    const at = this.takeHead(input)
-    if (at >= 0) this.takeRest(input, at)
+    const text = this.headText + input.toString('latin1')
+    const at = this.takeHead(input, text)
+    if (at >= 0 && !(text.length === input.length && this.giveWhole(text, at))) this.takeRest(input, at)
+  }
+
+  /** The usual case: a short body that came with its head, and nothing behind it. As text it is copied least. */
+  private giveWhole(text: string, from: number): boolean {
+    const { attempt, head } = this
+    if (attempt === undefined || attempt.isPaused || head?.framing !== 'length' || this.bodyLeft !== text.length - from || text.length > maxWholeText) return false
+    if (attempt.handler?.onWholeBody?.(text.slice(from)) !== true) return false
+    this.isBodyOver = true
+    if (this.attempt === attempt && !attempt.isPaused) this.complete()
+    return true
   }
 
   /** Answers where the body begins, -1 when there is nothing to go on with. */
-  private takeHead(input: Buffer): number {
+  private takeHead(input: Buffer, text: string): number {
+    const { heads } = this.owner
+    const { method } = this.attempt!.request
     const before = this.headText.length
-    const text = this.headText + input.toString('latin1')
+    const known = before === 0 ? heads.recall(text, method) : undefined
+    if (known !== undefined) {
+      this.beginBody(known.head)
+      return known.length
+    }
     let start = 0
     for (;;) {
       const end = text.indexOf('\r\n\r\n', Math.max(start, before - 3))
       if (end < 0) return this.keepHead(text.slice(start))
-      const head = parseResponseHead(text, start, end + 4, this.attempt!.request.method)
+      const head = heads.read(text, start, end + 4, method)
       if (head === undefined || end + 4 - start > maxHeadBytes) return this.refuse()
       if (head.status === 101) return this.switchProtocols(head, input.subarray(end + 4 - before))
       if (head.status >= 200) {
@@ -270,7 +295,7 @@ export class UpstreamConnection {
     this.bodyLeft = head.framing === 'length' ? head.fields.contentLength : 0
     this.chunks = head.framing === 'chunked' ? new ChunkedDecoder() : undefined
     this.arm()
-    this.attempt?.handler?.onHead(head.status, head.fields.flat)
+    this.attempt?.handler?.onHead(head.status, head.fields.flat.slice())
     this.isBodyOver = head.framing === 'none'
   }
 

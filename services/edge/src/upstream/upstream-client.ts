@@ -32,6 +32,8 @@ export interface AttemptHandler {
   onUpgrade(fields: string[], end: Duplex): void
   /** True: the chunk is done with and its memory may be used again. */
   onData(chunk: Uint8Array): boolean | void
+  /** Instead of the only `onData`: the whole body, as latin-1 text. False: it is wanted as bytes. */
+  onWholeBody?(text: string): boolean
   /** `trailers`: flat, as the endpoint sent them; undefined when there were none. */
   onEnd(trailers?: readonly string[]): void
   /** `sent`: bytes of the request may have left. */
