@@ -4,6 +4,7 @@ import { exitCodes, type AddCommand, type CommandContext } from './command.ts'
 import { addAdminToken } from './commands/admin-token.ts'
 import { addApply } from './commands/apply.ts'
 import { addBus } from './commands/bus.ts'
+import { addBreakGlass } from './commands/break-glass.ts'
 import { addBackup } from './commands/backup.ts'
 import { addCertificates } from './commands/certificates.ts'
 import { addCheck } from './commands/check.ts'
@@ -25,7 +26,7 @@ import { reportFailure } from './failure.ts'
 import type { Surroundings } from './surroundings.ts'
 
 const commands: readonly AddCommand[] = [
-  addRun, addService, addCheck, addDiff, addApply, addExport, addStatus, addRevisions, addRollback, addConsumers, addKeys, addRevoke, addCertificates, addToken, addAdminToken, addBus, addBackup, addRestore, addSimulate, addNotBuilt,
+  addRun, addService, addCheck, addDiff, addApply, addExport, addStatus, addRevisions, addRollback, addConsumers, addKeys, addRevoke, addBreakGlass, addCertificates, addToken, addAdminToken, addBus, addBackup, addRestore, addSimulate, addNotBuilt,
 ]
 
 /** Runs one command line (without the program's own name) to its end; answers its exit code. Never rejects. */

@@ -3,6 +3,7 @@ import { accessLog } from './access-log.ts'
 import { activeHealth } from './active-health.ts'
 import { adminRoles } from './admin-roles.ts'
 import { apiKeys } from './api-keys.ts'
+import { breakGlass } from './break-glass.ts'
 import { browserLogin } from './browser-login.ts'
 import type { Case } from './case.ts'
 import { cassandraOutage } from './cassandra-outage.ts'
@@ -109,6 +110,7 @@ export const cases: readonly Case[] = [
   redisOutage,
   natsOutage,
   cassandraOutage,
+  breakGlass,
   serviceRestarts,
   edgeAlone,
   secrets,

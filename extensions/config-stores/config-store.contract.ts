@@ -66,6 +66,7 @@ function testHistory(both: () => Both): void {
     assert.deepEqual(await store.list(scope, { limit: 10 }), [])
     assert.equal(await store.lastFromFile(scope), undefined)
     await store.ping()
+    await store.requireWritable(scope)
   })
 
   test('the first commit is revision 1 and is read back as it was given', async () => {

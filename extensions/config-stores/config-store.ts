@@ -78,5 +78,7 @@ export interface ConfigStore {
    */
   watch(scope: string, onHead: (head: RevisionRecord) => void): { stop(): void }
   ping(): Promise<void>
+  /** Resolves when a commit could be taken now: reading may go on where writing does not, as on the smaller side of a split. */
+  requireWritable(scope: string): Promise<void>
   close(): Promise<void>
 }

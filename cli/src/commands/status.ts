@@ -13,6 +13,7 @@ interface Status {
   readonly edges: { readonly live: number; readonly atHead: number }
   readonly file: { readonly path: string; readonly state: string; readonly problems: readonly string[]; readonly warnings: readonly string[]; readonly needsRestart: readonly string[] } | null
   readonly rollout?: { readonly revision: number; readonly ring: number; readonly rings: number; readonly edges: readonly string[]; readonly secondsLeft?: number } | null
+  readonly breakGlass?: readonly { readonly id: string; readonly summary: string; readonly madeBy: string; readonly until: string }[]
   readonly bus: string
   readonly store: string
 }
@@ -25,6 +26,7 @@ interface EdgeItem {
   readonly workers: number
   readonly state: string
   readonly lastHeartbeat: string
+  readonly breakGlass?: readonly string[]
   readonly refusal?: { readonly code: string; readonly detail: string }
 }
 
@@ -40,10 +42,10 @@ async function showStatus(context: CommandContext, options: Options): Promise<vo
   answer(context, options.json, { ...status, edgeItems: edges }, () => [...describeStatus(status), '', describeEdges(edges)].join('\n'))
 }
 
-function describeStatus({ version, head, rollout, edges, file, bus, store }: Status): string[] {
+function describeStatus({ version, head, rollout, edges, breakGlass = [], file, bus, store }: Status): string[] {
   const revision = head === null ? 'none yet' : `${head.revision}, from ${head.origin} at ${head.committedAt} (${head.note})`
   const tried = rollout ? [`rollout   ring ${rollout.ring} of ${rollout.rings} (${rollout.edges.join(', ')}) tries ${rollout.revision}${rollout.secondsLeft === undefined ? '' : `; ${Math.ceil(rollout.secondsLeft)} s to go`}`] : []
-  const lines = [`version   ${version}`, `revision  ${revision}`, ...tried, `edges     ${edges.atHead}/${edges.live} live ones run it`, `bus       ${bus}`, `store     ${store}`]
+  const lines = [`version   ${version}`, `revision  ${revision}`, ...tried, `edges     ${edges.atHead}/${edges.live} live ones run it`, `bus       ${bus}`, `store     ${store}`, ...breakGlass.map(({ id, summary, madeBy, until }) => `BREAK-GLASS ${id}: ${summary}, by ${madeBy}, until ${until}`)]
   if (file === null) return lines
   const notes = [...file.problems, ...file.warnings.map((warning) => `warning: ${warning}`), ...file.needsRestart.map((setting) => `${setting} takes effect at the next start`)]
   return [...lines, `file      ${file.path}: ${file.state}`, ...notes.map((note) => `          ${note}`)]
@@ -53,5 +55,6 @@ function describeEdges(edges: readonly EdgeItem[]): string {
   if (edges.length === 0) return 'no edge has joined'
   const rows = edges.map(({ name, zone, state, revision, workers, version, lastHeartbeat }) => [name, zone || '-', state, String(revision), String(workers), version, lastHeartbeat])
   const refusals = edges.flatMap(({ name, refusal }) => (refusal === undefined ? [] : [`${name} refused a revision: ${refusal.detail} (${refusal.code})`]))
-  return [table([['EDGE', 'ZONE', 'STATE', 'REVISION', 'WORKERS', 'VERSION', 'LAST HEARTBEAT'], ...rows]), ...refusals].join('\n')
+  const ordered = edges.flatMap(({ name, breakGlass = [] }) => (breakGlass.length === 0 ? [] : [`${name} obeys break-glass orders: ${breakGlass.join(', ')}`]))
+  return [table([['EDGE', 'ZONE', 'STATE', 'REVISION', 'WORKERS', 'VERSION', 'LAST HEARTBEAT'], ...rows]), ...ordered, ...refusals].join('\n')
 }

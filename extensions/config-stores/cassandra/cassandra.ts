@@ -110,6 +110,11 @@ class CassandraConfigStore implements ConfigStore {
     return answer(() => this.#connection.write('SELECT version FROM schema_version WHERE store = ? LIMIT 1', [MIGRATIONS.store]))
   }
 
+  /** A serial read needs the same replicas as a conditional write, in all datacenters together. */
+  requireWritable(scope: string): Promise<void> {
+    return answer(async () => void (await this.#log.head(scope, { serial: true })))
+  }
+
   async close(): Promise<void> {
     this.#tails.stop()
     await this.#connection.close()

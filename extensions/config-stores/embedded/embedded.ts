@@ -109,6 +109,10 @@ class EmbeddedConfigStore implements ConfigStore {
     return answer(() => void this.#statements.ping.get())
   }
 
+  requireWritable(): Promise<void> {
+    return answer(() => inTransaction(this.#database, () => void this.#statements.ping.get()))
+  }
+
   async close(): Promise<void> {
     this.#watchers.clear()
     if (this.#database.isOpen) this.#database.close()

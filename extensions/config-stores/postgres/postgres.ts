@@ -1,4 +1,5 @@
 import { answer } from '@sluice/databases/answer'
+import { SluiceError } from '@sluice/errors'
 import { PostgresConnection, type Row } from '@sluice/databases/postgres-connection'
 import type { AuditEntry, Commit, CommitOutcome, ConfigStore, KnownEdge, Revision, RevisionRecord, StoreParts } from '../config-store.ts'
 import { HeadTails } from '../head-tail.ts'
@@ -92,6 +93,11 @@ class PostgresConfigStore implements ConfigStore {
 
   async ping(): Promise<void> {
     await this.#all(Object, statements.ping, [])
+  }
+
+  async requireWritable(): Promise<void> {
+    const [isReadOnly] = await this.#all((row) => row.is_read_only === true, statements.isReadOnly, [])
+    if (isReadOnly === true) throw new SluiceError('dependency.store_unreachable', { detail: 'The PostgreSQL server takes no writes' })
   }
 
   async close(): Promise<void> {

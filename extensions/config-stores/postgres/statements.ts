@@ -21,5 +21,6 @@ export const statements = {
     ON CONFLICT (scope, name) DO UPDATE SET instance = excluded.instance, last_heartbeat_ms = excluded.last_heartbeat_ms`,
   removeEdge: 'DELETE FROM config_edge WHERE scope = $1 AND name = $2',
   edges: 'SELECT name, instance, last_heartbeat_ms FROM config_edge WHERE scope = $1 AND last_heartbeat_ms >= $2 ORDER BY name',
+  isReadOnly: "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS is_read_only",
   ping: "SELECT version FROM schema_version WHERE store = 'config' LIMIT 1",
 }

@@ -49,6 +49,8 @@ export const catalogue = {
   'policy.limit_exceeded': entry(429, 'The limit is spent'),
   'policy.quota_spent': entry(429, 'The quota of this period is spent'),
   'policy.cors_refused': entry(403, 'This origin is not allowed'),
+  'policy.blocked': entry(403, 'This caller is blocked'),
+  'policy.route_disabled': entry(503, 'This route is switched off for now'),
   'policy.fault_injected': entry(503, 'A fault was injected'),
 
   'upstream.connect_refused': entry(502, 'The upstream refused the connection', 'if_unsent'),
@@ -90,6 +92,7 @@ export const catalogue = {
   'config.not_found': entry(404, 'There is no such resource'),
   'config.shrinks': entry(409, 'Much of what is served would go'),
   'config.guardrail': entry(400, 'A guardrail forbids this'),
+  'config.store_writable': entry(409, 'The configuration can be changed: this is made as a revision'),
   'config.unreadable': entry(500, 'A revision in the store cannot be read'),
   'config.refused_by_edge': entry(409, 'An edge refused this revision'),
   'admin.unauthenticated': entry(401, 'A valid admin token is needed'),

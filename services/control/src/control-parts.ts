@@ -22,6 +22,8 @@ export interface ControlParts {
   /** What revisions are signed with; left out, they go unsigned. */
   readonly signer?: ConfigSigner | undefined
   readonly dataDirectory: string
+  /** Whose edges hear its break-glass orders [all that the bus reaches]. */
+  readonly datacenter?: string
   /** A file, or a folder of them, that is applied at start and on save. */
   readonly configFile?: string
   /** Where `env:` references are looked up, and the settings of stores of secrets. */

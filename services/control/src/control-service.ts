@@ -6,6 +6,7 @@ import type { AdminParts } from './admin/admin-parts.ts'
 import { type AdminServer, createAdminServer } from './admin/admin-server.ts'
 import { adminTokenIn } from './admin/admin-token.ts'
 import { TokenFile } from './admin/token-file.ts'
+import { BreakGlass } from './break-glass/break-glass.ts'
 import { ConfigSource } from './config-source/config-source.ts'
 import { ControlMetrics } from './control-metrics.ts'
 import { Consumers } from './peers/consumers.ts'
@@ -50,6 +51,7 @@ export class ControlService implements Control {
   readonly #rings: Rings
   readonly #metrics: ControlMetrics
   readonly #storeWatch: StoreWatch
+  readonly #breakGlass: BreakGlass
   #admin: AdminServer | undefined
   #isStopping = false
   #followed = 0
@@ -69,12 +71,21 @@ export class ControlService implements Control {
     this.#rings = this.#watchRings()
     this.#metrics = new ControlMetrics(metrics, { rollout: this.#rollout, sources: this.#sources })
     this.#storeWatch = new StoreWatch({ store, logger, begin: () => this.#begin() })
+    this.#breakGlass = new BreakGlass({
+      bus, scope, store, clock, logger, signer,
+      datacenter: parts.datacenter ?? '',
+      directory: dataDirectory,
+      head: () => this.#rollout.head(),
+      liveEdges: () => this.#liveEdges(),
+      isStoreReached: () => this.#storeWatch.isReached,
+    })
   }
 
   async start(): Promise<void> {
     await this.#source?.check()
     const parts = this.#adminParts()
     this.#quotaEvents.start()
+    await this.#breakGlass.start()
     await this.#storeWatch.start()
     if (this.#isStopping) return
     const admin = await createAdminServer(parts, this.#parts.admin)
@@ -87,6 +98,7 @@ export class ControlService implements Control {
     this.#isStopping = true
     this.#storeWatch.stop()
     this.#quotaEvents.stop()
+    await this.#breakGlass.stop()
     this.#source?.stop()
     this.#renewedValues.stop()
     this.#rings.stop()
@@ -212,6 +224,7 @@ export class ControlService implements Control {
       limits: new Limits(bus, scope),
       quotaEvents: this.#quotaEvents,
       circuits: new Circuits(bus, scope),
+      breakGlass: this.#breakGlass,
       status: () => ({ rollout: this.#rings.state() ?? null, file: this.#source?.status() ?? null, bus: bus.status, store: this.#storeWatch.isReached ? 'reached' : 'away', secretStores: Object.fromEntries(this.#sources.states().map(({ kind, isUp }) => [kind, isUp ? 'reached' : 'away'])) }),
     }
   }

@@ -27,6 +27,7 @@ export function main(): Promise<void> {
         store,
         admin: { address: settings.adminAddress, setting: 'SLUICE_ADMIN_ADDRESS', tls: adminTlsOf(settings) },
         dataDirectory,
+        datacenter: settings.datacenter,
         signer: configSignerFrom(settings.configSigningKey, 'SLUICE_CONFIG_SIGNING_KEY'),
         environment: process.env,
         sealing,

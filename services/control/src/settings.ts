@@ -15,6 +15,7 @@ export const controlSettings = distributedSettings(9105).extend({
   controlToken: z.string().optional(),
   configSigningKey: path.optional(),
   sealingKey: path.optional(),
+  datacenter: z.string().default(''),
   secretRefreshSeconds: wholeNumber.refine((seconds) => seconds >= 1, 'expected at least 1').default(60),
 })
 

@@ -1,8 +1,9 @@
 import type { Bus } from '@sluice/buses/bus'
 import { followConfig, type ConfigRevision } from '@sluice/buses/config-feed'
 import { call, listen } from '@sluice/buses/rpc'
+import { type BreakGlassSet, isInForce, orderKey, readBreakGlass, withHeard } from '@sluice/proto/break-glass'
 import { documentOf } from '@sluice/proto/config'
-import { EdgeReportReplySchema, EdgeReportSchema, RollCallSchema, type EdgeReportReply } from '@sluice/proto/messages/control'
+import { BreakGlassNoticeSchema, EdgeReportReplySchema, EdgeReportSchema, RollCallSchema, type EdgeReportReply } from '@sluice/proto/messages/control'
 import { subjects } from '@sluice/proto/subjects'
 
 const scope = 'default'
@@ -20,6 +21,8 @@ export class SimulatedEdge {
   digest = ''
   document: Record<string, unknown> = {}
   credentialVersion = 0
+  /** Ids of the break-glass orders that it obeys. */
+  readonly orders = new Set<string>()
   /** What it says of its traffic. */
   traffic: { requests: number; serverErrors: number; durationBounds: number[]; durationCounts: number[] } | undefined
   lastReply: EdgeReportReply | undefined
@@ -28,6 +31,8 @@ export class SimulatedEdge {
   readonly #bus: Bus
   readonly #options: EdgeOptions
   readonly #ends: (() => void)[] = []
+  #known: BreakGlassSet = new Map()
+  #obeyed: string[] = []
   #refusal: { revision: number; code: string; pointer: string; detail: string } | undefined
 
   constructor(bus: Bus, options: EdgeOptions) {
@@ -41,6 +46,8 @@ export class SimulatedEdge {
 
   async start(): Promise<this> {
     const feed = followConfig(this.#bus, { scope, edge: this.#options.name, onRevision: (revision) => this.#take(revision) })
+    const orders = listen(this.#bus, subjects.breakGlass(scope, ''), BreakGlassNoticeSchema, ({ entries }) => this.#obey(entries))
+    this.#ends.push(() => orders.unsubscribe())
     const calls = listen(this.#bus, subjects.rollCall(scope), RollCallSchema, () => void this.report())
     this.#ends.push(() => feed.stop(), () => calls.unsubscribe())
     await this.report()
@@ -60,9 +67,18 @@ export class SimulatedEdge {
   async report(leaving = false): Promise<void> {
     const { name, instance = `instance of ${name}` } = this.#options
     const types = { request: EdgeReportSchema, reply: EdgeReportReplySchema }
-    const message = { scope, edge: name, instance, version: '0.1.0', workers: 2, revision: this.revision, digest: this.digest, credentialVersion: this.credentialVersion, leaving, ...(this.#refusal && { refusal: this.#refusal }), ...(this.traffic && { traffic: this.traffic }) }
+    const message = { scope, edge: name, instance, version: '0.1.0', workers: 2, revision: this.revision, digest: this.digest, credentialVersion: this.credentialVersion, orders: [...this.#obeyed], leaving, ...(this.#refusal && { refusal: this.#refusal }), ...(this.traffic && { traffic: this.traffic }) }
     // While control is away there is nobody to report to; the roll call of its start asks again.
     this.lastReply = await call(this.#bus, subjects.edgeReport(scope, name), types, message, { timeoutMs: 2000 }).catch(() => undefined)
+  }
+
+  #obey(entries: string): Promise<void> {
+    this.#known = withHeard(this.#known, readBreakGlass(entries), Date.now())
+    const inForce = [...this.#known.values()].filter((entry) => isInForce(entry, Date.now()))
+    this.orders.clear()
+    for (const { id } of inForce) this.orders.add(id)
+    this.#obeyed = inForce.map(orderKey)
+    return this.report()
   }
 
   async #take({ revision, config }: ConfigRevision): Promise<void> {

@@ -8,11 +8,13 @@ import { lineKey, type PolicyEntry, type Route, type Upstream, upstreamsOfRoute 
 import { standingPolicies } from '@sluice/policies'
 import type { PolicyParts } from '@sluice/policies/policy'
 import type { UpstreamRegistry } from './balancer/upstream-registry.ts'
+import { disabledChain, guardedChain } from './break-glass/guarded-chain.ts'
+import { noOrders, type StandingOrders } from './break-glass/standing-orders.ts'
 import type { CompiledRoute, CompiledSnapshot } from './compiled-snapshot.ts'
 import { ClientAuthorities, type ChangedRoutes } from './policy-chain/client-authorities.ts'
 import { compileChain, type LoadedPolicies, type PolicyLevel } from './policy-chain/compile-chain.ts'
 import { compilePlan, type CompiledPlan, withPlans } from './policy-chain/plan-levels.ts'
-import { seesRequestBody } from './policy-chain/policy-chain.ts'
+import { type PolicyChain, seesRequestBody } from './policy-chain/policy-chain.ts'
 import { type Frame, isFrame, ReceivedConfig, SnapshotRefused } from './received-config.ts'
 import { compileRewrite } from './router/rewrite.ts'
 import { Router } from './router/router.ts'
@@ -41,6 +43,9 @@ export interface PreparedSnapshot {
   readonly settings: ReadonlyMap<string, Route>
   /** A table of its own; otherwise the one in force is changed when it is adopted. */
   readonly router: Router<CompiledRoute> | undefined
+  readonly orders: StandingOrders
+  /** Whether lines that were received come into force with it. */
+  readonly isOfLines: boolean
 }
 
 /** How long work on a revision may hold the event loop while there is traffic, in ms. */
@@ -58,9 +63,17 @@ export class SnapshotCompiler {
   #frame: Frame | undefined
   #router = new Router<CompiledRoute>()
   #snapshot: CompiledSnapshot | undefined
+  #orders = noOrders
+  /** What the routes in force were compiled with. */
+  #obeyed = noOrders
 
   constructor(parts: CompileParts) {
     this.#parts = parts
+  }
+
+  /** What the next `prepare` compiles routes with, beside the configuration. */
+  order(orders: StandingOrders): void {
+    this.#orders = orders
   }
 
   /** Takes in the lines of a delta, or of all there is. They stay even when what they make is refused. */
@@ -74,17 +87,25 @@ export class SnapshotCompiler {
   }
 
   /** Throws `SnapshotRefused` naming the first resource that cannot be compiled; then all is as it was. */
-  async prepare(version: { revision: number; digest: string }): Promise<PreparedSnapshot> {
+  prepare(version: { revision: number; digest: string }): Promise<PreparedSnapshot> {
+    return this.#prepare(version, this.#received.changedKeys())
+  }
+
+  /** As `prepare`, of nothing but what is in force: lines that were refused stay where they are. */
+  prepareOrders(version: { revision: number; digest: string }): Promise<PreparedSnapshot> {
+    return this.#prepare(version, new Set())
+  }
+
+  async #prepare(version: { revision: number; digest: string }, changed: ReadonlySet<string>): Promise<PreparedSnapshot> {
     const slices = new Slices(sliceMs)
-    const changed = this.#received.changedKeys()
     const written: unknown[] = []
     const frame = this.#readFrame(changed, written)
     const upstreams = await this.#readUpstreams(changed, written, slices)
     const states = upstreams === this.#upstreams ? (this.#snapshot?.upstreams ?? new Map()) : this.#parts.upstreams.prepare(upstreams)
     const settings = await this.#readRoutes(changed, written, slices)
-    const context = { frame, upstreams, states, parts: this.#parts, groupLevels: groupLevelsOf(frame), plans: frame.plans.map(compilePlan) }
+    const context = { frame, upstreams, states, parts: this.#parts, orders: this.#orders, groupLevels: groupLevelsOf(frame), plans: frame.plans.map(compilePlan) }
     const isFrameNew = this.#frame === undefined || frame.policies !== this.#frame.policies || frame.groups !== this.#frame.groups || frame.plans !== this.#frame.plans
-    const routes = await this.#compileRoutes(changed, settings, this.#toCompile(settings, context, isFrameNew), context, slices)
+    const routes = await this.#compileRoutes(changed, settings, this.#toCompile(changed, context, isFrameNew), context, slices)
     const router = routes.size > maxPatched ? await this.#newRouter(routes, slices) : undefined
     const snapshot = {
       ...version,
@@ -97,11 +118,11 @@ export class SnapshotCompiler {
       clientAuthorities: this.#authorities.after(changedRoutes(routes, settings), policiesOutside(frame, upstreams)),
       strictTransport: strictTransportOf(frame.listeners),
     }
-    return { snapshot, frame, upstreams, upstreamsChanged: upstreams !== this.#upstreams, written, routes, settings, router }
+    return { snapshot, frame, upstreams, upstreamsChanged: upstreams !== this.#upstreams, written, routes, settings, router, orders: context.orders, isOfLines: changed.size > 0 }
   }
 
   /** In one piece: requests see all of it or nothing. */
-  adopt({ snapshot, frame, upstreams, routes, settings, router }: PreparedSnapshot): CompiledSnapshot {
+  adopt({ snapshot, frame, upstreams, routes, settings, router, orders, isOfLines }: PreparedSnapshot): CompiledSnapshot {
     for (const [name, route] of routes) {
       const before = this.#compiled.get(name)
       if (router === undefined && before !== undefined) this.#router.remove(before)
@@ -114,7 +135,8 @@ export class SnapshotCompiler {
     this.#router = router ?? this.#router
     this.#frame = frame
     this.#upstreams = upstreams
-    this.#received.dirty = new Set()
+    this.#obeyed = orders
+    if (isOfLines) this.#received.dirty = new Set()
     return (this.#snapshot = snapshot)
   }
 
@@ -161,11 +183,12 @@ export class SnapshotCompiler {
   }
 
   /** Routes that did not change themselves, but something that is compiled into them did. */
-  #toCompile(settings: ReadonlyMap<string, Route>, { upstreams, states }: RouteContext, isFrameNew: boolean): [string, Route][] {
-    if (!isFrameNew && upstreams === this.#upstreams) return []
+  #toCompile(changed: ReadonlySet<string>, { upstreams, states, orders }: RouteContext, isFrameNew: boolean): [string, Route][] {
+    const isForAll = isFrameNew || orders.blocked?.key !== this.#obeyed.blocked?.key
+    if (!isForAll && upstreams === this.#upstreams && orders === this.#obeyed) return []
     return [...this.#settings].filter(([name, route]) => {
-      if (settings.has(name) || !this.#received.has(`routes/${name}`)) return false
-      if (isFrameNew) return true
+      if (changed.has(`routes/${name}`)) return false
+      if (isForAll || orders.disabledRoutes.has(name) !== this.#obeyed.disabledRoutes.has(name)) return true
       return upstreamsOfRoute(route).some((upstream) => states.get(upstream) !== this.#snapshot?.upstreams.get(upstream) || !isSame(upstreams[upstream]?.policies, this.#upstreams[upstream]?.policies))
     })
   }
@@ -203,6 +226,7 @@ interface RouteContext {
   readonly upstreams: Readonly<Record<string, Upstream>>
   readonly states: CompiledSnapshot['upstreams']
   readonly parts: CompileParts
+  readonly orders: StandingOrders
   readonly groupLevels: ReadonlyMap<string, PolicyLevel>
   readonly plans: readonly CompiledPlan[]
 }
@@ -221,14 +245,15 @@ function compileRoute(route: Route, context: RouteContext): CompiledRoute {
 }
 
 /** The route as it leads to one upstream, whose policies it runs; undefined: to none. */
-function compileWay(route: Route, upstream: string | undefined, { frame, upstreams, states, parts, groupLevels, plans }: RouteContext): CompiledRoute {
+function compileWay(route: Route, upstream: string | undefined, { frame, upstreams, states, parts, orders, groupLevels, plans }: RouteContext): CompiledRoute {
   const levels: PolicyLevel[] = [{ level: `route:${route.name}`, entries: route.policies }]
   const settings = upstream === undefined ? undefined : upstreams[upstream]
   if (upstream !== undefined && settings === undefined) throw new Error(`there is no upstream "${upstream}"`)
   if (settings !== undefined) levels.push({ level: `upstream:${upstream}`, entries: settings.policies })
   levels.push({ level: 'global', entries: frame.policies }, alwaysOn)
-  const chain = compileChain(levels, withPlans(groupLevels, plans, route.name), parts.policies, parts.policyParts)
-  if (route.match.groups !== undefined && chain.lastIdentity < 0) throw new Error('"groups" needs a policy that says who is calling')
+  const own = compileChain(levels, withPlans(groupLevels, plans, route.name), parts.policies, parts.policyParts)
+  if (route.match.groups !== undefined && own.lastIdentity < 0) throw new Error('"groups" needs a policy that says who is calling')
+  const chain = obeying(own, route.name, orders)
   return {
     name: route.name,
     template: route.match.path ?? route.match.pathPrefix ?? route.match.pathRegex ?? '*',
@@ -244,6 +269,11 @@ function compileWay(route: Route, upstream: string | undefined, { frame, upstrea
     split: undefined,
     mirror: compileMirror(route, states),
   }
+}
+
+function obeying(own: PolicyChain, route: string, { disabledRoutes, blocked }: StandingOrders): PolicyChain {
+  const chain = disabledRoutes.has(route) ? disabledChain(own) : own
+  return blocked === undefined ? chain : guardedChain(chain, blocked)
 }
 
 function compileMirror({ name, mirror }: Route, states: RouteContext['states']): Mirror | undefined {

@@ -13,6 +13,7 @@ import { join, resolve } from 'node:path'
 import { measureUpstreams } from './balancer/upstream-metrics.ts'
 import { UpstreamFindings } from './balancer/upstream-findings.ts'
 import { UpstreamRegistry } from './balancer/upstream-registry.ts'
+import { sortOrders } from './break-glass/standing-orders.ts'
 import { ResponseCache } from './cache/response-cache.ts'
 import { SnapshotCompiler } from './compile-snapshot.ts'
 import type { CompiledSnapshot } from './compiled-snapshot.ts'
@@ -41,7 +42,7 @@ import { PoolSet } from './upstream/pool-set.ts'
 import { UpstreamTlsProblem } from './upstream/upstream-tls.ts'
 import { Tunnels } from './upgrade/tunnels.ts'
 import type { LimitScope } from '@sluice/policies/policy'
-import type { ConfigMessage, FromWorker, Refusal, ToWorker, WorkerSettings } from './workers/messages.ts'
+import type { ConfigMessage, FromWorker, OrdersMessage, Refusal, ToWorker, WorkerSettings } from './workers/messages.ts'
 
 /**
  * Exchanges a second of which analytics is told one by one; all are counted. Enough for quantiles by the minute, and
@@ -115,6 +116,8 @@ export class EdgeWorker {
       case 'fleet':
         this.fleet = message.workers
         return undefined
+      case 'orders':
+        return this.obey(message)
       case 'ticket-keys':
         return this.running?.listeners.useTicketKeys(message.keys)
       case 'listen':
@@ -272,9 +275,18 @@ export class EdgeWorker {
     if (upstreamsChanged) pools.keepOnly(this.upstreams!.origins(), this.upstreams!.tlsSettings())
   }
 
+  /** Break-glass orders, beside whatever revision runs. Routes that they are about are compiled anew; the rest goes on. */
+  private async obey({ orders }: OrdersMessage): Promise<void> {
     // One that has not booted yet is told again when it does.
     if (this.running === undefined) return
     const { compiler, pools } = this.running
+    const sorted = sortOrders(orders.map(({ order }) => order))
+    compiler.order(sorted)
+    if (this.snapshot !== undefined) this.snapshot = compiler.adopt(await compiler.prepareOrders(this.snapshot))
+    if (this.upstreams!.obey(sorted.upstreams)) pools.keepOnly(this.upstreams!.origins(), this.upstreams!.tlsSettings())
+    this.parts.tell({ kind: 'obeyed', orders: orders.map(({ key }) => key) })
+  }
+
   private async useAccessLog(settings: Parameters<typeof openAccessLog>[0]): Promise<void> {
     const { telemetry, settings: worker } = this.running!
     const wanted = JSON.stringify(settings ?? null)

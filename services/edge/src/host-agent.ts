@@ -9,10 +9,12 @@ import { call, listen } from '@sluice/buses/rpc'
 import type { Counters } from '@sluice/counters/counter'
 import { codeOf } from '@sluice/errors'
 import { EdgeReportReplySchema, EdgeReportSchema, RollCallSchema } from '@sluice/proto/messages/control'
+import { orderKey } from '@sluice/proto/break-glass'
 import { subjects } from '@sluice/proto/subjects'
 import { mergeMetrics, version, type Clock, type Health, type Logger, type MetricSnapshot, type MetricsRegistry, type Sealing, type Service } from '@sluice/service-kit'
 import type { Worker } from 'node:cluster'
 import { join } from 'node:path'
+import { HostOrders } from './break-glass/host-orders.ts'
 import { createDiscoveryFeed, type DiscoveryFeed } from './snapshot/discovery-feed.ts'
 import { CrashGuard } from './snapshot/crash-guard.ts'
 import { type RevisionRefusal, shrinkRefusal } from './snapshot/shrink-guard.ts'
@@ -92,6 +94,7 @@ class HostAgent implements Edge {
   private readonly openRequests = new OpenRequests()
   private readonly spool: UsageSpool
   private readonly tender: AccessLogTender
+  private readonly orders: HostOrders
   private readonly refused
   private readonly sharers
   private instance = ''
@@ -137,6 +140,7 @@ class HostAgent implements Edge {
     this.tender = new AccessLogTender(parts.baseDirectory, parts.logger)
     this.sharers = parts.metrics.gauge('sluice_limit_sharers', 'Workers that share a limit out among themselves while its counters are away, by its scope; as control told last.', ['scope'])
     this.refused = parts.metrics.counter('sluice_config_refused_total', 'Announcements and parts of revisions that were not what they claimed to be, by what was wrong.', ['reason'])
+    this.orders = this.followOrders()
   }
 
   get addresses(): readonly string[] {
@@ -161,6 +165,7 @@ class HostAgent implements Edge {
     if (this.parts.reusePort === true && this.parts.workers > 1) warnOfResets(this.parts.logger)
     this.pool.start()
     const stored = await this.disk.newest((file) => this.parts.logger.error({ file }, 'a snapshot on disk is damaged and is passed over'))
+    await this.orders.start()
     if (stored !== undefined) this.publish(stored)
     this.discovery = await createDiscoveryFeed({
       bus: this.parts.bus,
@@ -192,6 +197,7 @@ class HostAgent implements Edge {
     this.gone = true
     this.feed?.stop()
     await this.discovery?.stop()
+    await this.orders.stop()
     for (const unsubscribe of this.unsubscribe) unsubscribe()
     await this.report()
     await this.tender.stop()
@@ -243,6 +249,21 @@ class HostAgent implements Edge {
     })
   }
 
+  private followOrders(): HostOrders {
+    const { bus, scope, datacenter, dataDirectory: directory, clock, logger, verifier, metrics } = this.parts
+    const standing = metrics.gauge('sluice_break_glass_orders', 'Break-glass orders in force on this edge.').with()
+    const refused = metrics.counter('sluice_break_glass_refused_total', 'Notices of break-glass orders that were not taken, by why.', ['reason'])
+    return new HostOrders({
+      bus, scope, datacenter, directory, clock, logger, verifier,
+      onRefused: (reason) => refused.with(reason).add(1),
+      onOrders: (inForce) => {
+        standing.set(inForce.length)
+        logger.warn({ orders: inForce.map(({ id, order }) => ({ id, ...order })) }, `break-glass orders in force: ${inForce.length}`)
+        this.pool.publishOrders({ kind: 'orders', orders: inForce.map((entry) => ({ key: orderKey(entry), order: entry.order })) })
+      },
+    })
+  }
+
   /** A revision from control: taken, or refused for what can be seen from here. */
   private take(revision: ConfigRevision): void {
     const { current } = this
@@ -291,7 +312,7 @@ class HostAgent implements Edge {
       void this.disk.save(good)
     }
     this.settleWaiters(reached.refusal?.detail)
-    const state = JSON.stringify([reached.revision, reached.digest, reached.credentialVersion, reached.refusal?.digest])
+    const state = JSON.stringify([reached.revision, reached.digest, reached.credentialVersion, reached.refusal?.digest, this.pool.obeyedOrders()])
     if (state === this.reportedState) return
     this.reportedState = state
     void this.report()
@@ -333,7 +354,7 @@ class HostAgent implements Edge {
     // What has been acknowledged is served after a restart too, and nothing older: it is on disk first.
     await this.disk.settled()
     const { revision, digest, credentialVersion, refusal = this.refusal } = this.pool.reached()
-    const message = { scope, edge: name, instance: this.instance, zone, datacenter, version, workers, revision, digest, credentialVersion, leaving: this.gone, ...(refusal === undefined ? {} : { refusal }), ...(await this.traffic()) }
+    const message = { scope, edge: name, instance: this.instance, zone, datacenter, version, workers, revision, digest, credentialVersion, orders: this.pool.obeyedOrders(), leaving: this.gone, ...(refusal === undefined ? {} : { refusal }), ...(await this.traffic()) }
     const types = { request: EdgeReportSchema, reply: EdgeReportReplySchema }
     try {
       const reply = await call(bus, subjects.edgeReport(scope, name), types, message, { timeoutMs: 2000 })

@@ -17,6 +17,7 @@ const edgesSchema = z.object({
   refused: z.array(z.object({ edge: z.string(), code: z.string(), pointer: z.string(), detail: z.string() })).optional(),
 })
 const ringSchema = z.object({ edges: z.array(z.string()), stable: z.number().describe('The revision that the others run.') })
+export const receiptShape = { edges: edgesSchema, propagationMs: z.number().optional() }
 const receipt = { ring: ringSchema.optional().describe('The edges that it is tried on first; `edges` counts these alone.'), edges: edgesSchema.optional(), propagationMs: z.number().optional().describe('Until the last edge ran it, on control\'s clock.') }
 
 export const revisionAnswer = z.object({ revision: z.number(), ...receipt, warnings: z.array(z.object({ pointer: z.string(), message: z.string() })).optional() })
@@ -32,7 +33,7 @@ export async function answerRevision(parts: AdminParts, reply: FastifyReply, cha
   if (wait.wait === undefined) return send(reply, status, { revision, ...told })
   const goals = [revisionGoal(revision, ring?.edges), ...(credentials === undefined ? [] : [credentialGoal(credentials)])]
   const receipt = await parts.rollout.waitFor(all(goals), wait.timeoutMs, at)
-  return send(reply, receipt.missing.length > 0 ? 202 : status === 204 ? 200 : status, { revision, ...receiptBody(receipt), ...told })
+  return send(reply, receipt.missing.length > 0 ? 202 : status === 204 ? 200 : status, { revision, ...receiptOf(receipt), ...told })
 }
 
 /** Answers a write of consumers or credentials; `extra` is told besides. */
@@ -42,7 +43,7 @@ export async function answerVersion(parts: AdminParts, reply: FastifyReply, chan
   reply.request.outcome = `version ${version}`
   if (wait.wait === undefined) return send(reply, status, { ...extra, version })
   const receipt = await parts.rollout.waitFor(credentialGoal(version), wait.timeoutMs, at)
-  return send(reply, receipt.missing.length > 0 ? 202 : status === 204 ? 200 : status, { ...extra, version, ...receiptBody(receipt) })
+  return send(reply, receipt.missing.length > 0 ? 202 : status === 204 ? 200 : status, { ...extra, version, ...receiptOf(receipt) })
 }
 
 /** Notes for the audit log that a request changes nothing. */
@@ -54,8 +55,9 @@ function send(reply: FastifyReply, status: number, body: object): FastifyReply {
   return status === 204 ? reply.code(204).send() : reply.code(status).send(body)
 }
 
-function receiptBody({ acknowledged, expected, missing, refused, propagationMs }: Receipt): object {
-  const edges = { acknowledged, expected, missing, ...(refused.length === 0 ? {} : { refused }) }
+/** A receipt as it is told. */
+export function receiptOf({ acknowledged, expected, missing, refused, propagationMs }: Receipt) {
+  const edges = { acknowledged, expected, missing: [...missing], ...(refused.length === 0 ? {} : { refused: [...refused] }) }
   return { edges, ...(propagationMs === undefined ? {} : { propagationMs }) }
 }
 

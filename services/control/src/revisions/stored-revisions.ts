@@ -36,6 +36,8 @@ export class StoredRevisions {
   readonly #sealing: Sealing | undefined
   /** What is being committed here: others hear of it from the store before its committer does. */
   underWay: StoredRevision | undefined
+  /** The head that was read last. */
+  lastHead: RevisionRecord | undefined
   /** By number, the one used last at the end. */
   readonly #kept = new Map<number, StoredRevision>()
 
@@ -49,6 +51,7 @@ export class StoredRevisions {
   /** The head, or undefined before the first revision. Throws `dependency.store_unreachable`. */
   async head(): Promise<StoredRevision | undefined> {
     const record = await this.#store.head(this.#scope)
+    this.lastHead = record
     if (record === undefined) return undefined
     const { underWay } = this
     return underWay?.record.changeId === record.changeId ? this.keep(underWay) : this.read(record.revision)

@@ -6,7 +6,7 @@ import { EdgeRegistry } from './edge-registry.ts'
 
 const report = (edge: string, more: Partial<EdgeReport> = {}): EdgeReport => ({
   $typeName: 'sluice.v1.EdgeReport', scope: 'default', edge, instance: `of ${edge}`, zone: '', datacenter: '', version: '0.1.0',
-  workers: 1, revision: 1, digest: '', credentialVersion: 0, leaving: false, ...more,
+  workers: 1, revision: 1, digest: '', credentialVersion: 0, orders: [], leaving: false, ...more,
 })
 
 function makeRegistry(): { registry: EdgeRegistry; clock: FakeClock } {

@@ -4,6 +4,7 @@
  * has not been heard yet: a control that has just started must not answer for edges that it has not asked.
  */
 import type { KnownEdge } from '@sluice/config-stores/config-store'
+import { maxOrders } from '@sluice/proto/break-glass'
 import type { ConfigRefusal, EdgeReport } from '@sluice/proto/messages/control'
 import type { Clock } from '@sluice/service-kit'
 import type { Traffic } from './ring-verdict.ts'
@@ -26,6 +27,8 @@ export interface Edge {
   readonly revision: number
   readonly credentialVersion: number
   readonly refusal: ConfigRefusal | undefined
+  /** Break-glass orders that all its workers obey, as `orderKey` writes them. */
+  readonly orders: readonly string[]
   /** Since its start, while control asks for it. */
   readonly traffic?: Traffic | undefined
   readonly isLeaving: boolean
@@ -53,7 +56,7 @@ export class EdgeRegistry {
   remember(known: readonly KnownEdge[]): void {
     for (const { name, instance, lastHeartbeatMs } of known) {
       if (this.#edges.has(name) || this.#edges.size >= maxEdges) continue
-      const unheard = { zone: '', datacenter: '', version: '', workers: 0, revision: 0, credentialVersion: 0, refusal: undefined, isLeaving: false }
+      const unheard = { zone: '', datacenter: '', version: '', workers: 0, revision: 0, credentialVersion: 0, orders: [], refusal: undefined, isLeaving: false }
       this.#edges.set(name, { name, instance, ...unheard, lastHeartbeatMs, heardAt: this.#time.now() })
     }
   }
@@ -117,8 +120,8 @@ export class EdgeRegistry {
 
   #edgeOf(report: EdgeReport): Edge {
     const { edge: name, instance, zone, datacenter, version, workers, revision, credentialVersion, leaving: isLeaving } = report
-    const { refusal, traffic } = report
-    return { name, instance, zone, datacenter, version, workers, revision, credentialVersion, refusal, traffic, isLeaving, lastHeartbeatMs: this.#clock.now(), heardAt: this.#time.now() }
+    const { refusal, traffic, orders } = report
+    return { name, instance, zone, datacenter, version, workers, revision, credentialVersion, orders, refusal, traffic, isLeaving, lastHeartbeatMs: this.#clock.now(), heardAt: this.#time.now() }
   }
 
   #makeRoom(): boolean {
@@ -128,9 +131,10 @@ export class EdgeRegistry {
   }
 }
 
-function faultOf({ edge, instance, revision, credentialVersion }: EdgeReport): string | undefined {
+function faultOf({ edge, instance, revision, credentialVersion, orders }: EdgeReport): string | undefined {
   if (edge === '' || edge.length > 253) return 'an edge has a name of 1 to 253 characters'
   if (instance === '' || instance.length > 128) return 'an edge says an instance of 1 to 128 characters'
+  if (orders.length > 2 * maxOrders) return `an edge obeys ${2 * maxOrders} orders at most`
   if (!isCount(revision) || !isCount(credentialVersion)) return 'revisions and versions are whole numbers'
   return undefined
 }

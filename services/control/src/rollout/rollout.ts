@@ -88,7 +88,7 @@ export class Rollout {
   }
 
   /** The newest revision known here. */
-  head(): ConfigRevision | undefined {
+  head(): Announced | undefined {
     return this.#head
   }
 

@@ -2,7 +2,7 @@ import type { BalancerModule } from '@sluice/balancers/balancer'
 import type { Upstream, UpstreamTls } from '@sluice/proto/config'
 import { systemClock, type Clock } from '@sluice/service-kit'
 import type { HeldCircuit } from './circuit-breaker.ts'
-import { UpstreamState, type DiscoveredEndpoint, type EdgePlace } from './upstream-state.ts'
+import { UpstreamState, type DiscoveredEndpoint, type EdgePlace, type EndpointOrders } from './upstream-state.ts'
 
 export interface RegistryParts {
   readonly clock?: Clock
@@ -21,6 +21,7 @@ export class UpstreamRegistry {
   private readonly clock: Clock
   private readonly random: () => number
   private readonly place: EdgePlace
+  private orders: ReadonlyMap<string, EndpointOrders> = new Map()
 
   constructor(balancers: ReadonlyMap<string, BalancerModule>, { clock = systemClock, random = Math.random, zone = '', workers = 1 }: RegistryParts = {}) {
     this.balancers = balancers
@@ -64,6 +65,14 @@ export class UpstreamRegistry {
     return state?.discover(endpoints) ?? false
   }
 
+  /** Break-glass orders about endpoints, by upstream, in place of those before. Answers whether an address came or went. */
+  obey(orders: ReadonlyMap<string, EndpointOrders>): boolean {
+    this.orders = orders
+    let isChanged = false
+    for (const [name, state] of this.states) if (state.obey(orders.get(name))) isChanged = true
+    return isChanged
+  }
+
   /**
    * The origin of every endpoint that may be sent to, and for how many seconds what is open at it goes on once it may
    * not any more.
@@ -85,6 +94,7 @@ export class UpstreamRegistry {
     const balancer = this.balancers.get(settings.balancer)
     if (balancer === undefined) throw new Error(`there is no balancer "${settings.balancer}"`)
     const state = new UpstreamState(name, settings, balancer.createBalancer({ upstream: name, stickyCookie: settings.stickyCookie, random: this.random }), this.clock, this.place)
+    state.obey(this.orders.get(name))
     const known = this.discovered.get(name)
     if (known === undefined) return state
     state.discover(known.endpoints)

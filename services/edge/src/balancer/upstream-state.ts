@@ -32,6 +32,13 @@ export interface DiscoveredEndpoint {
   readonly health: EndpointFacts['health']
 }
 
+/** What an operator has ordered of an upstream's endpoints past the configuration; by id or URL. */
+export interface EndpointOrders {
+  readonly isDrained: boolean
+  readonly drained: ReadonlySet<string>
+  readonly weights: ReadonlyMap<string, number>
+}
+
 /** What of the edge matters to its upstreams. */
 export interface EdgePlace {
   /** Empty: none. */
@@ -59,6 +66,7 @@ export class UpstreamState {
   private readonly readKey: ReadKey | undefined
   private discovered: readonly DiscoveredEndpoint[] | undefined
   private held: HeldCircuit
+  private orders: EndpointOrders | undefined
 
   constructor(name: string, settings: Upstream, balancer: Balancer, clock: Clock, place: EdgePlace = nowhere) {
     this.name = name
@@ -96,6 +104,15 @@ export class UpstreamState {
     this.held = held
     this.hasFailed = true
     this.useCircuit(this.settings)
+  }
+
+  /** Answers whether an address came or went. */
+  obey(orders: EndpointOrders | undefined): boolean {
+    if (orders === undefined && this.orders === undefined) return false
+    const before = this.origins()
+    this.orders = orders
+    this.refresh()
+    return before.symmetricDifference(this.origins()).size > 0
   }
 
   /** Of the endpoints that may be sent to. */
@@ -200,6 +217,16 @@ export class UpstreamState {
 
   /** Static endpoints stand in the configuration and take their health from discovery; others come from there whole. */
   private facts(): EndpointFacts[] {
+    const facts = this.unorderedFacts()
+    const { orders } = this
+    if (orders === undefined) return facts
+    return facts.map((one) => {
+      const isDrained = orders.isDrained || orders.drained.has(one.id) || orders.drained.has(one.url)
+      return { ...one, weight: orders.weights.get(one.id) ?? orders.weights.get(one.url) ?? one.weight, health: isDrained ? 'draining' : one.health }
+    })
+  }
+
+  private unorderedFacts(): EndpointFacts[] {
     if (this.settings.endpoints === undefined) return (this.discovered ?? []).map((endpoint) => ({ ...endpoint, url: this.urlOf(endpoint.url) }))
     const health = new Map(this.discovered?.map((endpoint) => [endpoint.url, endpoint.health]))
     return this.settings.endpoints.map(({ url, weight, priority, zone }) => ({

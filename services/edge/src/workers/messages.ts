@@ -1,5 +1,6 @@
 /** What host agent and workers say to each other over IPC, beside the bus's own relay. */
 import type { LimitScope } from '@sluice/policies/policy'
+import type { BreakGlassOrder } from '@sluice/proto/break-glass'
 import type { MetricSnapshot } from '@sluice/service-kit'
 import type { HeldCircuit } from '../balancer/circuit-breaker.ts'
 import type { DiscoveredEndpoint } from '../balancer/upstream-state.ts'
@@ -59,11 +60,18 @@ export interface FleetMessage {
   readonly workers: Readonly<Record<LimitScope, number>>
 }
 
+/** The break-glass orders that are in force; `key` is what the worker says of one that it obeys. */
+export interface OrdersMessage {
+  readonly kind: 'orders'
+  readonly orders: readonly { readonly key: string; readonly order: BreakGlassOrder }[]
+}
+
 export type ToWorker =
   | { readonly kind: 'boot'; readonly settings: WorkerSettings }
   | ConfigMessage
   | EndpointsMessage
   | FleetMessage
+  | OrdersMessage
   /** What session tickets are encrypted under: 48 bytes, the same for all, so that each worker takes the sessions of the others. */
   | { readonly kind: 'ticket-keys'; readonly keys: Uint8Array }
   /** Everything known at the start has been sent. */
@@ -90,6 +98,8 @@ export type FromWorker =
   | { readonly kind: 'applied'; readonly revision: number; readonly digest: string; readonly addresses: readonly string[] }
   | { readonly kind: 'refused'; readonly revision: number; readonly digest: string; readonly refusal: Refusal }
   | { readonly kind: 'credentials'; readonly version: number }
+  /** These orders are obeyed, and no others. */
+  | { readonly kind: 'obeyed'; readonly orders: readonly string[] }
   | { readonly kind: 'usage'; readonly part: UsagePart }
   | { readonly kind: 'metrics'; readonly id: number; readonly snapshot: readonly MetricSnapshot[] }
   | { readonly kind: 'take'; readonly takes: readonly TakeRequest[] }

@@ -10,7 +10,7 @@ import type { ConfigRevision } from '@sluice/buses/config-feed'
 import { deltaBetween, emptyConfig, type SegmentedConfig, textOfLines } from '@sluice/proto/config'
 import type { Logger, MetricSnapshot } from '@sluice/service-kit'
 import { giveBackLostConnections } from './lost-connections.ts'
-import { readMessage, sendMessage, type ConfigMessage, type EndpointsMessage, type FleetMessage, type FromWorker, type Refusal, type ToWorker, type WorkerSettings } from './messages.ts'
+import { readMessage, sendMessage, type ConfigMessage, type EndpointsMessage, type FleetMessage, type FromWorker, type OrdersMessage, type Refusal, type ToWorker, type WorkerSettings } from './messages.ts'
 
 export interface WorkerPoolParts {
   readonly settings: WorkerSettings
@@ -42,6 +42,8 @@ interface Member {
   revision: number
   digest: string
   credentialVersion: number
+  /** The break-glass orders that it obeys. */
+  orders: readonly string[]
   refusal: (Refusal & { revision: number; digest: string }) | undefined
   addresses: readonly string[]
   lastPongAt: number
@@ -66,6 +68,7 @@ export class WorkerPool {
   private readonly endpoints = new Map<string, EndpointsMessage>()
   private config: ConfigRevision | undefined
   private fleet: FleetMessage | undefined
+  private orders: OrdersMessage | undefined
   private readonly metricsWaiting = new Map<number, (snapshot: readonly MetricSnapshot[]) => void>()
   private nextMetricsId = 1
   private pinger: NodeJS.Timeout | undefined
@@ -134,6 +137,18 @@ export class WorkerPool {
     }
   }
 
+  publishOrders(message: OrdersMessage): void {
+    this.orders = message
+    this.tellAll(message)
+  }
+
+  /** Those that every worker that serves obeys. */
+  obeyedOrders(): string[] {
+    if (this.orders === undefined) return []
+    const serving = [...this.members.values()].filter((member) => member.serving)
+    return (serving[0]?.orders ?? []).filter((order) => serving.every(({ orders }) => orders.includes(order)))
+  }
+
   get addresses(): readonly string[] {
     return [...this.members.values()].find((member) => member.addresses.length > 0)?.addresses ?? []
   }
@@ -173,7 +188,7 @@ export class WorkerPool {
     const { detach } = this.parts.attachBus(worker)
     const member: Member = {
       worker, startedAt: performance.now(), sent: undefined, serving: false, listening: false, draining: false, started: false, hung: false, revision: 0, digest: '',
-      credentialVersion: 0, refusal: undefined, addresses: [], lastPongAt: performance.now(), detachBus: detach,
+      credentialVersion: 0, orders: [], refusal: undefined, addresses: [], lastPongAt: performance.now(), detachBus: detach,
     }
     this.members.set(worker.id, member)
     giveBackLostConnections(worker, () => [...this.members.values()].some((one) => one !== member && one.listening && !one.draining))
@@ -210,6 +225,9 @@ export class WorkerPool {
       case 'credentials':
         member.credentialVersion = message.version
         return this.parts.onChange()
+      case 'obeyed':
+        member.orders = message.orders
+        return this.parts.onChange()
       case 'metrics':
         return this.metricsWaiting.get(message.id)?.(message.snapshot)
       case 'replace-me':
@@ -232,6 +250,7 @@ export class WorkerPool {
     reply({ kind: 'ticket-keys', keys: this.ticketKeys })
     for (const message of this.endpoints.values()) reply(message)
     if (this.fleet !== undefined) reply(this.fleet)
+    if (this.orders !== undefined) reply(this.orders)
     member.sent = this.config?.config ?? emptyConfig
     if (this.config !== undefined) reply(messageFor(this.config, emptyConfig, new Map()))
     reply({ kind: 'prepare' })

@@ -14,6 +14,7 @@ const maxQuestionBytes = 64 * 1024
 const edgeSchema = z.object({
   name: z.string(), instance: z.string(), zone: z.string(), datacenter: z.string(), version: z.string(),
   revision: z.number(), workers: z.number(), state: z.enum(['live', 'leaving', 'missing']), lastHeartbeat: z.string(),
+  breakGlass: z.array(z.string()).optional().describe('Ids of the break-glass orders that it obeys.'),
   refusal: z.object({ revision: z.number(), code: z.string(), pointer: z.string(), detail: z.string() }).optional(),
 })
 
@@ -48,9 +49,10 @@ function readQuestion<M extends DescMessage>(type: M, body: unknown): MessageSha
 }
 
 function describeEdges({ rollout }: AdminParts): z.output<typeof edgeSchema>[] {
-  return rollout.edges().map(({ name, instance, zone, datacenter, version, revision, workers, state, lastHeartbeatMs, refusal }) => ({
+  return rollout.edges().map(({ name, instance, zone, datacenter, version, revision, workers, state, lastHeartbeatMs, orders, refusal }) => ({
     name, instance, zone, datacenter, version, revision, workers, state,
     lastHeartbeat: new Date(lastHeartbeatMs).toISOString(),
+    ...(orders.length > 0 && { breakGlass: orders.map((order) => order.split('@')[0]!) }),
     ...(refusal === undefined ? {} : { refusal: { revision: refusal.revision, code: refusal.code, pointer: refusal.pointer, detail: refusal.detail } }),
   }))
 }
