@@ -277,6 +277,9 @@ export class EdgeWorker {
 
   /** Break-glass orders, beside whatever revision runs. Routes that they are about are compiled anew; the rest goes on. */
   private async obey({ orders }: OrdersMessage): Promise<void> {
+    // One that has not booted yet is told again when it does.
+    if (this.running === undefined) return
+    const { compiler, pools } = this.running
     const sorted = sortOrders(orders.map(({ order }) => order))
     compiler.order(sorted)
     if (this.snapshot !== undefined) this.snapshot = compiler.adopt(await compiler.prepareOrders(this.snapshot))
