@@ -49,7 +49,7 @@ export interface AnswerOptions<M extends DescMessage> extends ListenOptions {
   readonly isOurs?: (message: MessageShape<M>) => boolean
 }
 
-/** Answers typed calls on `subject`; a throwing handler sends its code back. */
+/** Answers typed calls on `subject`; a throwing handler sends its code back. What was only announced there is heard as well. */
 export function answer<Q extends DescMessage, A extends DescMessage>(
   bus: Bus,
   subject: string,
@@ -63,8 +63,8 @@ export function answer<Q extends DescMessage, A extends DescMessage>(
       const decoded = decode(bus, types.request, message.subject, message.data, options)
       if (decoded === undefined || options.isOurs?.(decoded) === false) return
       try {
-        const result = create(types.reply, await handler(decoded))
-        message.respond(encodeReply({ case: 'body', value: toBinary(types.reply, result) }))
+        const result = await handler(decoded)
+        if (message.wantsReply) message.respond(encodeReply({ case: 'body', value: toBinary(types.reply, create(types.reply, result)) }))
       } catch (error) {
         if (!(error instanceof SluiceError)) options.onError?.(message.subject, error)
         message.respond(encodeReply({ case: 'error', value: errorFacts(error) }))

@@ -23,7 +23,7 @@ async function damageDisk(context: RowContext): Promise<void> {
   await edge.process.stop()
   await control.kill()
   const folder = join(matrix.system.directory, 'edge-b', 'snapshots')
-  const files = readdirSync(folder).filter((file) => /\.(whole|delta)$/.test(file)).map((file) => join(folder, file))
+  const files = readdirSync(folder).filter((file) => /\.(whole|changes)$/.test(file)).map((file) => join(folder, file))
   const sound = new Map(files.map((file) => [file, readFileSync(file)]))
   const served: string[] = []
   let [noticed, notNeeded] = [0, 0]

@@ -24,7 +24,7 @@ export interface EdgeUnderTest {
   readonly directory: string
   readonly reports: EdgeReport[]
   readonly batches: UsageBatch[]
-  /** Publishes a document and resolves once the edge reports it in force (or refused). */
+  /** Publishes a document and resolves once the edge reports it, or a newer one, in force (or refused). */
   apply(document: Partial<RevisionDocumentInput>, options?: { forcedRevision?: number; timeoutMs?: number }): Promise<EdgeReport>
   readonly log: string[]
 }
@@ -69,7 +69,7 @@ export async function startEdge(t: Cleanup, document: Partial<RevisionDocumentIn
     head = { revision: (before?.revision ?? 0) + 1, config, forcedRevision }
     const { revision } = head
     serving.announce(bus, head, before)
-    return waitUntil(() => reports.findLast((report) => report.revision === revision || report.refusal?.revision === revision), { timeoutMs, what: `a report on revision ${revision}` })
+    return waitUntil(() => reports.findLast((report) => report.revision >= revision || report.refusal?.revision === revision), { timeoutMs, what: `a report on revision ${revision}` })
   }
   await edge.start()
   if (document !== undefined) {

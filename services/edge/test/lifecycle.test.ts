@@ -49,8 +49,25 @@ async function restartingDirectory(t: TestContext): Promise<string> {
   return directory
 }
 
-async function snapshotsIn(under: EdgeUnderTest): Promise<string[]> {
-  return (await readdir(join(under.directory, 'snapshots')).catch(() => [])).filter((file) => /\.(whole|delta)$/.test(file))
+/** The revisions on an edge's disk: those that lie there whole, and those that the logs beside them lead to. */
+async function revisionsOnDisk({ directory }: EdgeUnderTest): Promise<number[]> {
+  const folder = join(directory, 'snapshots')
+  const found: number[] = []
+  for (const file of await readdir(folder).catch(() => [])) {
+    if (file.endsWith('.whole')) found.push(Number(file.split('-')[0]))
+    else if (file.endsWith('.changes')) found.push(...(await readFile(join(folder, file), 'utf8')).matchAll(/^\{"revision":(\d+),/gm).map(([, revision]) => Number(revision)))
+  }
+  return found
+}
+
+/** Changes a bit in each of the files with that ending. */
+async function damage({ directory }: EdgeUnderTest, ending: string): Promise<void> {
+  const folder = join(directory, 'snapshots')
+  for (const file of (await readdir(folder)).filter((name) => name.endsWith(ending))) {
+    const bytes = await readFile(join(folder, file))
+    bytes[bytes.length >> 1]! ^= 1
+    await writeFile(join(folder, file), bytes)
+  }
 }
 
 it('once a revision is reported, no worker answers by an older one', async (t) => {
@@ -181,14 +198,34 @@ it('a new revision under traffic fails no request', async (t) => {
   assert.deepEqual(traffic.failures, [])
 })
 
+it('of changes that come faster than workers take them the newest is served, kept and acknowledged, and none before it was', async (t) => {
+  const under = await startEdge(t, fixed('v1'), { workers: 2 })
+  const seen: string[] = []
+  let isChanging = true
+  const watching = (async () => {
+    while (isChanging) seen.push((await fetchOnce(under.url)).body)
+  })()
+  const changes = Array.from({ length: 60 }, (_, index) => under.apply(fixed(`v${index + 2}`)))
+  const last = await changes.at(-1)
+  assert.equal(last?.refusal, undefined)
+  assert.equal((await fetchOnce(under.url)).body, 'v61')
+  isChanging = false
+  await watching
+  await Promise.all(changes)
+  assert.ok((await revisionsOnDisk(under)).includes(61))
+  const reported = under.reports.map(({ revision }) => revision)
+  assert.deepEqual(reported, reported.toSorted((a, b) => a - b))
+  assert.ok(seen.every((body) => /^v\d+$/.test(body)))
+})
+
 it('an edge starts from the last good revision on disk; a damaged one is passed over', async (t) => {
   const directory = await restartingDirectory(t)
   const port = await freePort()
   const cleanups: (() => void | Promise<void>)[] = []
   const first = await startEdge({ after: (clearUp) => void cleanups.push(clearUp) }, fixed('v1'), { directory, port })
-  await waitUntil(async () => (await snapshotsIn(first)).length === 1)
   await first.apply(fixed('v2'))
-  await waitUntil(async () => (await snapshotsIn(first)).length === 2)
+  // It has been acknowledged, so it is there.
+  assert.deepEqual(await revisionsOnDisk(first), [2, 1])
   for (const clearUp of cleanups) await clearUp()
 
   const restart = async () => {
@@ -200,11 +237,11 @@ it('an edge starts from the last good revision on disk; a damaged one is passed 
     return body
   }
   assert.equal(await restart(), 'v2')
-  const newest = (await snapshotsIn(first)).find((file) => file.startsWith('2-'))!
-  const file = join(directory, 'snapshots', newest)
-  const bytes = await readFile(file)
-  bytes[bytes.length >> 1]! ^= 1
-  await writeFile(file, bytes)
+  const whole = (await readdir(join(directory, 'snapshots'))).find((file) => file.startsWith('2-') && file.endsWith('.whole'))!
+  await damage(first, whole)
+  assert.equal(await restart(), 'v2')
+  await damage(first, whole)
+  await damage(first, '.changes')
   assert.equal(await restart(), 'v1')
 })
 
@@ -247,7 +284,7 @@ it('when workers end twice soon after a revision, the one before it serves again
   const report = await waitUntil(givenUp, { timeoutMs: 90_000, what: 'the report that revision 2 was given up' })
   assert.match(report.refusal?.detail ?? '', /ended twice within a minute of revision 2; revision 1 serves again/)
   assert.equal((await fetchOnce(under.url)).body, 'sound')
-  await waitUntil(async () => (await snapshotsIn(under)).every((file) => !file.startsWith('2-')), { what: 'the revision to be gone from the disk' })
+  await waitUntil(async () => !(await revisionsOnDisk(under)).includes(2), { what: 'the revision to be gone from the disk' })
   assert.equal((await under.apply(fixed('mended'))).refusal, undefined)
   assert.equal((await fetchOnce(under.url)).body, 'mended')
 })

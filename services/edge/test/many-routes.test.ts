@@ -1,11 +1,11 @@
 /** A configuration of a size that is served all the same: taken in, changed under traffic, and started from the disk. */
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it } from 'node:test'
-import { fetchOnce, waitUntil } from '@sluice/testkit'
+import { fetchOnce } from '@sluice/testkit'
 import { startEdge } from './edge-harness.ts'
 
 const count = 100_000
@@ -50,8 +50,7 @@ it('a hundred thousand routes over a thousand hosts are served, changed one by o
   await traffic
   assert.deepEqual(wrong, [])
 
-  const { revision } = under.reports.at(-1)!
-  await waitUntil(async () => (await readdir(join(directory, 'snapshots'))).some((file) => file.startsWith(`${revision}-`)), { timeoutMs: 60_000, what: 'the last change to be on the disk' })
+  // What has been acknowledged is on the disk.
   await under.edge.stop({ deadlineMs: 500 })
   const again = await startEdge(lifetime, undefined, { directory, port: under.port })
   await again.edge.serving()

@@ -35,6 +35,11 @@ export interface Announced extends ConfigRevision {
   readonly stable?: ConfigRevision | undefined
 }
 
+/**
+ * A change that comes sooner than this after the last announcement waits, and is announced with those that come until then: a
+ * flood of changes costs each edge at most 25 new revisions a second, and a lone one waits for nothing.
+ */
+const gatherMs = 40
 const sweepMs = 1000
 /** How often edges tell of their traffic while a revision is tried on some. */
 const trafficEveryMs = 2000
@@ -49,6 +54,10 @@ export class Rollout {
   readonly serving: ConfigServing
   readonly #running: (() => void)[] = []
   #head: Announced | undefined
+  /** What was announced last, when, and what is to come. */
+  #told: Announced | undefined
+  #toldAt = -Infinity
+  #teller: NodeJS.Timeout | undefined
   #isReading = false
   #hasMoved = false
 
@@ -82,6 +91,7 @@ export class Rollout {
   }
 
   stop(): void {
+    if (this.#teller !== undefined) this.#tell(this.#head!)
     for (const end of this.#running.splice(0)) end()
     this.#receipts.stop()
     this.#time.stop()
@@ -96,13 +106,33 @@ export class Rollout {
     return this.#registry.all().map((edge) => ({ ...edge, state: this.#registry.stateOf(edge) }))
   }
 
-  /** Tells those whom it is for of a revision, unless a newer one has been told. */
+  /** Tells those whom it is for of a revision, unless a newer one is known. */
   announce(revision: Announced): void {
     const before = this.#head
     if (revision.revision <= (before?.revision ?? 0)) return
     this.#head = revision
+    const waitMs = this.#toldAt + gatherMs - this.#parts.clock.monotonic()
+    if (revision.ring !== undefined || before?.ring !== undefined) this.#tellEach(before, revision)
+    else if (waitMs > 0) this.#teller ??= setTimeout(() => this.#tell(this.#head!), waitMs)
+    else this.#tell(revision)
+  }
+
+  /** What is for some edges does not stand for what was for others. */
+  #tellEach(before: Announced | undefined, revision: Announced): void {
+    if (this.#teller !== undefined) this.#tell(before!)
+    this.#tell(revision)
+    // Those that try it and those that it is compared with hear in the answers that their traffic is wanted.
+    if (revision.ring !== undefined) this.#callTheRoll()
+  }
+
+  #tell(revision: Announced): void {
+    clearTimeout(this.#teller)
+    this.#teller = undefined
+    const told = this.#told
+    this.#told = revision
+    this.#toldAt = this.#parts.clock.monotonic()
     // Most come from what they all run: those of the ring ask for what leads there.
-    this.serving.announce(this.#parts.bus, revision, revision.ring === undefined ? (before?.stable ?? before) : before, revision.ring?.edges)
+    this.serving.announce(this.#parts.bus, revision, revision.ring === undefined ? (told?.stable ?? told) : told, revision.ring?.edges)
   }
 
   /** Until every live edge has reached the goal; `since` is when the change was made, on the monotonic clock. */
@@ -146,8 +176,13 @@ export class Rollout {
   }
 
   #speak(): void {
+    this.#told = undefined
+    if (this.#head !== undefined) this.#tell(this.#head)
+    this.#callTheRoll()
+  }
+
+  #callTheRoll(): void {
     const { bus, scope } = this.#parts
-    if (this.#head !== undefined) this.serving.announce(bus, this.#head, undefined, this.#head.ring?.edges)
     announce(bus, subjects.rollCall(scope), RollCallSchema, { scope })
   }
 

@@ -1,45 +1,45 @@
 /**
  * The last good revisions on disk, so that an edge starts while everything else is away: three whole ones, and beside
- * them what each later revision changed, so that a change of one route writes no more than that. A file's name holds the
- * revision and its digest, over which what it makes is checked: one that is truncated or damaged is noticed, and what was
- * before it is taken. Written aside, flushed, renamed. Values of references lie sealed.
+ * each a log of what the revisions after it changed, so that a change of one route writes no more than that. A whole one
+ * is written aside, flushed, renamed; its file's name holds the revision and its digest. Each revision that is made of
+ * files is checked against its digest: what is truncated or damaged is noticed, and what was before it is taken. Values
+ * of references lie sealed.
  */
-import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, truncate, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { ConfigRevision } from '@sluice/buses/config-feed'
 import { deltaBetween, emptyConfig, linesOf, sealLines, type SegmentedConfig, textOfLines, unsealLines } from '@sluice/proto/config'
 import { type Sealing, sealingIn } from '@sluice/service-kit'
+import { ChangeLog, readChanges, syncDirectory } from './change-log.ts'
 
 /** Whole revisions that are kept. */
 const generations = 3
-/** Smaller ones are written whole each time. */
-const wholeBelow = 256 * 1024
-/** Deltas since the last whole one, in characters and number, after which the next is written whole. */
-const maxDeltaShare = 0.25
-const maxDeltas = 500
+/** What a log may hold beside a whole revision, in characters and number; the next is written whole. */
+const minLogged = 64 * 1024
+const maxLoggedShare = 0.25
+const maxLogged = 500
 
-const fileName = /^(\d+)-([0-9a-f]{64})\.(whole|delta)$/
+const fileName = /^(\d+)-([0-9a-f]{64})\.(whole|changes)$/
 
 interface StoredFile {
   readonly file: string
   readonly revision: number
   readonly digest: string
-  readonly kind: 'whole' | 'delta'
+  readonly kind: 'whole' | 'changes'
 }
 
 interface FirstLine {
   readonly forcedRevision: number
-  /** Digest of what the lines are to be applied to; of nothing when they are all there are. */
-  readonly from: string
 }
 
 export class SnapshotDisk {
   private readonly directory: string
   private readonly onError: (error: unknown) => void
   private given: Sealing | undefined
-  private written: SegmentedConfig | undefined
-  private sinceWhole = { characters: 0, deltas: 0 }
+  /** Where the log leads; nothing when the next has to be written whole. */
+  private written: { readonly config: SegmentedConfig; readonly log: ChangeLog; readonly characters: number; readonly changes: number } | undefined
   private waiting: ConfigRevision | undefined
+  private unwanted: ConfigRevision | undefined
   private writing: Promise<void> | undefined
 
   /** `sealing` left out: that of a key beside the directory, made when there is none. */
@@ -51,20 +51,10 @@ export class SnapshotDisk {
 
   /** The newest revision that can be made of undamaged files; `onDamaged` hears of each that is passed over. */
   async newest(onDamaged: (file: string) => void): Promise<ConfigRevision | undefined> {
-    const files = await this.files()
-    for (const whole of files.filter((file) => file.kind === 'whole')) {
-      const read = await this.read(whole, emptyConfig)
-      if (read === undefined || read === 'of another') {
-        onDamaged(whole.file)
-        continue
-      }
-      let found = read
-      for (const delta of files.filter((file) => file.kind === 'delta' && file.revision > whole.revision).reverse()) {
-        const next: ConfigRevision | 'of another' | undefined = await this.read(delta, found.config)
-        if (next === undefined) onDamaged(delta.file)
-        else if (next !== 'of another') found = next
-      }
-      return found
+    for (const whole of (await this.files()).filter(({ kind }) => kind === 'whole')) {
+      const found = await this.readWhole(whole)
+      if (found !== undefined) return this.withChanges(found, whole, onDamaged)
+      onDamaged(whole.file)
     }
     return undefined
   }
@@ -72,7 +62,7 @@ export class SnapshotDisk {
   /** Keeps a revision; of several that come while one is being written the newest is next. Never rejects: see `onError`. */
   save(revision: ConfigRevision): Promise<void> {
     this.waiting = revision
-    return (this.writing ??= this.writeAll().finally(() => (this.writing = undefined)))
+    return this.work()
   }
 
   /** Resolves once nothing is being written. */
@@ -80,37 +70,78 @@ export class SnapshotDisk {
     await this.writing
   }
 
-  /** Forgets a revision that is not to be started from. */
-  async drop({ revision }: ConfigRevision): Promise<void> {
-    await this.writing
-    this.written = undefined
-    for (const { file } of (await this.files()).filter((one) => one.revision === revision)) await unlink(join(this.directory, file)).catch(this.onError)
+  /** Forgets a revision that is not to be started from, and what came after it in its log. */
+  drop(revision: ConfigRevision): Promise<void> {
+    this.unwanted = revision
+    if (this.waiting?.revision === revision.revision) this.waiting = undefined
+    return this.work()
   }
 
-  private async writeAll(): Promise<void> {
-    while (this.waiting !== undefined) {
-      const revision = this.waiting
-      this.waiting = undefined
+  /** What was kept is on the disk itself, and nothing is open any more. */
+  async close(): Promise<void> {
+    await this.writing
+    await this.begin(undefined)
+  }
+
+  private work(): Promise<void> {
+    return (this.writing ??= this.workOff().finally(() => (this.writing = undefined)))
+  }
+
+  private async workOff(): Promise<void> {
+    for (;;) {
+      const { unwanted, waiting } = this
+      if (unwanted === undefined && waiting === undefined) return
       try {
-        await this.write(revision)
+        if (unwanted !== undefined) {
+          this.unwanted = undefined
+          await this.remove(unwanted)
+        } else if (waiting !== undefined) {
+          this.waiting = undefined
+          await this.write(waiting)
+        }
       } catch (error) {
-        this.written = undefined
+        await this.begin(undefined)
         this.onError(error)
       }
     }
   }
 
-  private async write({ revision, config, forcedRevision }: ConfigRevision): Promise<void> {
-    const delta = this.written === undefined ? undefined : this.textOf(deltaBetween(this.written, config))
-    const isSmall = config.size <= wholeBelow
-    const { characters, deltas } = this.sinceWhole
-    const isWhole = delta === undefined || isSmall || characters + delta.length > config.size * maxDeltaShare || deltas >= maxDeltas
-    const from = isWhole ? emptyConfig.digest : this.written!.digest
-    const first = `${JSON.stringify({ forcedRevision, from } satisfies FirstLine)}\n`
-    await this.place(`${revision}-${config.digest}.${isWhole ? 'whole' : 'delta'}`, first + (isWhole ? this.textOf([...config.lines()]) : delta))
-    this.written = config
-    this.sinceWhole = isWhole ? { characters: 0, deltas: 0 } : { characters: characters + delta.length, deltas: deltas + 1 }
-    if (isWhole) await this.prune()
+  private async remove({ revision }: ConfigRevision): Promise<void> {
+    await this.begin(undefined)
+    for (const { file, kind, revision: own } of await this.files()) {
+      const path = join(this.directory, file)
+      if (own === revision) await unlink(path)
+      else if (kind === 'changes') await cutBefore(path, revision)
+    }
+  }
+
+  private async write(revision: ConfigRevision): Promise<void> {
+    const { config } = revision
+    const { written } = this
+    const text = written && this.textOf(deltaBetween(written.config, config))
+    const characters = (written?.characters ?? 0) + (text?.length ?? 0)
+    const isFull = characters > Math.max(minLogged, config.size * maxLoggedShare) || (written?.changes ?? 0) >= maxLogged
+    if (written === undefined || text === undefined || isFull) return this.writeWhole(revision)
+    await written.log.append({ revision: revision.revision, digest: config.digest, forcedRevision: revision.forcedRevision }, text)
+    this.written = { ...written, config, characters, changes: written.changes + 1 }
+  }
+
+  private async writeWhole({ revision, config, forcedRevision }: ConfigRevision): Promise<void> {
+    const stem = join(this.directory, `${revision}-${config.digest}`)
+    await this.begin(undefined)
+    await mkdir(this.directory, { recursive: true, mode: 0o700 })
+    // One of before, when this revision has been gone back to: what came after it then is not what comes now.
+    await unlink(`${stem}.changes`).catch(passOverMissing)
+    await place(`${stem}.whole`, `${JSON.stringify({ forcedRevision } satisfies FirstLine)}\n${this.textOf([...config.lines()])}`)
+    await this.prune()
+    await this.begin({ config, log: new ChangeLog(`${stem}.changes`, this.onError), characters: 0, changes: 0 })
+  }
+
+  /** Goes on from what has been written whole, or from nothing. */
+  private async begin(written: SnapshotDisk['written']): Promise<void> {
+    const before = this.written
+    this.written = written
+    await before?.log.close().catch(this.onError)
   }
 
   private get sealing(): Sealing {
@@ -121,22 +152,6 @@ export class SnapshotDisk {
     return textOfLines(sealLines(lines, this.sealing.seal))
   }
 
-  /** Readable by this user alone. */
-  private async place(name: string, text: string): Promise<void> {
-    await mkdir(this.directory, { recursive: true, mode: 0o700 })
-    const target = join(this.directory, name)
-    const handle = await open(`${target}.tmp`, 'w', 0o600)
-    try {
-      await handle.writeFile(text)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(`${target}.tmp`, target)
-    const directory = await open(this.directory, 'r')
-    await directory.sync().finally(() => directory.close())
-  }
-
   private async prune(): Promise<void> {
     const files = await this.files()
     const wholes = files.filter((file) => file.kind === 'whole')
@@ -144,17 +159,32 @@ export class SnapshotDisk {
     for (const { file } of files.filter(({ revision }) => revision < oldest)) await unlink(join(this.directory, file)).catch(() => undefined)
   }
 
-  private async read({ file, revision, digest }: StoredFile, base: SegmentedConfig): Promise<ConfigRevision | 'of another' | undefined> {
-    try {
-      const text = await readFile(join(this.directory, file), 'utf8')
-      const end = text.indexOf('\n')
-      const { forcedRevision, from } = JSON.parse(text.slice(0, end)) as FirstLine
-      if (from !== base.digest) return 'of another'
-      const config = base.with(unsealLines(linesOf(text.slice(end + 1)), this.sealing.unseal))
-      return config.digest === digest ? { revision, config, forcedRevision } : undefined
-    } catch {
-      return undefined
+  private async readWhole({ file, revision, digest }: StoredFile): Promise<ConfigRevision | undefined> {
+    const text = await readFile(join(this.directory, file), 'utf8').catch(() => '')
+    const end = text.indexOf('\n')
+    return readable(() => this.made(emptyConfig, { ...(JSON.parse(text.slice(0, end)) as FirstLine), revision, digest, text: text.slice(end + 1) }))
+  }
+
+  private async withChanges(whole: ConfigRevision, { file }: StoredFile, onDamaged: (file: string) => void): Promise<ConfigRevision> {
+    const log = file.replace(/whole$/, 'changes')
+    const { changes, isSound } = await readChanges(join(this.directory, log))
+    let found = whole
+    for (const change of changes) {
+      const next = readable(() => this.made(found.config, change))
+      if (next === undefined) {
+        onDamaged(log)
+        return found
+      }
+      found = next
     }
+    if (!isSound) onDamaged(log)
+    return found
+  }
+
+  /** Undefined when the lines do not lead to what the digest says. */
+  private made(base: SegmentedConfig, { revision, digest, forcedRevision, text }: { revision: number; digest: string; forcedRevision: number; text: string }): ConfigRevision | undefined {
+    const config = base.with(unsealLines(linesOf(text), this.sealing.unseal))
+    return config.digest === digest ? { revision, config, forcedRevision } : undefined
   }
 
   /** Newest first. */
@@ -166,4 +196,37 @@ export class SnapshotDisk {
     })
     return found.sort((a, b) => b.revision - a.revision)
   }
+}
+
+/** All of it or nothing of it; readable by this user alone. */
+async function place(target: string, text: string): Promise<void> {
+  const handle = await open(`${target}.tmp`, 'w', 0o600)
+  try {
+    await handle.writeFile(text)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await rename(`${target}.tmp`, target)
+  await syncDirectory(dirname(target))
+}
+
+/** Takes the revision out of a log, and all that was made from it. */
+async function cutBefore(file: string, revision: number): Promise<void> {
+  const { changes } = await readChanges(file)
+  const found = changes.find((change) => change.revision === revision)
+  if (found !== undefined) await truncate(file, found.offset)
+}
+
+/** What was damaged may be no JSON, no line, or a value that cannot be unsealed. */
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
+}
+
+function passOverMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error
 }
