@@ -45,6 +45,7 @@ import { registrationExpiry } from './registration-expiry.ts'
 import { registration } from './registration.ts'
 import { revokedTokens } from './revoked-tokens.ts'
 import { secrets } from './secrets.ts'
+import { selfTestsOfARevision } from './self-tests.ts'
 import { serviceRestarts } from './service-restarts.ts'
 import { severalDiscoveries } from './several-discoveries.ts'
 import { severalOfAKind } from './several-of-a-kind.ts'
@@ -89,6 +90,7 @@ export const cases: readonly Case[] = [
   configChange,
   configWrites,
   guardrails,
+  selfTestsOfARevision,
   adminRoles,
   commandLine,
   teams,

@@ -18,6 +18,8 @@ export interface PolicySchema<S = unknown> {
   readonly identity?: true
   /** These settings need no identity: the policy runs before the identity policies. */
   readonly early?: (settings: S) => boolean
+  /** It counts each request, or asks another server with each: left out when a request is only tried. */
+  readonly countsOrAsks?: true
   /** The policy answers by itself: a route with it needs no upstream. */
   readonly answers?: true
   /** Clients are asked for a certificate in the TLS handshake, by these authorities (PEM). */

@@ -7,6 +7,7 @@ import { plan } from './plan.ts'
 import { policyList } from './policy-entry.ts'
 import { rolloutSettings } from './rollout.ts'
 import { route } from './route.ts'
+import { selfTest } from './self-test.ts'
 import { resourceName } from './strings.ts'
 import { accessLog, admin, telemetry } from './telemetry.ts'
 import { upstream } from './upstream.ts'
@@ -23,6 +24,7 @@ const shared = {
   plans: z.array(plan).max(10_000).default([]).describe('What consumers subscribe to: routes, how much of them, and the price.'),
   certificates: z.array(namedCertificate).max(1000).default([]).describe('Certificates that `listeners.https` shows beside its own, by the names in them.'),
   rollout: rolloutSettings.prefault({}).describe('How a change reaches the edges.'),
+  selfTests: z.array(selfTest).max(100).default([]).describe('Requests that each edge answers for itself before a revision takes effect; one that is not answered as expected refuses the revision.'),
   guardrails: z.array(guardrail).max(1000).default([]).describe('Rules that every change of the configuration has to keep.'),
 }
 

@@ -1,6 +1,6 @@
 /**
  * A revision as entities, each under its key: `routes/get-user`, `upstreams/users`, `groups/gold`, `plans/free`,
- * `certificates/shop`, `secrets/env:TOKEN`, and `listeners`, `trustedProxies`, `policies`, `telemetry`, `guardrails`, `rollout` as one each. The order of lists
+ * `certificates/shop`, `secrets/env:TOKEN`, and `listeners`, `trustedProxies`, `policies`, `telemetry`, `guardrails`, `rollout`, `selfTests` as one each. The order of lists
  * of named resources means nothing, so it is no part of a revision's content.
  */
 import type { RevisionDocumentInput } from './document.ts'
@@ -9,7 +9,7 @@ export type Entity = readonly [key: string, value: unknown]
 
 const lists = ['routes', 'groups', 'plans', 'certificates'] as const
 const maps = ['upstreams', 'secrets'] as const
-const singles = ['listeners', 'trustedProxies', 'policies', 'telemetry', 'guardrails', 'rollout'] as const
+const singles = ['listeners', 'trustedProxies', 'policies', 'telemetry', 'guardrails', 'rollout', 'selfTests'] as const
 
 /** What is left out of the document has no entity. */
 export function entitiesOf(document: RevisionDocumentInput): Entity[] {

@@ -1,6 +1,6 @@
 import { discoverySources } from '../../extensions/discovery-sources/index.ts'
 import { settingsTable } from '../../extensions/policies/settings-table.ts'
-import { consumer, credential, gatewayConfig, group, guardrail, httpListener, namedCertificate, notBuiltBalancers, notBuiltSettings, notBuiltSources, plan, rolloutSettings, route, upstream } from '../../proto/config/index.ts'
+import { consumer, credential, gatewayConfig, group, guardrail, httpListener, namedCertificate, notBuiltBalancers, notBuiltSettings, notBuiltSources, plan, rolloutSettings, route, selfTest, upstream } from '../../proto/config/index.ts'
 import { pageHead, table } from './page-text.ts'
 
 type Schema = Parameters<typeof settingsTable>[0]
@@ -25,6 +25,7 @@ const sections: readonly Section[] = [
   { title: 'Plans', of: ['plans'], about: 'A list; a consumer subscribes to one by its `plan`. What a plan says holds on each route that asks who is calling, beside the policies there, and cannot be switched off by them.', schemas: [plan] },
   { title: 'Certificates', of: ['certificates'], about: 'A list; `listeners.https` shows them beside its own.', schemas: [namedCertificate] },
   { title: 'Rollout', of: ['rollout'], about: 'How a change reaches the edges: with `rings`, a few first. One that does harm there is taken back by itself; `sluice status` tells what is tried.', schemas: [rolloutSettings] },
+  { title: 'Self-tests', of: ['selfTests'], about: 'A list, such as `{ name: users-need-a-token, request: { url: "https://api.example.com/api/users/7" }, expect: { route: get-user, status: 401 } }`. An edge answers them with a new revision before any client is, with the policies in force there but for those that count or ask another server with each request; nothing is sent to an upstream. A second for each, five for all. Routes that differ in `groups` are tried as the first of them.', schemas: [selfTest] },
   { title: 'Guardrails', of: ['guardrails'], about: 'A list of rules, such as `{ name: public-routes-are-authenticated, require: authentication, where: { labels: { exposure: public } } }`. `sluice check`, `apply` and each write of the admin API refuse what breaks one. Policies of groups do not count: they are for some callers only.', schemas: [guardrail] },
   { title: 'Consumers', of: ['consumers'], about: 'A list; a credential is one of the kinds below.', schemas: [consumer, ...credential.options] },
   { title: 'Telemetry and admin', of: ['telemetry', 'admin'], about: 'Services of the distributed mode have `SLUICE_METRICS_ADDRESS` and `SLUICE_ADMIN_ADDRESS` in place of the two addresses.', schemas: [gatewayConfig.pick({ telemetry: true, admin: true })] },

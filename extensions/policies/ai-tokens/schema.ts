@@ -22,6 +22,7 @@ export const schema: PolicySchema<AiTokensSettings> = {
   name: 'ai-tokens',
   settings,
   hooks: ['onRequest', 'onResponse', 'onResponseBody', 'onDone'],
+  countsOrAsks: true,
   early: needsNoIdentity,
   problems: ({ reserve, limit }) => (reserve <= limit ? [] : [{ path: ['reserve'], message: `a request that takes ${reserve} would never pass a limit of ${limit}` }]),
 }

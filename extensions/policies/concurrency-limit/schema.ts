@@ -15,5 +15,6 @@ export const schema: PolicySchema<ConcurrencyLimitSettings> = {
   name: 'concurrency-limit',
   settings,
   hooks: ['onRequest', 'onDone'],
+  countsOrAsks: true,
   early: needsNoIdentity,
 }

@@ -38,7 +38,7 @@ const settings = z.strictObject({
 
 export type ExtAuthSettings = z.output<typeof settings>
 
-export const schema: PolicySchema<ExtAuthSettings> = { name: 'ext-auth', settings, hooks: ['onRequest'], identity: true, problems }
+export const schema: PolicySchema<ExtAuthSettings> = { name: 'ext-auth', settings, hooks: ['onRequest'], countsOrAsks: true, identity: true, problems }
 
 function problems({ url, grpc, insecure }: ExtAuthSettings): { path: string[]; message: string }[] {
   if (url === undefined && grpc === undefined) return [{ path: ['url'], message: 'one of "url" and "grpc" is needed' }]

@@ -15,5 +15,6 @@ export const schema: PolicySchema<FaultSettings> = {
   name: 'fault',
   settings,
   hooks: ['onRequest', 'onDone'],
+  countsOrAsks: true,
   problems: ({ delayMs, abortStatus }) => (delayMs === 0 && abortStatus === undefined ? [{ path: [], message: 'one of "delayMs" and "abortStatus" is needed' }] : []),
 }

@@ -26,6 +26,7 @@ export const schema: PolicySchema<QuotaSettings> = {
   name: 'quota',
   settings,
   hooks: ['onRequest'],
+  countsOrAsks: true,
   early: needsNoIdentity,
   problems: ({ cost, limit }) => (cost <= limit ? [] : [{ path: ['cost'], message: `a request that takes ${cost} would never pass a quota of ${limit}` }]),
 }

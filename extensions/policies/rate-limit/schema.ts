@@ -46,6 +46,7 @@ export const schema: PolicySchema<RateLimitSettings> = {
   name: 'rate-limit',
   settings,
   hooks: ['onRequest', 'onDone'],
+  countsOrAsks: true,
   early: needsNoIdentity,
   problems: (value) => [...costProblems(value), ...settingProblems(value), ...logProblems(value)],
 }

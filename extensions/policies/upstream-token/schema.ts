@@ -38,7 +38,7 @@ const settings = z.strictObject({
 
 export type UpstreamTokenSettings = z.output<typeof settings>
 
-export const schema: PolicySchema<UpstreamTokenSettings> = { name: 'upstream-token', settings, hooks: ['onRequest', 'onResponse'], problems }
+export const schema: PolicySchema<UpstreamTokenSettings> = { name: 'upstream-token', settings, hooks: ['onRequest', 'onResponse'], countsOrAsks: true, problems }
 
 function problems({ issuer, tokenUrl, insecure }: UpstreamTokenSettings): { path: string[]; message: string }[] {
   if (issuer === undefined && tokenUrl === undefined) return [{ path: ['issuer'], message: 'one of "issuer" and "tokenUrl" is needed' }]

@@ -125,8 +125,7 @@ export class SnapshotCompiler {
   adopt({ snapshot, frame, upstreams, routes, settings, router, orders, isOfLines }: PreparedSnapshot): CompiledSnapshot {
     for (const [name, route] of routes) {
       const before = this.#compiled.get(name)
-      if (router === undefined && before !== undefined) this.#router.remove(before)
-      if (router === undefined && route !== undefined) this.#router.add(route)
+      if (router === undefined) this.#exchange(before, route)
       if (route === undefined) this.#forget(name)
       else this.#compiled.set(name, route)
     }
@@ -138,6 +137,23 @@ export class SnapshotCompiler {
     this.#obeyed = orders
     if (isOfLines) this.#received.dirty = new Set()
     return (this.#snapshot = snapshot)
+  }
+
+  /** What `look` finds in the table as it will be once this is adopted; the table in force is as it was afterwards. */
+  lookAside<T>({ routes, router }: PreparedSnapshot, look: (router: Router<CompiledRoute>) => T): T {
+    if (router !== undefined) return look(router)
+    const changes = [...routes].map(([name, route]) => [this.#compiled.get(name), route] as const)
+    for (const [before, after] of changes) this.#exchange(before, after)
+    try {
+      return look(this.#router)
+    } finally {
+      for (const [before, after] of changes.reverse()) this.#exchange(after, before)
+    }
+  }
+
+  #exchange(before: CompiledRoute | undefined, after: CompiledRoute | undefined): void {
+    if (before !== undefined) this.#router.remove(before)
+    if (after !== undefined) this.#router.add(after)
   }
 
   #forget(name: string): void {

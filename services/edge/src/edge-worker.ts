@@ -25,6 +25,7 @@ import { createTlsMetrics } from './listener/tls-metrics.ts'
 import { Overload } from './overload/overload.ts'
 import { Pipeline } from './pipeline.ts'
 import { type Frame, SnapshotRefused } from './received-config.ts'
+import { runSelfTests } from './self-tests.ts'
 import { loadPolicies } from './policy-chain/compile-chain.ts'
 import { ParentCounters } from './quota/parent-counters.ts'
 import { ParentOpenRequests } from './quota/parent-open-requests.ts'
@@ -257,7 +258,7 @@ export class EdgeWorker {
     }
   }
 
-  private async adopt({ revision, digest, lines }: ConfigMessage): Promise<void> {
+  private async adopt({ revision, digest, lines, isProven }: ConfigMessage): Promise<void> {
     const { compiler, listeners, telemetry, identity, pools } = this.running!
     await compiler.receive(linesOf(lines))
     const prepared = await compiler.prepare({ revision, digest })
@@ -266,6 +267,7 @@ export class EdgeWorker {
     if (upstreamsChanged) pools.prepare(upstreams)
     if (this.mayListen) await listeners.open(doors)
     await identity.warm(keySetsIn(written))
+    if (!isProven && frame.selfTests.length > 0) await runSelfTests({ tests: frame.selfTests, snapshot, lookAside: (look) => compiler.lookAside(prepared, look) })
     await this.useAccessLog(frame.telemetry.accessLog)
     if (upstreamsChanged) this.upstreams!.adopt(snapshot.upstreams, snapshot.upstreamSettings)
     this.snapshot = compiler.adopt(prepared)

@@ -15,7 +15,7 @@ export class SnapshotRefused extends Error {
 }
 
 /** All but routes and upstreams: small, and read anew when any of it changes. */
-export type Frame = Pick<RevisionDocument, 'listeners' | 'trustedProxies' | 'policies' | 'groups' | 'plans' | 'certificates' | 'telemetry'>
+export type Frame = Pick<RevisionDocument, 'listeners' | 'trustedProxies' | 'policies' | 'groups' | 'plans' | 'certificates' | 'telemetry' | 'selfTests'>
 
 export interface ReadEntity<T> {
   readonly value: T

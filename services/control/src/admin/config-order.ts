@@ -1,5 +1,5 @@
 /** Configurations are stored with sorted keys; people read names and matches first. */
-const order = ['version', 'name', 'listeners', 'telemetry', 'rollout', 'trustedProxies', 'upstreams', 'routes', 'match', 'upstream', 'rewrite', 'endpoints', 'discovery', 'url', 'groups', 'plans', 'plan', 'title', 'limit', 'quota', 'price', 'certificates', 'guardrails', 'policies', 'consumers', 'credentials']
+const order = ['version', 'name', 'listeners', 'telemetry', 'rollout', 'trustedProxies', 'upstreams', 'routes', 'match', 'upstream', 'rewrite', 'endpoints', 'discovery', 'url', 'groups', 'plans', 'plan', 'title', 'limit', 'quota', 'price', 'certificates', 'selfTests', 'guardrails', 'policies', 'consumers', 'credentials']
 const placeOf = new Map(order.map((key, index) => [key, index]))
 
 /** The document and its resources with their keys in the order of the interface; deeper settings stay as they are. */

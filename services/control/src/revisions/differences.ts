@@ -19,7 +19,7 @@ export interface SettingChange {
 }
 
 const maxSettings = 50
-const singles = ['listeners', 'trustedProxies', 'telemetry', 'guardrails', 'rollout'] as const
+const singles = ['listeners', 'trustedProxies', 'telemetry', 'guardrails', 'rollout', 'selfTests'] as const
 
 export function differencesBetween(before: WrittenDocument, after: WrittenDocument): Difference[] {
   const differences = resourceKinds.flatMap((kind) => compareResources(kind, listResources(before, kind), listResources(after, kind)))

@@ -33,7 +33,7 @@ export function findEntity(document: WrittenDocument, key: string): unknown {
   const { kind, name } = readKey(key)
   if (kind === 'upstreams') return Object.hasOwn(document.upstreams ?? {}, name) ? document.upstreams![name] : undefined
   if (kind === 'routes' || kind === 'groups' || kind === 'plans' || kind === 'certificates') return (document[kind] as readonly { name: string }[] | undefined)?.find((resource) => resource.name === name)
-  return document[kind as 'listeners' | 'trustedProxies' | 'policies' | 'telemetry' | 'guardrails' | 'rollout']
+  return document[kind as 'listeners' | 'trustedProxies' | 'policies' | 'telemetry' | 'guardrails' | 'rollout' | 'selfTests']
 }
 
 /** The document with the resource put in the place of one of that name, or added. `body` may leave its name out. */

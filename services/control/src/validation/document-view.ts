@@ -20,6 +20,7 @@ export interface DocumentView {
   readonly routes: readonly Part[]
   readonly groups: readonly Part[]
   readonly plans: readonly Part[]
+  readonly selfTests: readonly Part[]
   readonly certificates: readonly Part[]
   readonly consumers: readonly Part[]
 }
@@ -31,6 +32,7 @@ export function viewDocument(input: unknown): DocumentView {
     routes: parts(document, 'routes'),
     groups: parts(document, 'groups'),
     plans: parts(document, 'plans'),
+    selfTests: parts(document, 'selfTests'),
     certificates: parts(document, 'certificates'),
     consumers: parts(document, 'consumers'),
   }

@@ -7,7 +7,7 @@ import { canonicalJson, digestOf } from '@sluice/proto/config'
 import type { ConfigFile } from './config-file-read.ts'
 import type { Path, Position } from './problem.ts'
 
-const namedLists = new Set(['routes', 'groups', 'plans', 'certificates', 'guardrails', 'consumers'])
+const namedLists = new Set(['routes', 'groups', 'plans', 'certificates', 'guardrails', 'selfTests', 'consumers'])
 
 /** Where an item of a merged list stands in each of the two. */
 interface Places {

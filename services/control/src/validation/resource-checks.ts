@@ -7,6 +7,7 @@ export function checkNamesOnce(view: DocumentView, problems: ProblemList): void 
   checkOnce('route', view.routes.map(nameOf), problems)
   checkOnce('group', view.groups.map(nameOf), problems)
   checkOnce('plan', view.plans.map(nameOf), problems)
+  checkOnce('self-test', view.selfTests.map(nameOf), problems)
   checkOnce('consumer', view.consumers.map(nameOf), problems)
   checkOnce('certificate', view.certificates.map(nameOf), problems)
   const credentials = view.consumers.flatMap((consumer) => parts(consumer.settings, 'credentials', consumer.path))

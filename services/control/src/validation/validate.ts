@@ -144,8 +144,8 @@ function keptWarnings({ found, kept }: ReferenceValues): Warning[] {
 
 /** The parts of a configuration that are a revision; `admin`, `telemetry.metrics` and consumers are not. */
 function revisionOf(document: GatewayConfigInput, { found, values }: ReferenceValues): RevisionDocumentInput {
-  const { listeners, trustedProxies, upstreams, routes, policies, groups, plans, certificates, guardrails, rollout, telemetry } = document
-  const parts = { listeners, trustedProxies, upstreams, routes, policies, groups, plans, certificates, guardrails, rollout }
+  const { listeners, trustedProxies, upstreams, routes, policies, groups, plans, certificates, guardrails, rollout, selfTests, telemetry } = document
+  const parts = { listeners, trustedProxies, upstreams, routes, policies, groups, plans, certificates, guardrails, rollout, selfTests }
   const present = Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined))
   const revision: RevisionDocumentInput = { version: 1, ...present, ...(telemetry?.accessLog && { telemetry: { accessLog: telemetry.accessLog } }) }
   const used = found.filter(({ path: [part, inner] }) => Object.hasOwn(parts, part!) || inner === 'accessLog').map((one) => one.reference)

@@ -39,6 +39,11 @@ export class Split<R> {
     this.place = this.placeBy(name, on)
   }
 
+  /** Those that requests may go. */
+  ways(): readonly R[] {
+    return this.routes.filter((_, index) => this.ends[index]! > (this.ends[index - 1] ?? 0))
+  }
+
   /** Runs once a request of a route with a split; may add a cookie to the response. */
   choose(question: SplitQuestion): R {
     const place = this.place(question)

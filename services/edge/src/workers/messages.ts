@@ -45,6 +45,8 @@ export interface ConfigMessage {
   readonly digest: string
   /** Lines of a delta, or all there are for a worker that has been given nothing. */
   readonly lines: string
+  /** A worker of this edge has run it: its self-tests have been passed. */
+  readonly isProven: boolean
 }
 
 export interface EndpointsMessage {
