@@ -1,8 +1,8 @@
 /** Elements and components as calls, checked as JSX would be; the one door to the library. */
 import { h as make, type ComponentChildren, type FunctionComponent, type JSX, type VNode } from 'preact'
 
-export { createContext, render } from 'preact'
-export { useCallback, useContext, useEffect, useId, useMemo, useRef, useState } from 'preact/hooks'
+export { createContext, createPortal, render } from 'preact'
+export { useCallback, useContext, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 export type { ComponentChildren, VNode }
 
 type Elements = JSX.IntrinsicElements

@@ -2,7 +2,7 @@
 import type { Status } from './api/answers.ts'
 import { useLive } from './api/use-live.ts'
 import { useSession } from './console-context.ts'
-import { h, type VNode } from './markup.ts'
+import { h, useEffect, type VNode } from './markup.ts'
 import { Audit } from './pages/audit.ts'
 import { Circuits } from './pages/circuits.ts'
 import { ConsumerPage } from './pages/consumer.ts'
@@ -42,6 +42,8 @@ export function Shell({ onSignOut }: { readonly onSignOut: () => void }) {
   const { name, role } = useSession()
   const place = usePlace()
   const current = place.page === '' ? destinations[0]! : destinations.find(({ page }) => page === place.page)
+  // On a phone the pages stand in a row that is wider than the window.
+  useEffect(() => document.querySelector('aside [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [current])
   return h('div', { class: 'shell' },
     h('a', { class: 'skip', href: '#main', onClick: skip }, 'Skip to the page'),
     h('aside', null,
@@ -81,13 +83,14 @@ function Standing() {
     ...troublesOf(status, failure?.message).map((trouble) => h('p', { class: 'trouble', role: 'alert', key: trouble }, trouble)))
 }
 
-function troublesOf({ bus, store, file, rollout, secretStores, edges }: Status, failure: string | undefined): string[] {
+function troublesOf({ bus, store, file, rollout, secretStores, edges, breakGlass = [] }: Status, failure: string | undefined): string[] {
   const away = Object.entries(secretStores).filter(([, state]) => state === 'away').map(([kind]) => kind)
   return [
     ...(failure === undefined ? [] : [`What is shown may be old: ${failure}`]),
     ...(bus === 'connected' ? [] : ['The bus cannot be reached: edges serve what they have, changes wait.']),
     ...(store === 'reached' ? [] : ['The config store cannot be reached: nothing can be changed until it is back.']),
     ...(away.length === 0 ? [] : [`Stores of secrets that cannot be asked: ${away.join(', ')}. Values from before stay.`]),
+    ...breakGlass.map(({ summary, madeBy, until }) => `Break-glass order of ${madeBy} until ${new Date(until).toLocaleString()}: ${summary}.`),
     ...(edges.missing === 0 ? [] : [`${several(edges.missing, 'edge')} not heard for 30 s.`]),
     ...(rollout === null ? [] : [`Revision ${rollout.revision} is tried on ${rollout.edges.join(', ')} (ring ${rollout.ring} of ${rollout.rings}).`]),
     ...(file === null ? [] : [...file.problems, ...file.needsRestart.map((setting) => `${setting} takes effect at the next start.`)]),

@@ -15,6 +15,8 @@ export interface Status {
   readonly edges: { readonly live: number; readonly leaving: number; readonly missing: number; readonly atHead: number }
   readonly rollout: { readonly revision: number; readonly ring: number; readonly rings: number; readonly edges: readonly string[]; readonly secondsLeft?: number } | null
   readonly file: { readonly path: string; readonly state: string; readonly problems: readonly string[]; readonly warnings: readonly string[]; readonly needsRestart: readonly string[] } | null
+  /** Orders that lie over the configuration for a while. */
+  readonly breakGlass?: readonly { readonly id: string; readonly summary: string; readonly madeBy: string; readonly until: string }[]
   readonly bus: string
   readonly store: string
   readonly secretStores: Readonly<Record<string, string>>

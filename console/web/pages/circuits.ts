@@ -17,13 +17,13 @@ const tones: Readonly<Record<CircuitState, Tone>> = { open: 'bad', 'half-open': 
 
 const orders: Readonly<Record<Order, { readonly button: string; readonly title: (upstream: string) => string; readonly means: string; readonly done: (upstream: string) => string }>> = {
   open: {
-    button: 'Open',
-    title: (upstream) => `Open the circuit of ${upstream}?`,
-    means: 'Every edge stops sending requests to this upstream at once. They are answered with 503, or with its fallback, until the circuit is closed or left to the edges again.',
+    button: 'Hold open',
+    title: (upstream) => `Hold the circuit of ${upstream} open?`,
+    means: 'Every edge stops sending requests to this upstream at once. They are answered with 503, or with its fallback, until it is held closed or left to the edges again.',
     done: (upstream) => `The circuit of ${upstream} is held open: nothing is sent.`,
   },
   closed: {
-    button: 'Close',
+    button: 'Hold closed',
     title: (upstream) => `Hold the circuit of ${upstream} closed?`,
     means: 'Every edge sends requests to this upstream whatever comes of them: no failure opens the circuit until it is left to the edges again.',
     done: (upstream) => `The circuit of ${upstream} is held closed: everything is sent.`,

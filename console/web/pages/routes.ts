@@ -6,7 +6,6 @@ import { Json, Link } from '../parts/marks.ts'
 import { Empty, Page, Section, Shown } from '../parts/page.ts'
 import { FindByName, usePages } from '../parts/pages.ts'
 import { Facts, Table } from '../parts/table.ts'
-import { inLine } from '../parts/words.ts'
 import { hrefOf } from '../place.ts'
 
 const columns = [
@@ -44,11 +43,10 @@ export function RoutePage({ name }: { readonly name: string }) {
 
 function AboutRoute({ route }: { readonly route: Route }) {
   const { policies = [], owner, labels = {} } = route
-  const listed = policies.length === 0 ? 'none of its own' : h('ul', { class: 'plain' }, ...policies.map((entry, index) => h('li', { key: String(index) }, h('strong', null, policyName(entry)), ' ', h('code', null, inLine(Object.values(entry)[0])))))
   return h(Facts, { facts: [
     ['Matches', h('code', null, matchOf(route))],
     ['Leads to', h(LeadsTo, { route })],
-    ['Policies', listed],
+    ['Policies', policies.map(policyName).join(', ') || 'none of its own'],
     ...(owner === undefined ? [] : [['Owner', owner] as const]),
     ...Object.entries(labels).map(([label, value]) => [label, value] as const),
   ] })

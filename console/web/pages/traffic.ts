@@ -15,7 +15,7 @@ const maxRoutes = 1000
 const shownMs = 120_000
 
 export function Traffic() {
-  return h(Page, { title: 'Traffic', note: 'Requests of all edges, as analytics counts them: a second or two behind.' }, h(Now, null), h(OverTime, null))
+  return h(Page, { title: 'Traffic', note: 'Requests that a route took, on all edges, as analytics counts them: a second or two behind.' }, h(Now, null), h(OverTime, null))
 }
 
 function Now() {
@@ -28,10 +28,11 @@ function Now() {
   }, [data])
   if (data === undefined) return h(Section, { title: 'Now' }, h(Shown<Counted<RouteUsage>>, { live, show: () => '' }))
   const rates = [...ratesNow(looks)].filter(([, { requests }]) => requests > 0).sort(([, a], [, b]) => b.requests - a.requests)
+  const points = history(looks).map(({ atMs, requests }) => ({ atMs, value: requests }))
   return h(Section, { title: 'Now' },
     live.failure !== undefined && h(Failure, { error: live.failure }),
     h(Totals, { rates: rates.map(([, rate]) => rate), isKnown: looks.length > 1 }),
-    h(LineChart, { points: history(looks).map(({ atMs, requests }) => ({ atMs, value: requests })), spanMs: shownMs, label: 'Requests a second over the last two minutes' }),
+    h(LineChart, { points, spanMs: shownMs, label: `Requests a second over the last two minutes, at most ${perSecond(Math.max(0, ...points.map(({ value }) => value)))}` }),
     rates.length === 0 ? h('p', { class: 'quiet' }, looks.length > 1 ? 'No requests in the last ten seconds.' : 'Counting …') : h(Table<RouteRate>, { label: 'Requests now, by route', columns: rateColumns, rows: rates, keyOf: ([route]) => route }))
 }
 

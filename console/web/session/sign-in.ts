@@ -37,6 +37,7 @@ export function SignIn({ notice, onSignedIn }: SignInProps) {
       notice !== '' && h('p', { role: 'status' }, notice),
       h(Field, { label: 'Admin token', hint: 'It stays in this tab and is forgotten when the tab is closed.' },
         h('input', { type: 'password', name: 'token', autoComplete: 'current-password', required: true, autoFocus: true, spellcheck: false, value: token, onInput: (event) => setToken(event.currentTarget.value) })),
+      !isSecureContext && h('p', { class: 'trouble' }, 'This page came unencrypted from another machine: whoever is on the way can read the token. Use HTTPS, or forward the port.'),
       failure !== undefined && h(Failure, { error: failure }),
       h('button', { type: 'submit', class: 'main', disabled: isRunning }, isRunning ? 'Signing in …' : 'Sign in'),
       h('details', null,
