@@ -13,6 +13,7 @@ const layers = [
   ['commands', /^(cli|e2e)$/],
   ['services', /^services\//],
   ['extensions', /^extensions\//],
+  ['browser', /^console$/],
   ['packages', /^packages\//],
   ['contract', /^proto$/],
 ] as const
