@@ -58,6 +58,12 @@ const flows: Readonly<Record<Exclude<keyof typeof subjects, 'edgeReport' | 'brea
   circuitHeld: flow('discovery', 'discovery'),
   discoveryMember: flow('discovery', 'discovery'),
   registrationChanged: flow('discovery', 'discovery'),
+  cachePurge: flow('control', ['edge', 'control']),
+  cachePurged: flow('edge', 'control'),
+  cachePurges: flow('edge', 'control'),
+  cacheOvertaken: flow('edge', 'edge'),
+  // Said by users of the installation's own, who are no service.
+  cacheEvent: flow([], 'control'),
   usageBatch: flow('edge', 'analytics'),
   usageQuery: flow('control', 'analytics'),
   topRoutes: flow('control', 'analytics'),

@@ -109,6 +109,17 @@ export const subjects = {
   /** discovery → discovery, publish: RegistrationChange */
   registrationChanged: on('disc.registered'),
 
+  /** control → workers of edges, sequenced: CachePurge */
+  cachePurge: on('cache.purge'),
+  /** worker of an edge → every control, publish: CachePurged */
+  cachePurged: on('cache.purged'),
+  /** worker of an edge → control, request, queue `control`: CachePurgesRequest → CachePurgesReply */
+  cachePurges: on('cache.purges'),
+  /** worker of an edge → workers of edges, publish: CacheOvertaken */
+  cacheOvertaken: on('cache.overtaken'),
+  /** backend → control, request or publish, queue `control`: JSON, the body of `POST /v1/cache/purge`, and its answer */
+  cacheEvent: on('cache.event'),
+
   /** host agent → analytics, request, queue `analytics` (of several, a queue for each part): UsageBatch → UsageBatchReply */
   usageBatch: on('obs.ledger'),
   /** control → analytics, request, queue `analytics`: UsageQuery → UsageQueryReply */

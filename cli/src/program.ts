@@ -6,6 +6,7 @@ import { addApply } from './commands/apply.ts'
 import { addBus } from './commands/bus.ts'
 import { addBreakGlass } from './commands/break-glass.ts'
 import { addBackup } from './commands/backup.ts'
+import { addCache } from './commands/cache.ts'
 import { addCertificates } from './commands/certificates.ts'
 import { addCheck } from './commands/check.ts'
 import { addConsumers } from './commands/consumers.ts'
@@ -26,7 +27,7 @@ import { reportFailure } from './failure.ts'
 import type { Surroundings } from './surroundings.ts'
 
 const commands: readonly AddCommand[] = [
-  addRun, addService, addCheck, addDiff, addApply, addExport, addStatus, addRevisions, addRollback, addConsumers, addKeys, addRevoke, addBreakGlass, addCertificates, addToken, addAdminToken, addBus, addBackup, addRestore, addSimulate, addNotBuilt,
+  addRun, addService, addCheck, addDiff, addApply, addExport, addStatus, addRevisions, addRollback, addConsumers, addKeys, addRevoke, addCache, addBreakGlass, addCertificates, addToken, addAdminToken, addBus, addBackup, addRestore, addSimulate, addNotBuilt,
 ]
 
 /** Runs one command line (without the program's own name) to its end; answers its exit code. Never rejects. */

@@ -45,8 +45,8 @@ export interface SequencedHandlers {
   onMessage(body: Uint8Array, from: { readonly publisher: string; readonly sequence: number }): void | Promise<void>
   /** Something may have been missed; `undefined` when the bus itself was away. Told before the message that showed it. */
   onGap(publisher: string | undefined): void
-  /** A publisher is met for the first time; `onGap` follows. */
-  onPublisher?(publisher: string): void
+  /** A publisher is met for the first time, so many messages after its first; `onGap` follows. */
+  onPublisher?(publisher: string, missed: number): void
   onMalformed?(subject: string, error: unknown): void
   onError?(subject: string, error: unknown): void
 }
@@ -81,7 +81,7 @@ export function subscribeSequenced(bus: Bus, subject: string, handlers: Sequence
     const last = sequences.get(publisher)
     remember(publisher, Math.max(sequence, last ?? 0))
     const isGap = last === undefined || sequence > (beacon ? last : last + 1)
-    if (last === undefined) handlers.onPublisher?.(publisher)
+    if (last === undefined) handlers.onPublisher?.(publisher, beacon ? sequence : sequence - 1)
     if (isGap) handlers.onGap(publisher)
     if (!beacon && sequence > (last ?? 0)) return handlers.onMessage(body, { publisher, sequence })
   }

@@ -4,6 +4,7 @@
  * text, in one pass; what framing and routing need is noted on the way, so that nobody has to look it up again.
  */
 import type { ErrorCode } from '@sluice/errors'
+import { isNamed } from './field-syntax.ts'
 
 /** More than anybody sends; what a message costs must not grow with how many lines fit into its head. */
 const maxLines = 1000
@@ -107,24 +108,24 @@ export class FieldSection {
   private note(name: string, first: number, value: string): ErrorCode | undefined {
     switch (name.length) {
       case 2:
-        if (first === 0x74 && name.toLowerCase() === 'te' && hasOption(value, 'trailers')) this.acceptsTrailers = true
+        if (first === 0x74 && isNamed(name, 'te') && hasOption(value, 'trailers')) this.acceptsTrailers = true
         return undefined
       case 4:
-        if (first === 0x68 && name.toLowerCase() === 'host') this.hosts++
+        if (first === 0x68 && isNamed(name, 'host')) this.hosts++
         return undefined
       case 6:
-        if (first === 0x65 && name.toLowerCase() === 'expect') this.noteExpectation(value.toLowerCase())
+        if (first === 0x65 && isNamed(name, 'expect')) this.noteExpectation(value.toLowerCase())
         return undefined
       case 7:
-        if (first === 0x75 && name.toLowerCase() === 'upgrade') this.upgrade += `${value.toLowerCase()},`
+        if (first === 0x75 && isNamed(name, 'upgrade')) this.upgrade += `${value.toLowerCase()},`
         return undefined
       case 10:
-        if (first === 0x63 && name.toLowerCase() === 'connection') this.noteConnection(value.toLowerCase())
+        if (first === 0x63 && isNamed(name, 'connection')) this.noteConnection(value.toLowerCase())
         return undefined
       case 14:
-        return first === 0x63 && name.toLowerCase() === 'content-length' ? this.noteLength(value) : undefined
+        return first === 0x63 && isNamed(name, 'content-length') ? this.noteLength(value) : undefined
       case 17:
-        return first === 0x74 && name.toLowerCase() === 'transfer-encoding' ? this.noteCoding(value) : undefined
+        return first === 0x74 && isNamed(name, 'transfer-encoding') ? this.noteCoding(value) : undefined
       default:
         return undefined
     }

@@ -9,6 +9,17 @@ export function isFieldName(name: string): boolean {
   return true
 }
 
+/** Whether `name` is `lower` (in lower case), capitals or not. Makes no copy, as `toLowerCase` does: each message asks a dozen times. */
+export function isNamed(name: string, lower: string): boolean {
+  if (name.length !== lower.length) return false
+  for (let at = 0; at < name.length; at++) {
+    const code = name.charCodeAt(at)
+    const wanted = lower.charCodeAt(at)
+    if (code !== wanted && (code + 0x20 !== wanted || code < 0x41 || code > 0x5a)) return false
+  }
+  return true
+}
+
 /**
  * Whether `value` may be sent as a field's value (RFC 9110 §5.5): no CR, LF, NUL or other control character but the
  * tab, and nothing above one byte. Whatever a client, a token or a file brings into a field is checked by this.

@@ -1,3 +1,5 @@
+import { isNamed } from './field-syntax.ts'
+
 /**
  * Header fields in the order they came, as one flat array `[name, value, name, value, …]`: the form `node:http`
  * gives and undici takes, so that an exchange copies nothing. Names keep their spelling; look-ups ignore case.
@@ -34,14 +36,17 @@ export class HeaderFields {
 
   /** Replaces every field of that name by one. */
   set(name: string, value: string): void {
-    const lower = name.toLowerCase()
-    const at = this.indexOf(lower, 0)
-    if (at < 0) {
-      this.flat.push(name, value)
+    const { flat } = this
+    const first = name.charCodeAt(0) | 0x20
+    for (let at = 0; at < flat.length; at += 2) {
+      if (flat[at]!.length !== name.length || (flat[at]!.charCodeAt(0) | 0x20) !== first) continue
+      const lower = name.toLowerCase()
+      if (!isNamed(flat[at]!, lower)) continue
+      flat[at + 1] = value
+      this.removeFrom(lower, at + 2)
       return
     }
-    this.flat[at + 1] = value
-    this.removeFrom(lower, at + 2)
+    flat.push(name, value)
   }
 
   /** Adds a field beside those of the same name. */
@@ -61,7 +66,7 @@ export class HeaderFields {
     for (let at = from; at < flat.length; at += 2) {
       const candidate = flat[at]!
       // One bit tells capitals from small letters; the first letter spares most comparisons.
-      if (candidate.length === length && (candidate.charCodeAt(0) | 0x20) === first && (candidate === name || candidate.toLowerCase() === name)) return at
+      if (candidate.length === length && (candidate.charCodeAt(0) | 0x20) === first && isNamed(candidate, name)) return at
     }
     return -1
   }

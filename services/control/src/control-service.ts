@@ -1,5 +1,6 @@
 /** How control's rooms are put together, started and stopped. */
 import { join } from 'node:path'
+import type { Subscription } from '@sluice/buses/bus'
 import type { Health } from '@sluice/service-kit'
 import { Tokens } from './admin/access.ts'
 import type { AdminParts } from './admin/admin-parts.ts'
@@ -11,6 +12,8 @@ import { ConfigSource } from './config-source/config-source.ts'
 import { ControlMetrics } from './control-metrics.ts'
 import { Consumers } from './peers/consumers.ts'
 import { Endpoints } from './peers/endpoints.ts'
+import { followCacheEvents } from './peers/cache-events.ts'
+import { CachePurges } from './peers/cache-purges.ts'
 import { Circuits } from './peers/circuits.ts'
 import { Limits } from './peers/limits.ts'
 import { QuotaEvents } from './peers/quota-events.ts'
@@ -43,6 +46,7 @@ export class ControlService implements Control {
   readonly #rollout: Rollout
   readonly #consumers: Consumers
   readonly #quotaEvents: QuotaEvents
+  readonly #cachePurges: CachePurges
   readonly #source: ConfigSource | undefined
   readonly #sources: SecretSources
   readonly #own: OwnChanges
@@ -53,6 +57,7 @@ export class ControlService implements Control {
   readonly #storeWatch: StoreWatch
   readonly #breakGlass: BreakGlass
   #admin: AdminServer | undefined
+  #cacheEvents: Subscription | undefined
   #isStopping = false
   #followed = 0
 
@@ -63,6 +68,7 @@ export class ControlService implements Control {
     this.#rollout = new Rollout({ bus, scope, store, stored: this.#line.stored, clock, logger, signer })
     this.#consumers = new Consumers(bus, scope)
     this.#quotaEvents = new QuotaEvents({ bus, scope, logger })
+    this.#cachePurges = new CachePurges({ bus, scope, clock, logger, liveEdges: () => this.#liveEdges() })
     this.#source = parts.configFile === undefined ? undefined : this.#sourceOf(parts.configFile)
     this.#sources = new SecretSources({ environment, sealing, now: () => clock.monotonic(), onState: (name, fault) => this.#tellOfStore(name, fault) })
     this.#own = new OwnChanges({ line: this.#line, store, scope, clock, logger, consumers: this.#consumers, sources: this.#sources, dataDirectory, fileDirectory: () => this.#source?.baseDirectory() })
@@ -85,6 +91,7 @@ export class ControlService implements Control {
     await this.#source?.check()
     const parts = this.#adminParts()
     this.#quotaEvents.start()
+    this.#startPurges()
     await this.#breakGlass.start()
     await this.#storeWatch.start()
     if (this.#isStopping) return
@@ -98,6 +105,8 @@ export class ControlService implements Control {
     this.#isStopping = true
     this.#storeWatch.stop()
     this.#quotaEvents.stop()
+    this.#cacheEvents?.unsubscribe()
+    this.#cachePurges.stop()
     await this.#breakGlass.stop()
     this.#source?.stop()
     this.#renewedValues.stop()
@@ -129,6 +138,12 @@ export class ControlService implements Control {
     else await this.#own.beginEmpty()
     this.#renewedValues.start()
     this.#rings.start()
+  }
+
+  #startPurges(): void {
+    const { bus, scope, logger } = this.#parts
+    this.#cachePurges.start()
+    this.#cacheEvents = followCacheEvents({ bus, scope, logger, purges: this.#cachePurges })
   }
 
   #sourceOf(configFile: string): ConfigSource {
@@ -224,6 +239,7 @@ export class ControlService implements Control {
       limits: new Limits(bus, scope),
       quotaEvents: this.#quotaEvents,
       circuits: new Circuits(bus, scope),
+      cachePurges: this.#cachePurges,
       breakGlass: this.#breakGlass,
       status: () => ({ rollout: this.#rings.state() ?? null, file: this.#source?.status() ?? null, bus: bus.status, store: this.#storeWatch.isReached ? 'reached' : 'away', secretStores: Object.fromEntries(this.#sources.states().map(({ kind, isUp }) => [kind, isUp ? 'reached' : 'away'])) }),
     }

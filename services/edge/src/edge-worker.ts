@@ -14,6 +14,7 @@ import { measureUpstreams } from './balancer/upstream-metrics.ts'
 import { UpstreamFindings } from './balancer/upstream-findings.ts'
 import { UpstreamRegistry } from './balancer/upstream-registry.ts'
 import { sortOrders } from './break-glass/standing-orders.ts'
+import { PurgeFeed } from './cache/purge-feed.ts'
 import { ResponseCache } from './cache/response-cache.ts'
 import { SnapshotCompiler } from './compile-snapshot.ts'
 import type { CompiledSnapshot } from './compiled-snapshot.ts'
@@ -69,6 +70,7 @@ interface Running {
   readonly pools: PoolSet
   readonly overload: Overload
   readonly findings: UpstreamFindings
+  readonly purges: PurgeFeed
 }
 
 export class EdgeWorker {
@@ -164,7 +166,8 @@ export class EdgeWorker {
     const policies = await loadPolicies(policyCatalogue.map((entry) => entry.name))
     const compiler = new SnapshotCompiler({ policies, upstreams, policyParts: { clock: systemClock, logger, identity: identity.part, quota }, adjust: (frame) => listeningAt(settings, frame) })
     const pools = new PoolSet(settings.engine, this.resolver(settings.dnsServers).lookup)
-    const pipeline = this.createPipeline(telemetry, pools, await this.openCache(settings))
+    const { cache, purges } = await this.openCache(settings, bus)
+    const pipeline = this.createPipeline(telemetry, pools, cache)
     const overload = new Overload({ shedLagMs: settings.shedLagMs, metrics: this.metrics, logger })
     const refusedConnections = this.metrics.counter('sluice_connections_refused_total', 'Connections that were not let in, by why.', ['reason'])
     const listeners = new ListenerSet({
@@ -180,7 +183,7 @@ export class EdgeWorker {
       addressSettings: addressSettings(settings),
     }, settings.engine)
     this.deadlines.start()
-    return { settings, compiler, identity, telemetry, listeners, pools, overload, findings }
+    return { settings, compiler, identity, telemetry, listeners, pools, overload, findings, purges }
   }
 
   private resolver(servers: readonly string[]): HostResolver {
@@ -196,11 +199,15 @@ export class EdgeWorker {
     })
   }
 
-  private async openCache({ cacheBytes }: WorkerSettings): Promise<ResponseCache> {
+  private async openCache({ cacheBytes, scope, name }: WorkerSettings, bus: Bus): Promise<{ cache: ResponseCache; purges: PurgeFeed }> {
     const { createMemoryCache } = await cacheStoreNamed('memory').load()
     const store = createMemoryCache({ maxBytes: cacheBytes }, { clock: systemClock })
+    const warn = oncePerMinute((subject: string, error: unknown) => this.parts.logger.warn({ subject, err: error }, 'a message on purges cannot be read'))
     // Bodies on their way are held beside the store, which cannot put others out for them.
-    return new ResponseCache({ store, maxGatheringBytes: Math.floor(cacheBytes / 2), clock: systemClock, metrics: this.metrics, onInvalidated: () => undefined })
+    const cache: ResponseCache = new ResponseCache({ store, maxGatheringBytes: Math.floor(cacheBytes / 2), clock: systemClock, metrics: this.metrics, onInvalidated: (urls) => purges.tellOvertaken(urls) })
+    const purges = new PurgeFeed({ bus, scope, edge: name, worker: String(process.pid), clock: systemClock, cache, onMalformed: warn })
+    purges.start()
+    return { cache, purges }
   }
 
   private createPipeline(telemetry: Telemetry, pools: PoolSet, cache: ResponseCache): Pipeline {
@@ -309,6 +316,7 @@ export class EdgeWorker {
     this.deadlines.stop()
     this.running?.overload.stop()
     this.running?.findings.stop()
+    this.running?.purges.stop()
     this.running?.pools.destroy()
     this.parts.onDrained()
   }

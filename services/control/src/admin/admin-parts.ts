@@ -2,6 +2,7 @@ import type { Bus } from '@sluice/buses/bus'
 import type { ConfigStore } from '@sluice/config-stores/config-store'
 import type { Clock, Logger, Sealing } from '@sluice/service-kit'
 import type { BreakGlass } from '../break-glass/break-glass.ts'
+import type { CachePurges } from '../peers/cache-purges.ts'
 import type { Circuits } from '../peers/circuits.ts'
 import type { Consumers } from '../peers/consumers.ts'
 import type { Endpoints } from '../peers/endpoints.ts'
@@ -36,6 +37,7 @@ export interface AdminParts {
   readonly limits: Limits
   readonly quotaEvents: QuotaEvents
   readonly circuits: Circuits
+  readonly cachePurges: CachePurges
   readonly breakGlass: BreakGlass
   /** The part of `/v1/status` that is not the admin API's own. */
   readonly status: () => Record<string, unknown>

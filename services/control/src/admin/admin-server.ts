@@ -16,6 +16,7 @@ import { replyWithProblems } from './error-replies.ts'
 import type { AdminApp } from './fastify-types.ts'
 import { addBackupRoutes } from './routes/backup-routes.ts'
 import { addBreakGlassRoutes } from './routes/break-glass-routes.ts'
+import { addCacheRoutes } from './routes/cache-routes.ts'
 import { addCertificateRoutes } from './routes/certificate-routes.ts'
 import { addConfigRoutes } from './routes/config-routes.ts'
 import { addConsoleRoutes } from './routes/console-routes.ts'
@@ -62,7 +63,7 @@ export async function createAdminServer(parts: AdminParts, at: AdminAddress): Pr
   acceptYaml(app)
   admitByToken(app, parts)
   keepAuditTrail(app, parts)
-  for (const add of [addResourceRoutes, addCertificateRoutes, addConfigRoutes, addRevisionRoutes, addConsumerRoutes, addQuotaRoutes, addEventRoutes, addCredentialRoutes, addRevocationRoutes, addEdgeRoutes, addEndpointRoutes, addUsageRoutes, addLimitRoutes, addCircuitRoutes, addBreakGlassRoutes, addStatusRoutes, addBackupRoutes, addDocumentRoutes, addConsoleRoutes]) add(app, parts)
+  for (const add of [addResourceRoutes, addCertificateRoutes, addConfigRoutes, addRevisionRoutes, addConsumerRoutes, addQuotaRoutes, addEventRoutes, addCredentialRoutes, addRevocationRoutes, addEdgeRoutes, addEndpointRoutes, addUsageRoutes, addLimitRoutes, addCircuitRoutes, addCacheRoutes, addBreakGlassRoutes, addStatusRoutes, addBackupRoutes, addDocumentRoutes, addConsoleRoutes]) add(app, parts)
   await app.ready()
   const closeDoor = openBusDoor(app.server, parts)
   return {
