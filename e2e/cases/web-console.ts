@@ -168,6 +168,25 @@ export const webConsole: Case = {
       await page.getByRole('main').getByText('The admin API does not answer').waitFor({ state: 'detached' })
     })
 
+    const analytics = system.services.get('analytics')
+    if (analytics !== undefined) await t.test('while one service is away the pages that need it say so, and come back by themselves', async () => {
+      const isAway = page.getByRole('main').getByText('dependency.analytics_unreachable').first()
+      await analytics.kill()
+      try {
+        await goTo(page, 'Usage')
+        await isAway.waitFor()
+        await goTo(page, 'Circuits')
+        await page.getByRole('row', { name: 'console-up' }).waitFor()
+        assert.equal(await page.locator('.failure').count(), 0)
+        await goTo(page, 'Usage')
+        await isAway.waitFor()
+      } finally {
+        await analytics.start()
+      }
+      await isAway.waitFor({ state: 'detached' })
+      await page.getByRole('table', { name: 'Usage by consumer' }).waitFor()
+    })
+
     await t.test('who may only look is offered nothing that would be refused', async () => {
       const token = await adminTokenFor(system, 'console-viewer', 'viewer')
       const viewer = await openConsole(await browser.newContext(), system.adminUrl)
