@@ -237,6 +237,20 @@ function testAuditAndEdges(both: () => Both): void {
     assert.deepEqual((await store.listAudit(scope, { limit: 5 })).map((entry) => entry.action).toSorted(), ['one', 'two'])
   })
 
+  test('events are read newest first, across days; one that is told twice is one', async () => {
+    const { store, peer } = both()
+    const scope = randomUUID()
+    const start = Date.now() - 3 * 86_400_000
+    const events = [0, 1000, 86_400_000, 2.5 * 86_400_000].map((offset, index) => ({ scope, atMs: start + offset, key: `k${index}`, body: `event ${index}` }))
+    for (const event of events) for (const writer of [store, peer]) await writer.appendEvent(event)
+    await store.appendEvent({ ...events[3]!, key: 'another', body: 'of the same instant' })
+    const all = await peer.listEvents(scope, { limit: 10 })
+    assert.deepEqual(all.map(({ key }) => key), ['k3', 'another', 'k2', 'k1', 'k0'])
+    assert.deepEqual(all[0], events[3])
+    assert.deepEqual((await store.listEvents(scope, { limit: 2 })).map(({ key }) => key), ['k3', 'another'])
+    assert.deepEqual(await store.listEvents(randomUUID(), { limit: 10 }), [])
+  })
+
   test('an edge is remembered with its last heartbeat until it is removed', async () => {
     const { store, peer } = both()
     const scope = randomUUID()

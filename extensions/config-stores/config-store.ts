@@ -42,6 +42,18 @@ export interface AuditEntry {
   readonly outcome: string
 }
 
+/** Something that has happened. */
+export interface StoredEvent {
+  readonly scope: string
+  readonly atMs: number
+  /** Together with the instant what tells it from others: heard by several controls it is one. */
+  readonly key: string
+  readonly body: string
+}
+
+/** Of a scope, at least those that came last; stores that keep them by time alone keep more. */
+export const MAX_EVENTS = 10_000
+
 export interface KnownEdge {
   readonly name: string
   readonly instance: string
@@ -68,6 +80,10 @@ export interface ConfigStore {
   commit(commit: Commit): Promise<CommitOutcome>
   appendAudit(entry: AuditEntry): Promise<void>
   listAudit(scope: string, options: { limit: number; beforeMs?: number }): Promise<AuditEntry[]>
+  /** Kept for some weeks, and then let go; the newest `MAX_EVENTS` of a scope at least until then. */
+  appendEvent(event: StoredEvent): Promise<void>
+  /** Newest first. */
+  listEvents(scope: string, options: { limit: number }): Promise<StoredEvent[]>
   /** Edges seen, so that a control that restarts knows whom a receipt must wait for. */
   saveEdge(scope: string, edge: KnownEdge): Promise<void>
   removeEdge(scope: string, name: string): Promise<void>

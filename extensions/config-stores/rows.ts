@@ -1,5 +1,5 @@
 /** The rows of the SQL stores, whose columns have the same names, as what the contract answers. */
-import type { AuditEntry, KnownEdge, RevisionRecord } from './config-store.ts'
+import type { AuditEntry, KnownEdge, RevisionRecord, StoredEvent } from './config-store.ts'
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -19,6 +19,10 @@ export function recordOf(row: Row): RevisionRecord {
 
 export function auditEntryOf(row: Row): AuditEntry {
   return { scope: String(row.scope), atMs: Number(row.at_ms), actor: String(row.actor), action: String(row.action), outcome: String(row.outcome) }
+}
+
+export function eventOf(row: Row): StoredEvent {
+  return { scope: String(row.scope), atMs: Number(row.at_ms), key: String(row.key), body: String(row.body) }
 }
 
 export function edgeOf(row: Row): KnownEdge {

@@ -1,7 +1,8 @@
-import type { AuditEntry, Commit, CommitOutcome, ConfigStore, KnownEdge, Revision, RevisionRecord, StoreParts } from '../config-store.ts'
+import type { AuditEntry, Commit, CommitOutcome, ConfigStore, KnownEdge, Revision, RevisionRecord, StoredEvent, StoreParts } from '../config-store.ts'
 import { readSettings } from '../settings.ts'
 import { appendAudit, listAudit } from './audit.ts'
 import { readBody } from './bodies.ts'
+import { appendEvent, listEvents } from './events.ts'
 import { commit } from './commit.ts'
 import { answer } from '@sluice/databases/answer'
 import { Connection } from '@sluice/databases/cassandra-connection'
@@ -24,10 +25,10 @@ export interface CassandraParts extends StoreParts {
  * for wrong settings.
  */
 export async function createCassandraConfigStore(settings: CassandraSettings, parts: CassandraParts = {}): Promise<ConfigStore> {
-  const { auditRetentionDays, edgeRetentionDays, ...connectionSettings } = readSettings(schema, settings)
+  const { auditRetentionDays, edgeRetentionDays, eventRetentionDays, ...connectionSettings } = readSettings(schema, settings)
   const connection = new Connection(connectionSettings, MIGRATIONS, parts.onWarning ?? (() => {}))
   await connection.started()
-  const ttl = { auditSeconds: auditRetentionDays * DAY_SECONDS, edgeSeconds: edgeRetentionDays * DAY_SECONDS }
+  const ttl = { auditSeconds: auditRetentionDays * DAY_SECONDS, edgeSeconds: edgeRetentionDays * DAY_SECONDS, eventSeconds: eventRetentionDays * DAY_SECONDS }
   return new CassandraConfigStore(connection, new RevisionLog(connection, parts.epochSize ?? EPOCH_SIZE), ttl)
 }
 
@@ -36,10 +37,10 @@ export { createCassandraConfigStore as create }
 class CassandraConfigStore implements ConfigStore {
   readonly #connection: Connection
   readonly #log: RevisionLog
-  readonly #ttl: { auditSeconds: number; edgeSeconds: number }
+  readonly #ttl: { auditSeconds: number; edgeSeconds: number; eventSeconds: number }
   readonly #tails = new HeadTails()
 
-  constructor(connection: Connection, log: RevisionLog, ttl: { auditSeconds: number; edgeSeconds: number }) {
+  constructor(connection: Connection, log: RevisionLog, ttl: { auditSeconds: number; edgeSeconds: number; eventSeconds: number }) {
     this.#connection = connection
     this.#log = log
     this.#ttl = ttl
@@ -84,6 +85,14 @@ class CassandraConfigStore implements ConfigStore {
 
   listAudit(scope: string, { limit, beforeMs = Infinity }: { limit: number; beforeMs?: number }): Promise<AuditEntry[]> {
     return answer(() => listAudit(this.#connection, scope, limit, beforeMs))
+  }
+
+  appendEvent(event: StoredEvent): Promise<void> {
+    return answer(() => appendEvent(this.#connection, event, this.#ttl.eventSeconds))
+  }
+
+  listEvents(scope: string, { limit }: { limit: number }): Promise<StoredEvent[]> {
+    return answer(() => listEvents(this.#connection, scope, limit))
   }
 
   saveEdge(scope: string, { name, instance, lastHeartbeatMs }: KnownEdge): Promise<void> {

@@ -11,6 +11,7 @@ export const schema = {
       ...connectionSettings,
       auditRetentionDays: days.default(365).describe('Days that audit entries are kept.'),
       edgeRetentionDays: days.default(7).describe('Days that an edge is remembered after its last heartbeat.'),
+      eventRetentionDays: days.default(35).describe('Days that events are kept.'),
     })
     .refine(isWholeLogin, 'user and password go together'),
 }

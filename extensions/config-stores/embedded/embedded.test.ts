@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { after, describe, test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createFakeClock, runProcess } from '@sluice/testkit'
+import { MAX_EVENTS } from '../config-store.ts'
 import { commitOf, testConfigStore } from '../config-store.contract.ts'
 import { createEmbeddedConfigStore } from './embedded.ts'
 
@@ -108,6 +109,29 @@ describe('the embedded config store', () => {
     await audit()
     assert.equal((await store.listAudit('s', { limit: 10 })).length, 2)
     await store.close()
+  })
+
+  test('old events are let go, and those beyond the most that are kept', async () => {
+    const clock = createFakeClock()
+    const store = await createEmbeddedConfigStore({ file: join(directory, 'events.sqlite'), eventRetentionDays: 1 }, { clock })
+    const tell = (key: string) => store.appendEvent({ scope: 's', atMs: clock.now(), key, body: '' })
+    await tell('old')
+    clock.advance(1.5 * 86_400_000)
+    await tell('new')
+    assert.deepEqual((await store.listEvents('s', { limit: 10 })).map(({ key }) => key), ['new'])
+    await store.close()
+    const database = new DatabaseSync(join(directory, 'events.sqlite'))
+    const insert = database.prepare('INSERT INTO event VALUES (?, ?, ?, ?)')
+    database.exec('BEGIN')
+    for (let index = 1; index <= MAX_EVENTS + 5; index++) insert.run('s', clock.now() + index, `k${index}`, '')
+    database.exec('COMMIT')
+    database.close()
+    const again = await createEmbeddedConfigStore({ file: join(directory, 'events.sqlite') }, { clock })
+    clock.advance(MAX_EVENTS + 10)
+    await again.appendEvent({ scope: 's', atMs: clock.now(), key: 'newest', body: '' })
+    const kept = await again.listEvents('s', { limit: 2 * MAX_EVENTS })
+    assert.deepEqual([kept.length, kept[0]?.key, kept.at(-1)?.key], [MAX_EVENTS, 'newest', 'k7'])
+    await again.close()
   })
 
   test('wrong settings are named, all at once', async () => {

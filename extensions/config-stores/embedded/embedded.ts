@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import type { AuditEntry, Commit, CommitOutcome, ConfigStore, KnownEdge, Revision, RevisionRecord, StoreParts } from '../config-store.ts'
+import { type AuditEntry, type Commit, type CommitOutcome, type ConfigStore, type KnownEdge, MAX_EVENTS, type Revision, type RevisionRecord, type StoredEvent, type StoreParts } from '../config-store.ts'
 import { HeadWatchers } from './head-watchers.ts'
 import { readSettings } from '../settings.ts'
 import { answer, inTransaction, openDatabase } from '@sluice/databases/sqlite-database'
 import { migrations } from './migrations.ts'
 import { schema, type EmbeddedSettings } from './schema.ts'
-import { auditEntryOf, edgeOf, recordOf } from '../rows.ts'
+import { auditEntryOf, edgeOf, eventOf, recordOf } from '../rows.ts'
 import { prepareStatements, type Statements } from './statements.ts'
 
 const DAY_MS = 86_400_000
@@ -17,9 +17,9 @@ const DAY_MS = 86_400_000
  * when the file cannot be opened, such as when another process has it.
  */
 export async function createEmbeddedConfigStore(settings: EmbeddedSettings, parts: StoreParts = {}): Promise<ConfigStore> {
-  const { directory = '.', file = join(directory, 'config.sqlite'), busyMs, auditRetentionDays, edgeRetentionDays } = readSettings(schema, settings)
+  const { directory = '.', file = join(directory, 'config.sqlite'), busyMs, auditRetentionDays, edgeRetentionDays, eventRetentionDays } = readSettings(schema, settings)
   const now = () => (parts.clock ?? Date).now()
-  const retention = { auditMs: auditRetentionDays * DAY_MS, edgeMs: edgeRetentionDays * DAY_MS }
+  const retention = { auditMs: auditRetentionDays * DAY_MS, edgeMs: edgeRetentionDays * DAY_MS, eventMs: eventRetentionDays * DAY_MS }
   return new EmbeddedConfigStore(openDatabase(file, migrations, busyMs), now, retention)
 }
 
@@ -30,9 +30,9 @@ class EmbeddedConfigStore implements ConfigStore {
   readonly #statements: Statements
   readonly #watchers = new HeadWatchers()
   readonly #now: () => number
-  readonly #retention: { auditMs: number; edgeMs: number }
+  readonly #retention: { auditMs: number; edgeMs: number; eventMs: number }
 
-  constructor(database: DatabaseSync, now: () => number, retention: { auditMs: number; edgeMs: number }) {
+  constructor(database: DatabaseSync, now: () => number, retention: { auditMs: number; edgeMs: number; eventMs: number }) {
     this.#database = database
     this.#statements = prepareStatements(database)
     this.#now = now
@@ -81,6 +81,20 @@ class EmbeddedConfigStore implements ConfigStore {
 
   listAudit(scope: string, { limit, beforeMs = Number.MAX_SAFE_INTEGER }: { limit: number; beforeMs?: number }): Promise<AuditEntry[]> {
     return answer(() => this.#statements.listAudit.all(scope, beforeMs, limit).map(auditEntryOf))
+  }
+
+  appendEvent({ scope, atMs, key, body }: StoredEvent): Promise<void> {
+    return answer(() => {
+      inTransaction(this.#database, () => {
+        this.#statements.insertEvent.run(scope, atMs, key, body)
+        this.#statements.trimEvents.run(this.#now() - this.#retention.eventMs)
+        this.#statements.trimEventsTo.run(scope, MAX_EVENTS - 1)
+      })
+    })
+  }
+
+  listEvents(scope: string, { limit }: { limit: number }): Promise<StoredEvent[]> {
+    return answer(() => this.#statements.listEvents.all(scope, limit).map(eventOf))
   }
 
   saveEdge(scope: string, { name, instance, lastHeartbeatMs }: KnownEdge): Promise<void> {

@@ -39,4 +39,14 @@ export const migrations = [
     PRIMARY KEY (scope, name)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE event (
+    scope TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (scope, at_ms, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX event_by_age ON event (at_ms);
+  `,
 ]

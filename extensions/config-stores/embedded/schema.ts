@@ -12,6 +12,7 @@ export const schema = {
       busyMs: z.int().min(0).max(60_000).default(2000).describe('Milliseconds that opening waits for another process to let go of the file; 0 does not wait.'),
       auditRetentionDays: retentionDays.default(365).describe('Days that audit entries are kept.'),
       edgeRetentionDays: retentionDays.default(7).describe('Days that an edge is remembered after its last heartbeat.'),
+      eventRetentionDays: retentionDays.default(35).describe('Days that events are kept.'),
     })
     .refine((settings) => (settings.directory === undefined) !== (settings.file === undefined), 'exactly one of directory and file is needed'),
 }

@@ -1,12 +1,12 @@
 import { answer } from '@sluice/databases/answer'
 import { SluiceError } from '@sluice/errors'
 import { PostgresConnection, type Row } from '@sluice/databases/postgres-connection'
-import type { AuditEntry, Commit, CommitOutcome, ConfigStore, KnownEdge, Revision, RevisionRecord, StoreParts } from '../config-store.ts'
+import { type AuditEntry, type Commit, type CommitOutcome, type ConfigStore, type KnownEdge, MAX_EVENTS, type Revision, type RevisionRecord, type StoredEvent, type StoreParts } from '../config-store.ts'
 import { HeadTails } from '../head-tail.ts'
 import { readSettings } from '../settings.ts'
 import { commit } from './commit.ts'
 import { schema, type PostgresSettings } from './schema.ts'
-import { auditEntryOf, edgeOf, recordOf } from '../rows.ts'
+import { auditEntryOf, edgeOf, eventOf, recordOf } from '../rows.ts'
 import { statements } from './statements.ts'
 
 const DAY_MS = 86_400_000
@@ -18,11 +18,11 @@ const MIGRATIONS = { store: 'config', folder: new URL('./migrations/', import.me
  * that failed is repeated by the calls that follow, which reject meanwhile. Throws `config.invalid` for wrong settings.
  */
 export async function createPostgresConfigStore(settings: PostgresSettings, parts: StoreParts = {}): Promise<ConfigStore> {
-  const { url, auditRetentionDays, edgeRetentionDays } = readSettings(schema, settings)
+  const { url, auditRetentionDays, edgeRetentionDays, eventRetentionDays } = readSettings(schema, settings)
   const connection = new PostgresConnection(url, MIGRATIONS, parts.onWarning ?? (() => {}))
   await connection.started()
   const now = () => (parts.clock ?? Date).now()
-  return new PostgresConfigStore(connection, now, { auditMs: auditRetentionDays * DAY_MS, edgeMs: edgeRetentionDays * DAY_MS })
+  return new PostgresConfigStore(connection, now, { auditMs: auditRetentionDays * DAY_MS, edgeMs: edgeRetentionDays * DAY_MS, eventMs: eventRetentionDays * DAY_MS })
 }
 
 export { createPostgresConfigStore as create }
@@ -30,10 +30,10 @@ export { createPostgresConfigStore as create }
 class PostgresConfigStore implements ConfigStore {
   readonly #connection: PostgresConnection
   readonly #now: () => number
-  readonly #retention: { auditMs: number; edgeMs: number }
+  readonly #retention: { auditMs: number; edgeMs: number; eventMs: number }
   readonly #tails = new HeadTails()
 
-  constructor(connection: PostgresConnection, now: () => number, retention: { auditMs: number; edgeMs: number }) {
+  constructor(connection: PostgresConnection, now: () => number, retention: { auditMs: number; edgeMs: number; eventMs: number }) {
     this.#connection = connection
     this.#now = now
     this.#retention = retention
@@ -69,6 +69,14 @@ class PostgresConfigStore implements ConfigStore {
 
   listAudit(scope: string, { limit, beforeMs = Infinity }: { limit: number; beforeMs?: number }): Promise<AuditEntry[]> {
     return this.#all(auditEntryOf, statements.listAudit, [scope, Math.min(beforeMs, Number.MAX_SAFE_INTEGER), limit])
+  }
+
+  async appendEvent({ scope, atMs, key, body }: StoredEvent): Promise<void> {
+    await this.#all(Object, statements.appendEvent, [this.#now() - this.#retention.eventMs, scope, atMs, key, body, MAX_EVENTS - 1])
+  }
+
+  listEvents(scope: string, { limit }: { limit: number }): Promise<StoredEvent[]> {
+    return this.#all(eventOf, statements.listEvents, [scope, limit])
   }
 
   async saveEdge(scope: string, { name, instance, lastHeartbeatMs }: KnownEdge): Promise<void> {

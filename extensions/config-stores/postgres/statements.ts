@@ -16,6 +16,11 @@ export const statements = {
   appendAudit: `WITH trimmed AS (DELETE FROM config_audit WHERE at_ms < $1)
     INSERT INTO config_audit (scope, at_ms, actor, action, outcome) VALUES ($2, $3, $4, $5, $6)`,
   listAudit: 'SELECT scope, at_ms, actor, action, outcome FROM config_audit WHERE scope = $1 AND at_ms < $2 ORDER BY at_ms DESC, id DESC LIMIT $3',
+  // Both parts see what was there before: of those that go beyond the most, one more stays until the next.
+  appendEvent: `WITH old AS (DELETE FROM config_event WHERE at_ms < $1 AND (scope, at_ms, key) <> ($2, $3::bigint, $4)),
+    beyond AS (DELETE FROM config_event WHERE scope = $2 AND at_ms >= $1 AND at_ms < (SELECT at_ms FROM config_event WHERE scope = $2 ORDER BY at_ms DESC LIMIT 1 OFFSET $6) AND at_ms <> $3::bigint)
+    INSERT INTO config_event VALUES ($2, $3::bigint, $4, $5) ON CONFLICT DO NOTHING`,
+  listEvents: 'SELECT scope, at_ms, key, body FROM config_event WHERE scope = $1 ORDER BY at_ms DESC, key DESC LIMIT $2',
   saveEdge: `WITH trimmed AS (DELETE FROM config_edge WHERE last_heartbeat_ms < $1 AND (scope, name) <> ($2, $3))
     INSERT INTO config_edge VALUES ($2, $3, $4, $5)
     ON CONFLICT (scope, name) DO UPDATE SET instance = excluded.instance, last_heartbeat_ms = excluded.last_heartbeat_ms`,

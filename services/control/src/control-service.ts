@@ -67,7 +67,7 @@ export class ControlService implements Control {
     this.#line = new RevisionLine({ store, scope, sealing, clock, onCommitted: (committed) => this.#committed(committed), ringOf: (change, document, head) => this.#ringOf(change, document, head) })
     this.#rollout = new Rollout({ bus, scope, store, stored: this.#line.stored, clock, logger, signer })
     this.#consumers = new Consumers(bus, scope)
-    this.#quotaEvents = new QuotaEvents({ bus, scope, logger })
+    this.#quotaEvents = new QuotaEvents({ bus, scope, store, logger })
     this.#cachePurges = new CachePurges({ bus, scope, clock, logger, liveEdges: () => this.#liveEdges() })
     this.#source = parts.configFile === undefined ? undefined : this.#sourceOf(parts.configFile)
     this.#sources = new SecretSources({ environment, sealing, now: () => clock.monotonic(), onState: (name, fault) => this.#tellOfStore(name, fault) })
@@ -134,6 +134,7 @@ export class ControlService implements Control {
   /** All that needs the store; runs again until it has been there for it. */
   async #begin(): Promise<void> {
     await this.#rollout.start()
+    await this.#quotaEvents.recall()
     if (this.#source !== undefined) await this.#source.start()
     else await this.#own.beginEmpty()
     this.#renewedValues.start()

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { AuthDouble } from './auth-double.ts'
 import { makeSurroundings, route, startControl, upstream } from './control-under-test.ts'
 
 interface Diff {
@@ -89,4 +90,23 @@ test('a reference of another resource that cannot be read now does not stop a ch
   await control.json('PUT', '/v1/upstreams/users', { endpoints: [{ url: 'env:USERS' }] })
   delete environment['USERS']
   assert.equal((await control.call('PUT', '/v1/upstreams/orders', upstream())).status, 201)
+})
+
+test('a step back that would leave subscribers without their plan is refused with who they are, unless it is forced', async (context) => {
+  const surroundings = await makeSurroundings(context)
+  const auth = new AuthDouble(surroundings.bus)
+  context.after(() => auth.stop())
+  const control = await startControl(context, surroundings)
+  await control.json('PUT', '/v1/upstreams/users', upstream(1))
+  await control.json('PUT', '/v1/plans/free', { title: 'Free' })
+  assert.equal((await control.call('POST', '/v1/revisions/2/rollback')).status, 200)
+  await control.json('PUT', '/v1/plans/free', { title: 'Free' })
+  await control.json('PUT', '/v1/consumers/acme', { plan: 'free' })
+  const refused = await control.call('POST', '/v1/revisions/2/rollback')
+  const { reason, detail } = refused.json<{ reason: string; detail: string }>()
+  assert.deepEqual([refused.status, reason], [409, 'config.reference_in_use'])
+  assert.match(detail, /Revision 2 has not the plan: plans\/free is still needed by consumers\/acme\. "force" goes back/)
+  assert.equal((await control.call('POST', '/v1/revisions/3/rollback')).status, 200)
+  assert.equal((await control.call('POST', '/v1/revisions/2/rollback?force=true')).status, 200)
+  assert.equal((await control.call('GET', '/v1/plans/free')).status, 404)
 })

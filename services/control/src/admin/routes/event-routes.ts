@@ -24,7 +24,7 @@ const event = z.object({
 })
 
 export function addEventRoutes(app: AdminApp, { quotaEvents }: AdminParts): void {
-  const schema = { tags: ['events'], summary: 'Quotas that have reached a threshold since this control started, the newest first; at most 1000 are kept', querystring: query, response: { 200: z.object({ items: z.array(event) }) } }
+  const schema = { tags: ['events'], summary: 'Quotas that have reached a threshold, the newest first; at most 1000 are shown', querystring: query, response: { 200: z.object({ items: z.array(event) }) } }
   app.get('/v1/events', { schema }, async (request) => {
     const { consumer, limit } = request.query
     const wanted = quotaEvents.list().filter((one) => consumer === undefined || one.consumer === consumer)
