@@ -14,7 +14,7 @@ export function limitFields(limits: readonly LimitStatement[]): string[] {
   for (const limit of limits) {
     if (limit.isHidden === true) continue
     const separator = policies === '' ? '' : ', '
-    policies += `${separator}"${limit.name}";q=${limit.limit};w=${limit.windowSeconds}`
+    policies += separator + policyText(limit)
     states += `${separator}"${limit.name}";r=${limit.remaining};t=${limit.resetSeconds}`
   }
   return [
@@ -24,6 +24,14 @@ export function limitFields(limits: readonly LimitStatement[]): string[] {
     'X-RateLimit-Remaining', String(tightest.remaining),
     'X-RateLimit-Reset', String(tightest.resetSeconds),
   ]
+}
+
+/** What is said of a limit itself is the same each time, and most routes have one. */
+let last = { name: '', limit: -1, windowSeconds: -1, text: '' }
+
+function policyText({ name, limit, windowSeconds }: LimitStatement): string {
+  if (last.limit !== limit || last.windowSeconds !== windowSeconds || last.name !== name) last = { name, limit, windowSeconds, text: `"${name}";q=${limit};w=${windowSeconds}` }
+  return last.text
 }
 
 /** Of those with equally little, the first: it ran first. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { isFieldName, isFieldValue } from './field-syntax.ts'
+import { isFieldName, isFieldValue, isNamed } from './field-syntax.ts'
 
 function isRefused(check: () => void): boolean {
   try {
@@ -33,4 +33,9 @@ for (const value of ['a\r\nb: c', 'a\nb', 'a\0', 'a\u0142', 'a\x7f']) {
 
 test('spaces, tabs and latin1 letters may stand in a value', () => {
   assert.equal(isFieldValue('a b\tc é'), true)
+})
+
+test('a name is told by its letters, whether they are capitals, and by nothing else', () => {
+  for (const name of ['x-a^1', 'X-A^1', 'X-a^1']) assert.equal(isNamed(name, 'x-a^1'), true, name)
+  for (const name of ['x-a~1', 'x-a^', 'x-a^11', '\rx-a^1', 'x\ra^1', 'x-\x01^1', 'x-a^\x11', '\u212a-a^1', '']) assert.equal(isNamed(name, 'x-a^1'), false, name)
 })

@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net'
 import type { Duplex, Readable } from 'node:stream'
 import type { ClientCertificate } from '@sluice/policies/exchange'
-import { ChunkedDecoder, passableTrailers, websocketAccept, type RequestHead } from '@sluice/http'
+import { ChunkedDecoder, isNamed, passableTrailers, websocketAccept, type RequestHead } from '@sluice/http'
 import type { ClientSide, ClientWatcher, Upgrade } from './client-side.ts'
 import { EngineBody } from './engine-body.ts'
 import type { EngineLimits } from './engine-limits.ts'
@@ -140,13 +140,13 @@ export class EngineClientSide implements ClientSide {
     let hasDate = false
     for (let index = 0; index < fields.length; index += 2) {
       const name = fields[index]!
-      if (name.length === 14 && name.toLowerCase() === 'content-length') {
+      if (name.length === 14 && isNamed(name, 'content-length')) {
         // RFC 9110 §8.6: never with 1xx and 204, where some clients wait for the bytes it promises.
         if (status < 200 || status === 204) continue
         hasLength = true
-      } else if (name.length === 4 && name.toLowerCase() === 'date') hasDate = true
+      } else if (name.length === 4 && isNamed(name, 'date')) hasDate = true
       else if (isFraming(name)) continue
-      text += `${name}: ${fields[index + 1]!}\r\n`
+      text = text + name + ': ' + fields[index + 1]! + '\r\n'
     }
     if (!hasDate) text += dateField()
     this.pendingHead = text + this.framingFields(hasLength)
@@ -346,6 +346,6 @@ export class EngineClientSide implements ClientSide {
 
 /** Fields by which a connection frames its messages: the engine's alone, whatever a policy sets. */
 function isFraming(name: string): boolean {
-  if (name.length === 17) return name.toLowerCase() === 'transfer-encoding'
-  return name.length === 10 && name.toLowerCase() === 'connection'
+  if (name.length === 17) return isNamed(name, 'transfer-encoding')
+  return name.length === 10 && isNamed(name, 'connection')
 }

@@ -4,7 +4,7 @@
  * its scheme and host, its base path, and the prefix that the route took off. What a route's `rewrite.path` made cannot
  * be undone; such paths stay.
  */
-import type { HeaderFields } from '@sluice/http'
+import { isNamed, type HeaderFields } from '@sluice/http'
 
 export interface MappedExchange {
   readonly request: { readonly authority: string; readonly headers: HeaderFields }
@@ -19,9 +19,9 @@ export function mapBack(fields: HeaderFields, exchange: MappedExchange): void {
   for (let at = 0; at < flat.length; at += 2) {
     const { length } = flat[at]!
     if (length !== 8 && length !== 10 && length !== 16) continue
-    const name = flat[at]!.toLowerCase()
-    if (name === 'location' || name === 'content-location') flat[at + 1] = mapLocation(flat[at + 1]!, exchange)
-    else if (name === 'set-cookie') flat[at + 1] = mapCookie(flat[at + 1]!, exchange)
+    const name = flat[at]!
+    if (isNamed(name, 'location') || isNamed(name, 'content-location')) flat[at + 1] = mapLocation(flat[at + 1]!, exchange)
+    else if (isNamed(name, 'set-cookie')) flat[at + 1] = mapCookie(flat[at + 1]!, exchange)
   }
 }
 
