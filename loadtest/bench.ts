@@ -1,21 +1,26 @@
 /**
  * `npm run bench`: gateway, nginx and plain `node:http` in front of the same upstream, each pinned to one core with
  * the load and the upstream on another. What counts is requests per CPU-second of the whole process tree, as a ratio
- * to nginx measured just before and after: on a shared machine nothing else repeats. `--seconds N` [8] a round.
+ * to nginx measured just before and after: on a shared machine nothing else repeats. `--seconds N` [8] a round;
+ * `--only TEXT`: of the contenders beside nginx those whose names hold it; `--at half`: instead, what the gateway adds to each
+ * request at half of the rate that it reaches.
  */
 import { parseArgs } from 'node:util'
 import { gatewayCore, inPlace, loadCore } from './bench/bench-place.ts'
 import { nginxProxy, plainNode } from './bench/contenders.ts'
-import { machine, measure, printRows, rated, type Row } from './bench/measure.ts'
+import { measureAtHalf, printHalfRows } from './bench/half-load.ts'
+import { machine, measure, printRows, rated, type Round, type Row } from './bench/measure.ts'
 import { plainWorkload, policyWorkload } from './bench/workloads.ts'
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '8' }, connections: { type: 'string', default: '64' } } })
-const round = { seconds: Number(values.seconds), connections: Number(values.connections), core: loadCore }
+const { values } = parseArgs({ options: { seconds: { type: 'string', default: '8' }, connections: { type: 'string', default: '64' }, only: { type: 'string', default: '' }, at: { type: 'string', default: 'saturation' } } })
+if (values.at !== 'saturation' && values.at !== 'half') throw new Error(`--at is "saturation" or "half", not "${values.at}"`)
+const round: Round = { seconds: Number(values.seconds), connections: Number(values.connections), core: loadCore }
 
 await inPlace(gatewayCore, async (place) => {
-  const contenders = [nginxProxy(place), plainNode(place), plainWorkload(place), await policyWorkload(place), nginxProxy(place)]
+  if (values.at === 'half') return printHalfRows(await measureAtHalf(place, round), round)
+  const between = [plainNode(place), plainWorkload(place), await policyWorkload(place)].filter(({ name }) => name.includes(values.only))
   const rows: Row[] = []
-  for (const contender of contenders) rows.push(await measure(contender, round))
+  for (const contender of [nginxProxy(place), ...between, nginxProxy(place)]) rows.push(await measure(contender, round))
   console.log(`\n${machine(round)}, 256-byte JSON\n`)
   const yardstick = (rows[0]!.perCpuSecond + rows.at(-1)!.perCpuSecond) / 2
   printRows(rows.map((row) => rated(row, yardstick)))

@@ -1,5 +1,6 @@
 /** Where a bench runs: a scratch directory, ports, and an upstream that answers. */
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { endAll, nginxUpstream, type BenchPlace } from './contenders.ts'
@@ -14,8 +15,8 @@ export async function inPlace(core: number, bench: (place: BenchPlace) => Promis
   const directory = mkdtempSync(join(tmpdir(), 'sluice-bench-'))
   // The workers of nginx run as another user, and serve files from here.
   chmodSync(directory, 0o755)
-  const place: BenchPlace = { directory, gatewayCore: core, upstreamPort: 19_080, port: 19_000 }
-  await refuseTaken([place.port, place.upstreamPort])
+  const port = await freePorts()
+  const place: BenchPlace = { directory, gatewayCore: core, upstreamPort: port + 80, port }
   nginxUpstream(place, loadCore)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => {
     endAll()
@@ -30,10 +31,18 @@ export async function inPlace(core: number, bench: (place: BenchPlace) => Promis
   }
 }
 
-/** What is left of another run would be measured in a contender's place. */
-async function refuseTaken(ports: readonly number[]): Promise<void> {
-  for (const port of ports) {
-    const isTaken = await fetch(`http://127.0.0.1:${port}/`).then((response) => response.arrayBuffer()).then(() => true, () => false)
-    if (isTaken) throw new Error(`something answers at 127.0.0.1:${port} already, perhaps a contender of a run that was cut off: end it first`)
+/** The first of some free ones: what is left of a run that was cut off must not be measured in a contender's place. */
+async function freePorts(): Promise<number> {
+  for (let port = 19_000; port < 20_000; port += 100) {
+    const taken = await Promise.all([port, port + 1, port + 2, port + 80].map(isTaken))
+    if (!taken.includes(true)) return port
   }
+  throw new Error('no free ports between 127.0.0.1:19000 and :20000: what earlier runs have left has to be ended first')
+}
+
+function isTaken(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false))
+    socket.on('connect', () => socket.destroy())
+  })
 }

@@ -3,12 +3,14 @@ import { availableParallelism, cpus } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { kill, type Contender } from './contenders.ts'
 import { usageOfTree } from './process-tree.ts'
-import { runWrk, type LoadResult } from './wrk.ts'
+import { runWrk, type Load, type LoadResult } from './wrk.ts'
 
 export interface Row extends LoadResult {
   readonly name: string
   readonly perCpuSecond: number
   readonly perSecond: number
+  /** CPU time of a request in the contender's worker processes, µs; the rest is its parent's. */
+  readonly workerMicros: number
   readonly rssMb: number
 }
 
@@ -23,24 +25,34 @@ export interface Round {
 const warmUpCpuSeconds = 6
 
 /** Starts it, warms it up, measures one round, and ends it with all its processes. */
-export async function measure(contender: Contender, round: Round): Promise<Row> {
+export function measure(contender: Contender, round: Round): Promise<Row> {
+  return whileWarm(contender, round, (pid, load) => saturate(contender.name, pid, load))
+}
+
+/** Starts it, warms it up under `round`, and ends it with all its processes after `work`. */
+export async function whileWarm<T>(contender: Contender, { seconds, connections, core }: Round, work: (pid: number, load: Load) => Promise<T>): Promise<T> {
   process.stderr.write(`${contender.name} …\n`)
-  const child = contender.start()
-  const pid = child.pid!
-  const load = { url: contender.url, connections: round.connections, core: round.core, ...(contender.script === undefined ? {} : { script: contender.script }) }
+  const pid = contender.start().pid!
+  const load: Load = { url: contender.url, seconds, connections, core, ...(contender.script === undefined ? {} : { script: contender.script }) }
   try {
     await untilAnswers(contender.url)
     const cold = usageOfTree(pid).cpuSeconds
     while (usageOfTree(pid).cpuSeconds - cold < warmUpCpuSeconds) await runWrk({ ...load, seconds: 2 })
-    const before = usageOfTree(pid)
-    const result = await runWrk({ ...load, seconds: round.seconds })
-    const after = usageOfTree(pid)
-    const perCpuSecond = result.requests / (after.cpuSeconds - before.cpuSeconds)
-    return { ...result, name: contender.name, perCpuSecond, perSecond: result.requests / round.seconds, rssMb: after.rssMb }
+    return await work(pid, load)
   } finally {
     kill(pid)
     await sleep(300)
   }
+}
+
+/** One round with as many requests as there come answers. */
+export async function saturate(name: string, pid: number, load: Load): Promise<Row> {
+  const before = usageOfTree(pid)
+  const result = await runWrk(load)
+  const after = usageOfTree(pid)
+  const perCpuSecond = result.requests / (after.cpuSeconds - before.cpuSeconds)
+  const workerMicros = ((after.childSeconds - before.childSeconds) * 1e6) / result.requests
+  return { ...result, name, perCpuSecond, perSecond: result.requests / load.seconds, workerMicros, rssMb: after.rssMb }
 }
 
 export async function untilAnswers(url: string): Promise<void> {
@@ -65,14 +77,14 @@ export function rated(row: Row, yardstick: number): RatedRow {
 
 /** Prints rows as a table of Markdown. */
 export function printRows(rows: readonly RatedRow[]): void {
-  console.log('| | req per CPU-second | ratio to nginx | req/s | p50 ms | p99 ms | errors | RSS MB |')
-  console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |')
+  console.log('| | req per CPU-second | ratio to nginx | µs of a worker | req/s | p50 ms | p99 ms | errors | RSS MB |')
+  console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |')
   for (const row of rows) console.log(rowText(row))
 }
 
 /** One line of such a table. */
 export function rowText(row: RatedRow): string {
-  const cells = [Math.round(row.perCpuSecond), row.ratio.toFixed(2), Math.round(row.perSecond), row.p50Ms.toFixed(2), row.p99Ms.toFixed(2), row.errors, Math.round(row.rssMb)]
+  const cells = [Math.round(row.perCpuSecond), row.ratio.toFixed(2), row.workerMicros.toFixed(1), Math.round(row.perSecond), row.p50Ms.toFixed(2), row.p99Ms.toFixed(2), row.errors, Math.round(row.rssMb)]
   return `| ${row.name} | ${cells.join(' | ')} |`
 }
 

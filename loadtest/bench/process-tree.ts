@@ -16,17 +16,35 @@ export function processTree(root: number): number[] {
   return tree
 }
 
-/** User and system time of the whole tree so far, in seconds, and its resident memory in MB. */
-export function usageOfTree(root: number): { cpuSeconds: number; rssMb: number } {
+/** User and system time of these processes so far, without their children, in seconds. */
+export function cpuSecondsOf(pids: readonly number[]): number {
+  const ticks = pids.map(statFields).reduce((sum, fields) => sum + Number(fields?.[11] ?? 0) + Number(fields?.[12] ?? 0), 0)
+  return ticks / ticksPerSecond
+}
+
+export interface TreeUsage {
+  /** User and system time so far. */
+  readonly cpuSeconds: number
+  /** The same of all but the root: of the gateway, and of nginx, those are the workers. */
+  readonly childSeconds: number
+  /** Resident memory. */
+  readonly rssMb: number
+}
+
+/** Of the whole tree. */
+export function usageOfTree(root: number): TreeUsage {
   let ticks = 0
+  let rootTicks = 0
   let pages = 0
   for (const pid of processTree(root)) {
     const fields = statFields(pid)
     if (fields === undefined) continue
-    ticks += Number(fields[11]) + Number(fields[12])
+    const own = Number(fields[11]) + Number(fields[12])
+    if (pid === root) rootTicks = own
+    ticks += own
     pages += Number(fields[21])
   }
-  return { cpuSeconds: ticks / ticksPerSecond, rssMb: (pages * 4096) / 1e6 }
+  return { cpuSeconds: ticks / ticksPerSecond, childSeconds: (ticks - rootTicks) / ticksPerSecond, rssMb: (pages * 4096) / 1e6 }
 }
 
 /** The fields of /proc/PID/stat behind the name, which may hold spaces and brackets; [1] is the parent. */

@@ -21,13 +21,21 @@ export function workload(place: BenchPlace, { policies = [], telemetry = {}, rou
   }
 }
 
-export function plainWorkload(place: BenchPlace): Contender {
-  return gateway(place, 'sluice, W1 (plain)', workload(place, {}))
+/** `telemetry` beside the metrics. */
+export function plainWorkload(place: BenchPlace, telemetry: object = {}): Contender {
+  return gateway(place, 'sluice, W1 (plain)', workload(place, { telemetry }))
+}
+
+/** `access.log` in the scratch directory. */
+export function withAccessLog(place: BenchPlace): object {
+  return { accessLog: { file: join(place.directory, 'access.log') } }
 }
 
 /** What W2 needs: the tokens of 16 consumers, a script for wrk that sends them in turn, and the key to check them with. */
 export interface Tokens {
   readonly script: string
+  /** A JSON list of the values of `Authorization`. */
+  readonly authorizations: string
   readonly keySetFile: string
   readonly keyFile: string
 }
@@ -40,7 +48,7 @@ export const limitPerMinute = 1_000_000_000
 export async function makeTokens(directory: string): Promise<Tokens> {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const jwk = { ...(await exportJWK(publicKey)), kid: 'bench', alg: 'RS256', use: 'sig' }
-  const files = { keySetFile: join(directory, 'jwks.json'), keyFile: join(directory, 'key.pem'), script: join(directory, 'tokens.lua') }
+  const files = { keySetFile: join(directory, 'jwks.json'), keyFile: join(directory, 'key.pem'), script: join(directory, 'tokens.lua'), authorizations: join(directory, 'tokens.json') }
   writeFileSync(files.keySetFile, JSON.stringify({ keys: [jwk] }))
   writeFileSync(files.keyFile, publicKey.export({ type: 'spki', format: 'pem' }))
   const tokens = await Promise.all(
@@ -48,17 +56,18 @@ export async function makeTokens(directory: string): Promise<Tokens> {
       new SignJWT({ scope: 'read' }).setProtectedHeader({ alg: 'RS256', kid: 'bench' }).setSubject(`consumer-${index}`).setIssuer(issuer).setAudience(audience).setIssuedAt().setExpirationTime('2h').sign(privateKey)),
   )
   writeFileSync(files.script, luaScript(tokens))
+  writeFileSync(files.authorizations, JSON.stringify(tokens.map((token) => `Bearer ${token}`)))
   return files
 }
 
 /** RS256 tokens of 16 consumers in turn, a limit for each consumer, an access log line to a file, metrics. */
-export async function policyWorkload(place: BenchPlace): Promise<Contender> {
-  const { keySetFile, script } = await makeTokens(place.directory)
+export async function policyWorkload(place: BenchPlace, tokens?: Tokens): Promise<Contender> {
+  const { keySetFile, script } = tokens ?? (await makeTokens(place.directory))
   const policies = [
     { jwt: { issuer, audiences: [audience], jwksFile: keySetFile, algorithms: ['RS256'] } },
     { 'rate-limit': { limit: limitPerMinute, windowSeconds: 60, key: 'consumer' } },
   ]
-  return gateway(place, 'sluice, W2 (token, limit, log)', workload(place, { policies, telemetry: { accessLog: { file: join(place.directory, 'access.log') } } }), script)
+  return gateway(place, 'sluice, W2 (token, limit, log)', workload(place, { policies, telemetry: withAccessLog(place) }), script)
 }
 
 function luaScript(tokens: readonly string[]): string {
