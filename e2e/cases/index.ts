@@ -5,6 +5,7 @@ import { adminRoles } from './admin-roles.ts'
 import { apiKeys } from './api-keys.ts'
 import { breakGlass } from './break-glass.ts'
 import { browserLogin } from './browser-login.ts'
+import { cachedResponses } from './cached-responses.ts'
 import type { Case } from './case.ts'
 import { cassandraOutage } from './cassandra-outage.ts'
 import { circuits } from './circuits.ts'
@@ -101,6 +102,7 @@ export const cases: readonly Case[] = [
   usage,
   endpointLoss,
   circuits,
+  cachedResponses,
   activeHealth,
   probeKinds,
   severalDiscoveries,
