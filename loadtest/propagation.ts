@@ -5,6 +5,9 @@
  * changes still compiles its code; `--per-second N` [5], `--routes N` [0] routes besides the one that changes,
  * `--workers N` [12]. Above 10 a second no receipt is waited for, since the wait would be the pace.
  *
+ * What a change costs is measured afterwards, while nobody probes: CPU time of all processes over `--cpu-changes N` [100]
+ * changes, without what they use up in the same time when nothing changes.
+ *
  * The last line is for comparing: time from the commit (control's `committedAt`, before the store writes) until the
  * last worker has answered by the change. The prober asks each worker every 5 ms and more, which is in the figures.
  */
@@ -13,7 +16,7 @@ import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { usageOfTree } from './bench/process-tree.ts'
+import { cpuSecondsOf } from './bench/process-tree.ts'
 import { manyRoutes } from './propagation/many-routes.ts'
 import { Probe, probeBody, probeHost, probePath } from './propagation/prober.ts'
 import { type MeasuredSystem, startEmbedded, startOverNats } from './propagation/systems.ts'
@@ -26,6 +29,7 @@ const { values } = parseArgs({
     'per-second': { type: 'string', default: '5' },
     routes: { type: 'string', default: '0' },
     workers: { type: 'string', default: '12' },
+    'cpu-changes': { type: 'string', default: '100' },
   },
 })
 const warmUp = Number(values['warm-up'])
@@ -73,12 +77,11 @@ const probeRoute = (number: number) => ({ name: 'probe', match: { hosts: [probeH
 async function measure(system: MeasuredSystem, probes: readonly Probe[]): Promise<void> {
   await sleep(quietMs)
   const quiet = takeLatencies(probes)
-  const cpuBefore = usageOfTree(system.controlPid).cpuSeconds
   const made: Made[] = []
   let early = 0
   for (let number = 1; number <= changes; number++) {
     const sentAt = performance.now()
-    const answer = await admin<{ revision: number; propagationMs?: number }>(system, 'PUT', `/v1/routes/probe${waitsForReceipts ? '?wait=all&timeoutMs=20000' : ''}`, probeRoute(number))
+    const answer = await put(system, number)
     const answeredAt = performance.now()
     made.push({ revision: answer.revision, sentAt, answeredAt, propagationMs: answer.propagationMs })
     // A receipt that comes before its effect would show here, once the request that is under way has been answered.
@@ -88,10 +91,41 @@ async function measure(system: MeasuredSystem, probes: readonly Probe[]): Promis
     await sleep(Math.max(0, everyMs - (performance.now() - sentAt)))
   }
   const seconds = (performance.now() - made[0]!.sentAt) / 1000
-  const cpu = usageOfTree(system.controlPid).cpuSeconds - cpuBefore
   await Promise.all(probes.map((probe) => probe.stop()))
   console.log(`${(made.length / seconds).toFixed(1)} changes a second; p99 of the prober's requests ${show(quiet, 99)} ms in ${quietMs / 1000} s without changes, ${show(takeLatencies(probes), 99)} ms with them`)
-  report(system, probes, made, await commitTimes(system, made), { early, cpu })
+  report(system, probes, made, await commitTimes(system, made), { early, cpu: await cpuOfChanges(system) })
+}
+
+interface CpuOfChange {
+  readonly what: string
+  /** Without changes, in ms a second. */
+  readonly standing: number
+  /** Beyond that, in ms. */
+  readonly ofChange: number
+}
+
+/** By what the processes do; nobody probes meanwhile. */
+async function cpuOfChanges(system: MeasuredSystem): Promise<CpuOfChange[]> {
+  const count = Number(values['cpu-changes'])
+  const processes = Object.entries(system.processes())
+  const use = () => processes.map(([, pids]) => cpuSecondsOf(pids) * 1000)
+  const [startedAt, atStart] = [performance.now(), use()]
+  await sleep(quietMs)
+  const [changedAt, atChange] = [performance.now(), use()]
+  for (let number = changes + 1; number <= changes + count; number++) {
+    const sentAt = performance.now()
+    await put(system, number)
+    await sleep(Math.max(0, everyMs - (performance.now() - sentAt)))
+  }
+  const [endedAt, atEnd] = [performance.now(), use()]
+  return processes.map(([what], index) => {
+    const standing = ((atChange[index]! - atStart[index]!) / (changedAt - startedAt)) * 1000
+    return { what, standing, ofChange: (atEnd[index]! - atChange[index]! - (standing * (endedAt - changedAt)) / 1000) / count }
+  })
+}
+
+function put(system: MeasuredSystem, number: number): Promise<{ revision: number; propagationMs?: number }> {
+  return admin(system, 'PUT', `/v1/routes/probe${waitsForReceipts ? '?wait=all&timeoutMs=20000' : ''}`, probeRoute(number))
 }
 
 /** What the requests of the probes took since it was asked last, in ms. */
@@ -115,7 +149,7 @@ async function commitTimes(system: MeasuredSystem, made: readonly Made[]): Promi
   return times
 }
 
-function report(system: MeasuredSystem, probes: readonly Probe[], made: readonly Made[], committed: ReadonlyMap<number, number>, { early, cpu }: { early: number; cpu: number }): void {
+function report(system: MeasuredSystem, probes: readonly Probe[], made: readonly Made[], committed: ReadonlyMap<number, number>, { early, cpu }: { early: number; cpu: readonly CpuOfChange[] }): void {
   const allEffective = made.map(({ revision }, index) => Math.max(...probes.map((probe) => probe.seenAt[index + 1] ?? Infinity)) - committed.get(revision)!)
   const effective = allEffective.slice(warmUp)
   const warm = made.slice(warmUp)
@@ -126,7 +160,9 @@ function report(system: MeasuredSystem, probes: readonly Probe[], made: readonly
   console.log(`${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores; Node ${process.version}; ${warm.length} changes after ${warmUp}, ${values.routes} further routes`)
   if (warmUp > 0) console.log(`first change ${allEffective[0]!.toFixed(1)} ms, the first ${warmUp} at most ${Math.max(...allEffective.slice(0, warmUp)).toFixed(1)} ms`)
   console.log(`requests=${total((probe) => probe.requests)} errors=${total((probe) => probe.errors)} stepped back=${total((probe) => probe.steppedBack)} receipts before their effect=${early}`)
-  console.log(`from the request to the commit p50=${show(toCommit, 50)} p99=${show(toCommit, 99)} ms; to the receipt p50=${show(answered, 50)} p99=${show(answered, 99)} ms; control's own figure p50=${show(receipts, 50)} p99=${show(receipts, 99)} ms; CPU of its process tree ${((cpu / made.length) * 1000).toFixed(1)} ms a change`)
+  console.log(`from the request to the commit p50=${show(toCommit, 50)} p99=${show(toCommit, 99)} ms; to the receipt p50=${show(answered, 50)} p99=${show(answered, 99)} ms; control's own figure p50=${show(receipts, 50)} p99=${show(receipts, 99)} ms`)
+  console.log(`CPU ms of a change: ${cpu.map(({ what, ofChange }) => `${what} ${ofChange.toFixed(1)}`).join(', ')}; together ${cpu.reduce((sum, { ofChange }) => sum + ofChange, 0).toFixed(1)}`)
+  console.log(`CPU ms a second without changes and requests: ${cpu.map(({ what, standing }) => `${what} ${standing.toFixed(0)}`).join(', ')}`)
   console.log(`propagation edges=${system.edges} workers=${system.workers} p50=${show(effective, 50)} ms p99=${show(effective, 99)} ms store=${system.store} bus=${system.bus}`)
 }
 

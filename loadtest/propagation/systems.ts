@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { start as startNats } from '../../infra/local/nats.ts'
 import { start as startRedis } from '../../infra/local/redis.ts'
+import { processTree } from '../bench/process-tree.ts'
 import { freePorts } from '../../packages/testkit/src/free-port.ts'
 
 const sluice = fileURLToPath(new URL('../../node_modules/.bin/sluice', import.meta.url))
@@ -24,8 +25,8 @@ export interface MeasuredSystem {
   readonly listen: string
   readonly adminUrl: string
   readonly adminToken: string
-  /** Of the process that control runs in. */
-  readonly controlPid: number
+  /** Its processes by what they do, while the edges run; each pid stands for itself, not for its children. */
+  processes(): Readonly<Record<string, readonly number[]>>
   /** Starts what serves; control runs already and has a configuration by then. */
   startEdges(): Promise<void>
   stop(): Promise<void>
@@ -54,7 +55,8 @@ export async function startOverNats(directory: string, edges: number, edgeSettin
   const pids: number[] = []
   return {
     store: 'embedded', bus: 'nats', edges, workers: edges, ports: traffic, connectionsPerPort: 1,
-    listen: '127.0.0.1:8000', adminUrl: `http://127.0.0.1:${admin}`, adminToken, controlPid: control.pid!,
+    listen: '127.0.0.1:8000', adminUrl: `http://127.0.0.1:${admin}`, adminToken,
+    processes: () => ({ control: [control.pid!], NATS: [nats.pid], 'host agents': pids, workers: pids.flatMap((pid) => processTree(pid).slice(1)) }),
     redisPort: Number(new URL(redis.url).port),
     metricsPorts: others.slice(edges),
     edgePids: () => pids,
@@ -86,7 +88,8 @@ export async function startEmbedded(directory: string, workers: number): Promise
   await processes.ready('gateway', metrics)
   return {
     store: 'embedded', bus: 'local', edges: 1, workers, ports: [http], connectionsPerPort: 2 * workers,
-    listen, adminUrl: `http://127.0.0.1:${admin}`, adminToken, controlPid: gateway.pid!,
+    listen, adminUrl: `http://127.0.0.1:${admin}`, adminToken,
+    processes: () => ({ 'control and host agent': [gateway.pid!], workers: processTree(gateway.pid!).slice(1) }),
     startEdges: async () => {},
     stop: () => processes.stop(),
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { emptyConfig, lineOf, SegmentedConfig, textOfLines } from './segments.ts'
+import { deltaBetween, emptyConfig, lineOf, SegmentedConfig, textOfLines } from './segments.ts'
 import { sealLines, unsealLines } from './secret-lines.ts'
 
 test('a configuration made at once is the one that is made line by line', () => {
@@ -10,6 +10,18 @@ test('a configuration made at once is the one that is made line by line', () => 
   assert.equal(atOnce.digest, byLine.digest)
   assert.deepEqual(atOnce.segments, byLine.segments)
   assert.equal(SegmentedConfig.of([]).digest, emptyConfig.digest)
+})
+
+test('what leads to a configuration is told from wherever it is asked, and asked again', () => {
+  const first = SegmentedConfig.of(Array.from({ length: 300 }, (_, index) => [`routes/${index}`, { name: String(index) }] as const))
+  const second = first.with(['["routes/7",{"name":"seven"}]'])
+  const third = second.with(['["routes/7"]', '["routes/new",{"name":"new"}]'])
+  for (let times = 0; times < 2; times++) {
+    for (const from of [second, first, emptyConfig, third, second]) assert.equal(from.with(deltaBetween(from, third)).digest, third.digest)
+    assert.deepEqual(deltaBetween(second, third).toSorted(), ['["routes/7"]', '["routes/new",{"name":"new"}]'])
+    assert.deepEqual(deltaBetween(first, second), ['["routes/7",{"name":"seven"}]'])
+    assert.deepEqual(deltaBetween(third, third), [])
+  }
 })
 
 test('values of references are sealed and all else stays readable; lines that were never sealed stay as they are', () => {

@@ -83,12 +83,19 @@ export class SegmentedConfig {
   }
 }
 
+/** More lines than this are not remembered: looking for them costs less than keeping them. */
+const maxRemembered = 100
+/** What led to a content, as it was asked last: an edge asks for it three times of each change. */
+const remembered = new WeakMap<SegmentedConfig, { readonly from: WeakRef<SegmentedConfig>; readonly delta: readonly string[] }>()
+
 /** What makes `to` of `from`, as lines. Looks only into segments that differ. */
-export function deltaBetween(from: SegmentedConfig, to: SegmentedConfig): string[] {
+export function deltaBetween(from: SegmentedConfig, to: SegmentedConfig): readonly string[] {
+  const known = remembered.get(to)
+  if (known !== undefined && known.from.deref() === from) return known.delta
   const delta: string[] = []
   for (const [index, before] of from.segments.entries()) {
     const after = to.segments[index]!
-    if (before.digest === after.digest) continue
+    if (before === after || before.digest === after.digest) continue
     const old = new Map(linesOf(before.text).map((line) => [lineKey(line), line]))
     for (const line of linesOf(after.text)) {
       const key = lineKey(line)
@@ -97,6 +104,7 @@ export function deltaBetween(from: SegmentedConfig, to: SegmentedConfig): string
     }
     for (const key of old.keys()) delta.push(`[${key}]`)
   }
+  if (delta.length <= maxRemembered) remembered.set(to, { from: new WeakRef(from), delta })
   return delta
 }
 
