@@ -105,6 +105,8 @@ export const webConsole: Case = {
       await page.getByRole('link', { name: String(second.revision), exact: true }).click()
       await sees(page, 'This is the head.')
       await sees(page, 'routes/console-which')
+      await page.getByRole('button', { name: 'Show it' }).click()
+      await page.getByRole('region', { name: `Configuration of revision ${second.revision}` }).getByText('"second"').waitFor()
       await goTo(page, 'Revisions')
       await page.getByRole('link', { name: String(first.revision), exact: true }).click()
       await page.getByRole('button', { name: 'Go back to this' }).click()

@@ -1,5 +1,5 @@
 /** One revision: what it changed, what it holds, and the way back to it. */
-import type { Differences, Receipt, RevisionRecord, Status } from '../api/answers.ts'
+import type { Differences, Page as Listed, Receipt, RevisionRecord, Status } from '../api/answers.ts'
 import { useLive } from '../api/use-live.ts'
 import { useAllows, useSession } from '../console-context.ts'
 import { h, useState } from '../markup.ts'
@@ -8,25 +8,40 @@ import { Badge, Json, When, type Tone } from '../parts/marks.ts'
 import { Empty, Page, Section, Shown } from '../parts/page.ts'
 import { sayReceipt, waitForAll } from '../parts/receipt.ts'
 import { Facts } from '../parts/table.ts'
-import { inLine } from '../parts/words.ts'
+import { inLine, several } from '../parts/words.ts'
 import { hrefOf } from '../place.ts'
 
-type Whole = RevisionRecord & { readonly config: unknown }
 type Difference = Differences['differences'][number]
 
 const tones: Readonly<Record<Difference['change'], Tone>> = { added: 'good', removed: 'bad', changed: 'plain' }
 
 export function RevisionPage({ revision }: { readonly revision: string }) {
-  const whole = useLive<Whole>(`/v1/revisions/${encodeURIComponent(revision)}`, 0)
+  const records = useLive<Listed<RevisionRecord>>(`/v1/revisions?limit=1&cursor=${Number(revision) + 1}`, 0)
   const status = useLive<Status>('/v1/status', 3000)
   const head = status.data?.head?.revision
   const isOlder = head !== undefined && Number(revision) < head
   return h(Page, { title: `Revision ${revision}`, ...(head === undefined ? {} : { note: isOlder ? `The head is ${head}.` : 'This is the head.' }), actions: isOlder && h(RollBack, { revision: Number(revision), head }) },
-    h(Shown<Whole>, { live: whole, show: ({ config, ...record }) => [h(About, { record }), h(Changes, { revision: record.revision }), h(Section, { title: 'The whole configuration' }, h('details', null, h('summary', null, 'Show it'), h(Json, { value: config, label: `Configuration of revision ${revision}` })))] }))
+    h(Shown<Listed<RevisionRecord>>, {
+      live: records,
+      show: ({ items: [record] }) => record?.revision !== Number(revision)
+        ? h(Empty, { title: `There is no revision ${revision}.` }, 'Choose one from the list.')
+        : [h(About, { record }), h(Changes, { revision: record.revision }), h(Section, { title: 'The whole configuration' }, h(Whole, { revision: record.revision }))],
+    }))
 }
 
 function About({ record: { committedAt, author, origin, note, digest } }: { readonly record: RevisionRecord }) {
   return h(Facts, { facts: [['Made', h(When, { at: committedAt })], ['By', author || '–'], ['How', origin], ['What', note || '–'], ['Digest', h('code', null, digest.slice(0, 16))]] })
+}
+
+/** It may be tens of megabytes: fetched when somebody wants to see it. */
+function Whole({ revision }: { readonly revision: number }) {
+  const [isWanted, setIsWanted] = useState(false)
+  return isWanted ? h(Fetched, { revision }) : h('button', { type: 'button', onClick: () => setIsWanted(true) }, 'Show it')
+}
+
+function Fetched({ revision }: { readonly revision: number }) {
+  const live = useLive<{ readonly config: unknown }>(`/v1/revisions/${revision}`, 0)
+  return h(Shown<{ readonly config: unknown }>, { live, show: ({ config }) => h(Json, { value: config, label: `Configuration of revision ${revision}` }) })
 }
 
 /** Against the one before, or another one. */
@@ -36,7 +51,17 @@ function Changes({ revision }: { readonly revision: number }) {
   const choose = h(Field, { label: 'compared with revision' },
     h('input', { type: 'number', min: 0, value: from, onChange: (event) => setFrom(Math.max(0, Math.trunc(Number(event.currentTarget.value)) || 0)) }))
   return h(Section, { title: 'What changed', actions: choose },
-    h(Shown<Differences>, { live, show: ({ differences }) => differences.length === 0 ? h(Empty, { title: `Nothing differs from revision ${from}.` }) : h('ul', { class: 'differences' }, ...differences.map((difference) => h(OneChange, { difference, key: difference.resource }))) }))
+    h(Shown<Differences>, { live, show: ({ differences }) => (differences.length === 0 ? h(Empty, { title: `Nothing differs from revision ${from}.` }) : h(DifferenceList, { differences })) }))
+}
+
+/** So many as somebody reads; the rest is counted. */
+const maxShown = 500
+
+function DifferenceList({ differences }: Pick<Differences, 'differences'>) {
+  const left = differences.length - maxShown
+  return h('div', null,
+    h('ul', { class: 'differences' }, ...differences.slice(0, maxShown).map((difference) => h(OneChange, { difference, key: difference.resource }))),
+    left > 0 && h('p', { class: 'quiet' }, `and ${several(left, 'more difference')}`))
 }
 
 function OneChange({ difference: { resource, change, settings = [] } }: { readonly difference: Difference }) {
@@ -66,5 +91,5 @@ function RollBack({ revision, head }: { readonly revision: number; readonly head
 /** What going back would change: the differences from the head to the older one. */
 function Coming({ head, revision }: { readonly head: number; readonly revision: number }) {
   const live = useLive<Differences>(`/v1/revisions/${revision}/diff?from=${head}`, 0)
-  return h(Shown<Differences>, { live, show: ({ differences }) => differences.length === 0 ? h('p', null, 'Nothing would change.') : h('ul', { class: 'differences scrolls', tabIndex: 0, 'aria-label': 'What would change' }, ...differences.map((difference) => h(OneChange, { difference, key: difference.resource }))) })
+  return h(Shown<Differences>, { live, show: ({ differences }) => (differences.length === 0 ? h('p', null, 'Nothing would change.') : h('div', { class: 'scrolls', tabIndex: 0, role: 'region', 'aria-label': 'What would change' }, h(DifferenceList, { differences }))) })
 }

@@ -1,11 +1,11 @@
 /** The door: asks for a token, and tries it before anything is shown. */
-import { AdminClient } from '../api/admin-client.ts'
+import { AdminClient, type AdminError } from '../api/admin-client.ts'
 import type { Status } from '../api/answers.ts'
 import { useAction } from '../api/use-live.ts'
 import { h, useEffect, useState } from '../markup.ts'
 import { Field } from '../parts/dialog.ts'
 import { Failure } from '../parts/page.ts'
-import { keptToken } from './token-store.ts'
+import { forgetToken, keptToken } from './token-store.ts'
 
 export interface SignedIn {
   readonly token: string
@@ -31,6 +31,8 @@ export function SignIn({ notice, onSignedIn }: SignInProps) {
     event.preventDefault()
     void enter(token.trim())
   }
+  /** The kept one is good for another try when it was not the token that failed. */
+  const retryOf = ({ status }: AdminError) => (kept !== undefined && status !== 401 && status !== 403 ? () => void enter(kept) : undefined)
   return h('main', { id: 'main', class: 'door' },
     h('form', { onSubmit: submit },
       h('h1', null, 'Sluice'),
@@ -38,7 +40,7 @@ export function SignIn({ notice, onSignedIn }: SignInProps) {
       h(Field, { label: 'Admin token', hint: 'It stays in this tab and is forgotten when the tab is closed.' },
         h('input', { type: 'password', name: 'token', autoComplete: 'current-password', required: true, autoFocus: true, spellcheck: false, value: token, onInput: (event) => setToken(event.currentTarget.value) })),
       !isSecureContext && h('p', { class: 'trouble' }, 'This page came unencrypted from another machine: whoever is on the way can read the token. Use HTTPS, or forward the port.'),
-      failure !== undefined && h(Failure, { error: failure }),
+      failure !== undefined && h(Failure, { error: failure, retry: retryOf(failure) }),
       h('button', { type: 'submit', class: 'main', disabled: isRunning }, isRunning ? 'Signing in …' : 'Sign in'),
       h('details', null,
         h('summary', null, 'Where is it?'),
@@ -48,6 +50,6 @@ export function SignIn({ notice, onSignedIn }: SignInProps) {
 
 /** Throws an `AdminError` for a token that is none, or is an edge's. */
 async function whose(token: string): Promise<Status['principal']> {
-  const { principal } = await new AdminClient(token, () => undefined).ask<Status>('GET', '/v1/status')
+  const { principal } = await new AdminClient(token, forgetToken).ask<Status>('GET', '/v1/status')
   return principal
 }
