@@ -44,7 +44,7 @@ const library: Readonly<Record<string, string>> = {
 
 const compress = promisify(gzip)
 
-/** Reads and prepares everything, about 200 KB and a fifth of a second on a thread; the caller keeps it. */
+/** Reads and prepares everything, 0.3 s of CPU on a thread, and 160 kB that the caller keeps. */
 export async function makeConsole(): Promise<Console> {
   const texts = await withoutTypes(readSources())
   const digest = digestOf(texts)
