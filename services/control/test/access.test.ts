@@ -130,10 +130,11 @@ test('while the store is away the API says so, and control begins when it is the
   await control.start()
   assert.deepEqual(control.health(), { ready: false, reasons: ['the store cannot be reached'] })
   const client = new ControlClient(control)
-  for (const [method, path, body] of [['GET', '/v1/status', undefined], ['GET', '/v1/routes', undefined], ['PUT', '/v1/upstreams/users', upstream()]] as const) {
+  for (const [method, path, body] of [['GET', '/v1/routes', undefined], ['PUT', '/v1/upstreams/users', upstream()]] as const) {
     const answer = await client.call(method, path, body)
     assert.deepEqual([answer.status, answer.json<{ reason: string }>().reason], [503, 'dependency.store_unreachable'])
   }
+  assert.partialDeepStrictEqual(await client.json('GET', '/v1/status'), { store: 'away', head: null })
   isAway = false
   await waitUntil(() => control.health().ready)
   assert.equal((await client.call('PUT', '/v1/upstreams/users', upstream())).status, 201)
