@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createHmac } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { fetchOnce, freePorts, startProcess, waitUntil, type Cleanup, type RunningProcess } from '@sluice/testkit'
 import { runCommand, scratch, type CommandRun } from './run-command.ts'
@@ -10,6 +11,7 @@ const sluice = join(import.meta.dirname, '../../node_modules/.bin/sluice')
 const endings: (() => unknown)[] = []
 const file: Cleanup = { after: (end) => void endings.unshift(end as () => unknown) }
 const secretText = 'the-value-behind-a-reference'
+const tokenSecret = 'a-secret-of-at-least-thirty-two-bytes'
 let directory = ''
 let ports: readonly number[] = []
 let gateway: RunningProcess
@@ -26,6 +28,7 @@ admin: { address: "127.0.0.1:${ports[1]}" }
 telemetry: { metrics: { address: "127.0.0.1:${ports[2]}" } }
 routes:
   - { name: closed, match: { path: /closed }, policies: [ { key-auth: {} }, { fixed-response: { body: "env:SECRET_BODY" } } ] }
+  - { name: tokens, match: { path: /tokens }, policies: [ { jwt: { issuer: "https://id.example", keys: [ { kid: one, secret: "${tokenSecret}", alg: HS256 } ] } }, { fixed-response: { body: in } } ] }
 consumers: [ { name: acme } ]
 `)
   await start()
@@ -60,10 +63,28 @@ async function admin(method: string, path: string, body?: object): Promise<strin
   return answer.body
 }
 
+/** The edge's own copy of what is revoked as well: it would hide what a backup lacks. */
+function destroyStores(): void {
+  for (const name of readdirSync(join(directory, '.sluice'))) if (name.includes('.sqlite')) rmSync(join(directory, '.sluice', name))
+  rmSync(join(directory, '.sluice/edge/revoked-tokens.json'))
+}
+
 const put = (name: string, body: string) => admin('PUT', `/v1/routes/${name}?wait=all`, { match: { path: `/${name}` }, policies: [{ 'fixed-response': { body } }] })
 const whole = async () => JSON.parse(await admin('GET', '/v1/config')) as object
 const history = async () => (JSON.parse(await admin('GET', '/v1/revisions?limit=500')) as { items: { revision: number }[] }).items
 const bodyOf = async (path: string) => (await fetchOnce(`http://127.0.0.1:${ports[0]}${path}`, { headers: { 'x-api-key': key } })).body
+
+/** A token of the issuer that the route knows (RFC 7515 §3.1). */
+function tokenOf(jti: string, sub: string): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const now = Math.floor(Date.now() / 1000)
+  const signed = `${part({ alg: 'HS256', kid: 'one' })}.${part({ iss: 'https://id.example', sub, jti, iat: now - 60, exp: now + 3600 })}`
+  return `${signed}.${createHmac('sha256', tokenSecret).update(signed).digest('base64url')}`
+}
+
+const statusWith = async (jti: string, sub: string) => (await fetchOnce(`http://127.0.0.1:${ports[0]}/tokens`, { headers: { authorization: `Bearer ${tokenOf(jti, sub)}` } })).status
+/** A token that is good, one that was revoked, and one of a subject whose tokens were. */
+const statuses = async () => [await statusWith('good', 'anna'), await statusWith('stolen', 'anna'), await statusWith('any', 'mallory')]
 
 interface Taken {
   readonly file: string
@@ -94,6 +115,17 @@ test('the first backup is a full one, the next holds what came since', async () 
   const nothing = await json<Taken>('backup', '--to', 'backups')
   assert.deepEqual([nothing.kind, nothing.revisions, nothing.consumers], ['incremental', 0, 0])
   last = { config: await whole(), history: await history() }
+})
+
+test('a backup has the tokens that are revoked', async () => {
+  assert.deepEqual(await statuses(), [200, 200, 200])
+  await run('revoke', 'token', 'stolen', '--issuer', 'https://id.example')
+  await run('revoke', 'token', 'pardoned', '--issuer', 'https://id.example')
+  await run('revoke', 'subject', 'mallory', '--issuer', 'https://id.example')
+  assert.equal((await json<Taken & { revocations: number }>('backup', '--to', 'backups')).revocations, 4, 'one is from before')
+  await run('revoke', 'lift', '--token', 'pardoned', '--issuer', 'https://id.example')
+  assert.deepEqual(await statuses(), [200, 401, 401])
+  assert.equal((await json<Taken & { revocations: number }>('backup', '--to', 'backups')).revocations, 3)
 })
 
 test('a full one is taken when it is time, and on demand', async () => {
@@ -154,22 +186,25 @@ test('a restore is refused while the gateway runs, and into a store that holds s
 })
 
 test('after its store is destroyed, the gateway is what it was: configuration, history, consumers and keys', async () => {
-  for (const name of readdirSync(join(directory, '.sluice'))) if (name.includes('.sqlite')) rmSync(join(directory, '.sluice', name))
-  const restored = await json<{ revision: number; content: number; revisions: number; consumers: number }>('restore', '--from', 'backups')
+  destroyStores()
+  const restored = await json<{ revision: number; content: number; revisions: number; consumers: number; revocations: number }>('restore', '--from', 'backups')
   assert.deepEqual([restored.content, restored.revisions, restored.consumers], [4, 4, 2])
   await start()
   assert.deepEqual(await whole(), last.config)
   assert.deepEqual((await history()).slice(-4), last.history)
   assert.deepEqual([await bodyOf('/a'), await bodyOf('/closed')], ['third', secretText])
+  assert.equal(restored.revocations, 3)
+  assert.deepEqual(await statuses(), [200, 401, 401])
 })
 
 test('it can be had as it was at an instant between two backups', async () => {
   await stop()
-  for (const name of readdirSync(join(directory, '.sluice'))) if (name.includes('.sqlite')) rmSync(join(directory, '.sluice', name))
+  destroyStores()
   const restored = await json<{ revision: number; content: number; revisions: number; consumersOf: string }>('restore', '--from', 'backups', '--at', between, '--above', '9')
   assert.deepEqual([restored.content, restored.revisions, restored.revision], [3, 4, 10])
   await start()
   assert.equal(await bodyOf('/a'), 'second')
+  assert.deepEqual(await statuses(), [200, 401, 401], 'what was revoked later stays so')
   assert.equal((await history())[0]!.revision, 10)
   const { consumers } = (await whole()) as { consumers: { name: string }[] }
   assert.deepEqual(consumers.map(({ name }) => name), ['acme'], 'consumers are those of the backup before')

@@ -1,7 +1,7 @@
 import { openConfigStore } from '@sluice/config-stores'
-import { type BackupRecord, finishRestore, requireEmptyStore as requireNoRevisions, restoreRevision } from '@sluice/control/backup'
+import { type BackupRecord, type BackupRevocation, finishRestore, requireEmptyStore as requireNoRevisions, restoreRevision } from '@sluice/control/backup'
 import { openCredentialStore } from '@sluice/credential-stores'
-import { requireEmptyStore as requireNoConsumers, restoreConsumers } from '@sluice/auth/restore'
+import { requireEmptyStore as requireNoConsumers, restoreConsumers, restoreRevocations } from '@sluice/auth/restore'
 import { defaultScope } from '@sluice/proto/subjects'
 import type { Sealing } from '@sluice/service-kit'
 import { Failure } from '../failure.ts'
@@ -10,6 +10,8 @@ import type { StoredBackup } from './backup-folder.ts'
 
 export interface RestorePlan {
   readonly chain: readonly StoredBackup[]
+  /** The one that was taken last: what was revoked by then stays so, whatever the point in time. */
+  readonly newest: StoredBackup
   readonly key: Buffer | undefined
   /** The point in time; undefined: all there is. */
   readonly atMs: number | undefined
@@ -30,6 +32,8 @@ export interface Restored {
   readonly content: number
   readonly revisions: number
   readonly consumers: number
+  /** Tokens that stay refused. */
+  readonly revocations: number
   /** When the backup was taken from which the consumers are. */
   readonly consumersOf: string
 }
@@ -59,11 +63,11 @@ export async function restoreBackup(plan: RestorePlan): Promise<Restored> {
 }
 
 async function restoreInto(plan: RestorePlan, store: Awaited<ReturnType<typeof openConfigStore>>, credentials: Awaited<ReturnType<typeof openCredentialStore>>): Promise<Restored> {
-  const { chain, key, atMs = Infinity, environment, sealing, baseDirectory } = plan
+  const { chain, newest, key, atMs = Infinity, environment, sealing, baseDirectory } = plan
   const parts = { store, scope: defaultScope, environment, sealing, baseDirectory }
   await requireNoRevisions(parts)
   await requireNoConsumers(credentials, defaultScope)
-  const found: Found = { consumers: new Map(), revisions: 0, content: 0 }
+  const found: Found = { consumers: new Map(), revocations: [], revisions: 0, content: 0 }
   for (const backup of chain) {
     for await (const record of readBackup(backup.file, backup.header, key)) {
       if (record.kind === 'revision' && record.record.revision > found.revisions) {
@@ -74,18 +78,21 @@ async function restoreInto(plan: RestorePlan, store: Awaited<ReturnType<typeof o
       if (backup === chain[0] || Date.parse(backup.header.takenAt) <= atMs) noteConsumer(found.consumers, record)
     }
   }
+  for await (const record of readBackup(newest.file, newest.header, key)) if (record.kind === 'revocation') found.revocations.push(record)
   if (found.revisions > 0 && found.content === 0) throw new Failure('there was no revision yet at that time')
   // The callers first: a route that asks for credentials then has its callers known.
   const consumers = await restoreConsumers(credentials, defaultScope, found.consumers.values())
+  const revocations = await restoreRevocations(credentials, defaultScope, found.revocations)
   const source = chain.findLast(({ header }) => Date.parse(header.takenAt) <= atMs) ?? chain[0]!
   const note = `restored: revision ${found.content} of the backup of ${chain.at(-1)!.header.takenAt}`
   const revision = await finishRestore(parts, { revision: found.content || undefined, above: plan.above, note })
-  return { revision, content: found.content, revisions: found.revisions, consumers, consumersOf: source.header.takenAt }
+  return { revision, content: found.content, revisions: found.revisions, consumers, revocations, consumersOf: source.header.takenAt }
 }
 
 interface Found {
   /** JSON by name. */
   readonly consumers: Map<string, string>
+  readonly revocations: BackupRevocation[]
   /** The number of the last one. */
   revisions: number
   /** The last one that was committed by then. */

@@ -33,8 +33,10 @@ async function restore(context: CommandContext, options: Options): Promise<void>
   const [{ chainFor, listBackups }, { readKey }, { restoreBackup, verifyChain }] = await Promise.all([import('../backup/backup-folder.ts'), import('../backup/backup-file.ts'), import('../backup/restore-backup.ts')])
   const atMs = instantOf(options.at)
   const key = options.keyFile === undefined ? undefined : await readKey(pathOf(context, options.keyFile))
-  const chain = chainFor(await listBackups(pathOf(context, options.from)), atMs)
-  await verifyChain(chain, key)
+  const backups = await listBackups(pathOf(context, options.from))
+  const chain = chainFor(backups, atMs)
+  const newest = backups.at(-1)!
+  await verifyChain([...new Set([...chain, newest])], key)
   if (options.check === true) return answer(context, options.json, { files: chain.map(({ file }) => file) }, ({ files }) => `${files.length} files are whole: ${files.join(', ')}`)
   const { environment, err } = context.surroundings
   const dataDirectory = pathOf(context, options.dataDir ?? environment['SLUICE_DATA_DIR'] ?? '.sluice')
@@ -43,7 +45,7 @@ async function restore(context: CommandContext, options: Options): Promise<void>
   const sealingKey = environment['SLUICE_SEALING_KEY']
   const sealing = sealingKey ? sealingFrom(sealingKey, 'SLUICE_SEALING_KEY') : settings.store === 'embedded' ? sealingIn(dataDirectory) : undefined
   const restored = await restoreBackup({
-    chain, key, atMs, environment, sealing,
+    chain, newest, key, atMs, environment, sealing,
     above: options.above,
     store: settings.store,
     settings: openingSettingsOf(settings, dataDirectory),
@@ -60,6 +62,6 @@ function instantOf(text: string | undefined): number | undefined {
   return instant
 }
 
-function describe({ revision, content, revisions, consumers, consumersOf }: Restored): string {
-  return `revisions 1 to ${revisions} and ${consumers} consumers (as of ${consumersOf}) are restored; revision ${revision} has the content of ${content}`
+function describe({ revision, content, revisions, consumers, revocations, consumersOf }: Restored): string {
+  return `revisions 1 to ${revisions} and ${consumers} consumers (as of ${consumersOf}) are restored, ${revocations} revoked tokens stay refused; revision ${revision} has the content of ${content}`
 }

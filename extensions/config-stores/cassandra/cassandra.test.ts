@@ -56,7 +56,7 @@ describe('the cassandra config store on a server', { skip }, () => {
     assert.deepEqual(outcomes.map((outcome) => outcome.outcome).toSorted(), ['committed', 'conflict', 'conflict'])
     assert.ok(warnings.length > 0 && warnings.every((warning) => /one copy in the datacenter datacenter1/.test(warning)), warnings.join('\n'))
     const versions = await withClient((client) => client.execute(`SELECT version FROM ${keyspace}.schema_version WHERE store = 'config'`))
-    assert.deepEqual(versions.rows.map((row) => row.version), [1])
+    assert.deepEqual(versions.rows.map((row) => row.version), [1, 2])
     await Promise.all(stores.map((store) => store.close()))
   })
 

@@ -47,7 +47,7 @@ describe('the postgres config store on a server', { skip }, () => {
     const outcomes = await Promise.all(stores.map((store) => store.commit(commitOf('default', 0))))
     assert.deepEqual(outcomes.map((outcome) => outcome.outcome).toSorted(), ['committed', 'conflict', 'conflict', 'conflict'])
     const versions = await asAdmin((client) => client.query('SELECT store, version FROM schema_version'), url)
-    assert.deepEqual(versions.rows, [{ store: 'config', version: 1 }])
+    assert.deepEqual(versions.rows, [{ store: 'config', version: 1 }, { store: 'config', version: 2 }])
     assert.deepEqual(warnings, [])
     await Promise.all(stores.map((store) => store.close()))
   })

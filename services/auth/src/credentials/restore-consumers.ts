@@ -2,6 +2,8 @@ import type { CredentialStore, StoredConsumer } from '@sluice/credential-stores/
 import { SluiceError } from '@sluice/errors'
 import { readConsumer, toStored } from './consumer-resource.ts'
 
+export { restoreRevocations } from '../revocations/restore-revocations.ts'
+
 const batch = 500
 
 /** Throws `config.exists` unless the store is empty: what a backup holds is all there is then. */

@@ -1,5 +1,6 @@
 /** What a backup is made of, one JSON object a line: what control sends for `GET /v1/backup`, and what a restore takes. */
 import type { RevisionRecord } from '@sluice/config-stores/config-store'
+import type { KeptRevocation } from '../peers/token-revocations.ts'
 
 export interface BackupBegin {
   readonly kind: 'begin'
@@ -30,5 +31,10 @@ export interface BackupConsumer {
   readonly consumer: { readonly name: string }
 }
 
+/** Tokens that are refused before they expire. Few, so each backup has all of them. */
+export interface BackupRevocation extends KeptRevocation {
+  readonly kind: 'revocation'
+}
+
 /** `allConsumers`: those before do not count, all there are follow. */
-export type BackupRecord = BackupBegin | BackupRevision | { readonly kind: 'allConsumers' } | BackupConsumer | { readonly kind: 'consumerGone'; readonly name: string } | { readonly kind: 'end' }
+export type BackupRecord = BackupBegin | BackupRevision | BackupRevocation | { readonly kind: 'allConsumers' } | BackupConsumer | { readonly kind: 'consumerGone'; readonly name: string } | { readonly kind: 'end' }

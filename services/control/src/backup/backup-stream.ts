@@ -2,6 +2,7 @@ import type { ConfigStore } from '@sluice/config-stores/config-store'
 import { SluiceError } from '@sluice/errors'
 import type { Clock } from '@sluice/service-kit'
 import type { Consumers } from '../peers/consumers.ts'
+import type { TokenRevocations } from '../peers/token-revocations.ts'
 import { withoutValues } from '../revisions/stored-body.ts'
 import type { BackupBegin, BackupRecord, BackupRevision } from './backup-records.ts'
 
@@ -9,6 +10,7 @@ export interface BackupParts {
   readonly store: ConfigStore
   readonly scope: string
   readonly consumers: Pick<Consumers, 'all' | 'get' | 'changedSince'>
+  readonly tokenRevocations: Pick<TokenRevocations, 'all'>
   readonly clock: Clock
 }
 
@@ -41,6 +43,7 @@ export async function* backupRecords(parts: BackupParts, begin: BackupBegin, sin
   yield begin
   for (let revision = begin.afterRevision + 1; revision <= begin.revision; revision++) yield await revisionOf(parts, revision)
   yield* consumersOf(parts.consumers, since?.credentialVersion)
+  for await (const revocation of parts.tokenRevocations.all()) yield { kind: 'revocation', ...revocation }
   yield { kind: 'end' }
 }
 

@@ -12,6 +12,15 @@ export interface TokenRevocation extends RevokedToken {
   readonly untilMs: number
 }
 
+/** Tokens that bear the name and were issued at `beforeMs` or earlier are refused until `untilMs`. */
+export interface KeptRevocation {
+  readonly name: string
+  readonly beforeMs: number
+  readonly untilMs: number
+}
+
+const pageSize = 500
+
 /** Every call throws `dependency.auth_unreachable` when auth is away. */
 export class TokenRevocations {
   readonly #bus: Bus
@@ -31,6 +40,17 @@ export class TokenRevocations {
       return token === undefined ? [] : [{ ...token, issuedBeforeMs: beforeMs + 1, untilMs }]
     })
     return { items, next: nextName === '' ? null : nextName }
+  }
+
+  /** All that stand, under the names that auth keeps them by: for a backup. */
+  async *all(): AsyncGenerator<KeptRevocation> {
+    const types = { request: TokenRevocationsRequestSchema, reply: TokenRevocationsReplySchema }
+    let afterName = ''
+    do {
+      const { revocations, nextName } = await callPeer(this.#bus, peers.auth, subjects.tokenRevocations(this.#scope), types, { scope: this.#scope, afterName, limit: pageSize })
+      for (const { name, beforeMs, untilMs } of revocations) yield { name, beforeMs, untilMs }
+      afterName = nextName
+    } while (afterName !== '')
   }
 
   /** The new version. Throws `config.invalid`, also when as many stand as there can be. */
