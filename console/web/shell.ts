@@ -83,7 +83,8 @@ function Standing() {
     ...troublesOf(status, failure?.message).map((trouble) => h('p', { class: 'trouble', role: 'alert', key: trouble }, trouble)))
 }
 
-function troublesOf({ bus, store, file, rollout, secretStores, edges, breakGlass = [] }: Status, failure: string | undefined): string[] {
+/** What somebody should know of, a sentence each. */
+export function troublesOf({ bus, store, file, rollout, secretStores, edges, breakGlass = [] }: Status, failure: string | undefined): string[] {
   const away = Object.entries(secretStores).filter(([, state]) => state === 'away').map(([kind]) => kind)
   return [
     ...(failure === undefined ? [] : [`What is shown may be old: ${failure}`]),

@@ -8,6 +8,8 @@ import { withKey } from '../actors/consumers.ts'
 import type { System } from '../modes/system.ts'
 import type { Case } from './case.ts'
 
+/** What somebody may write into a configuration that others look at. */
+const markup = '<img src=x onerror="document.title = 1"><script>document.title = 2</script>'
 const pages = ['Traffic', 'Routes', 'Upstreams', 'Circuits', 'Consumers', 'Edges', 'Revisions', 'Usage', 'Audit log']
 
 /** Resolves once every worker of every edge has answered with that status, as far as many requests can tell. */
@@ -30,7 +32,7 @@ export const webConsole: Case = {
       groups: [{ name: 'console-gold' }],
       routes: [
         { name: 'console-steady', match: { path: '/console-steady' }, upstream: 'console-up' },
-        { name: 'console-keys', match: { path: '/console-keys' }, upstream: 'console-up', policies: [{ 'key-auth': {} }] },
+        { name: 'console-keys', match: { path: '/console-keys' }, upstream: 'console-up', policies: [{ 'key-auth': {} }], labels: { note: markup } },
         { name: 'console-which', match: { path: '/console-which' }, policies: [{ 'fixed-response': { body: which } }] },
       ],
     })
@@ -136,6 +138,9 @@ export const webConsole: Case = {
       await goTo(page, 'Routes')
       await page.getByRole('link', { name: 'console-keys', exact: true }).click()
       await sees(page, 'key-auth')
+      await sees(page, markup)
+      assert.equal(await page.locator('img').count(), 0)
+      assert.equal(await page.title(), 'console-keys · Sluice')
       await goTo(page, 'Upstreams')
       await page.getByLabel('Name of an upstream').fill('console-up')
       await page.keyboard.press('Enter')
