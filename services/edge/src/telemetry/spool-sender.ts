@@ -27,16 +27,22 @@ type Batch = UsageBatch | MessageInitShape<typeof UsageBatchSchema>
 const timeoutMs = 5000
 const firstRetryMs = 250
 const longestRetryMs = 10_000
+/** On their way at once: what analytics was away for is told soon, and no edge fills its memory or that of analytics with it. */
+const maxTogether = 32
+const maxTogetherBytes = 4 * 1024 * 1024
 
 /**
- * Sends complete files one after another, oldest first, each until analytics has stored it; then the file goes. A batch
- * that is sent twice is stored once, so after any doubt it is sent again.
+ * Sends complete files, oldest first, each until analytics has stored it; then the file goes. A batch that is sent twice is
+ * stored once, so after any doubt it is sent again. What has gathered goes out several at a time, since analytics writes those
+ * that come together in one go; the next ones wait for all of them, and after a failure one goes ahead alone.
  */
 export class SpoolSender {
   readonly #parts: SenderParts
   readonly #queue: SpoolEntry[] = []
   #bytes = 0
   #isSending = false
+  /** Stored already, though one before is not. */
+  readonly #storedAhead = new Set<SpoolEntry>()
   #wake: (() => void) | undefined
   #failures = 0
   #isStopped = false
@@ -80,31 +86,56 @@ export class SpoolSender {
   async #sendAll(): Promise<void> {
     this.#isSending = true
     while (this.#queue.length > 0 && !this.#isStopped) {
-      const entry = this.#queue[0]!
-      if (!(await this.#trySend(entry))) {
-        await this.#pause()
-        continue
-      }
-      this.#failures = 0
-      this.#queue.shift()
-      this.#bytes -= entry.bytes
-      if (this.#queue[0]?.boot !== entry.boot) await this.#leaveBoot(entry)
+      const together = this.#nextTogether()
+      const read = await Promise.all(together.map((entry) => this.#tell(this.#read(entry))))
+      // None before the one that is older has left.
+      const areStored = await Promise.all(together.map((entry, index) => this.#trySend(entry, read[index])))
+      for (const [index, entry] of together.entries()) if (areStored[index] === true) this.#storedAhead.add(entry)
+      await this.#letGo()
+      if (areStored.includes(false)) await this.#pause()
+      else this.#failures = 0
     }
     this.#isSending = false
     if (this.#queue.length === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
-  async #trySend(entry: SpoolEntry): Promise<boolean> {
-    try {
-      await this.#send(entry, await this.#read(entry))
-      if (entry.path !== undefined) await unlink(entry.path).catch(ignoreMissing)
+  /** The oldest that are not stored: as many as may be on their way, of one boot. */
+  #nextTogether(): SpoolEntry[] {
+    const most = this.#failures > 0 ? 1 : maxTogether
+    const together: SpoolEntry[] = []
+    let bytes = 0
+    for (const entry of this.#queue) {
+      if (this.#storedAhead.has(entry)) continue
+      bytes += entry.bytes
+      const first = together[0] ?? entry
+      if (together.length === most || entry.boot !== first.boot || (bytes > maxTogetherBytes && entry !== first)) break
+      together.push(entry)
+    }
+    return together
+  }
+
+  /** Those that are stored, up to the first that is not: what is missing on disk before a file that is there was lost. */
+  async #letGo(): Promise<void> {
+    for (let entry = this.#queue[0]; entry !== undefined && this.#storedAhead.delete(entry); entry = this.#queue[0]) {
+      if (entry.path !== undefined) await this.#tell(unlink(entry.path).catch(ignoreMissing))
       this.#parts.onSent()
-      return true
+      this.#queue.shift()
+      this.#bytes -= entry.bytes
+      if (this.#queue[0]?.boot !== entry.boot) await this.#leaveBoot(entry)
+    }
+  }
+
+  async #trySend(entry: SpoolEntry, batch: Batch | undefined): Promise<boolean> {
+    return batch !== undefined && (await this.#tell(this.#send(entry, batch).then(() => true))) === true
+  }
+
+  /** What comes of the work; undefined when it fails. A bus or an analytics that is away is nothing to report: that is what the spool is for. */
+  async #tell<T>(work: Promise<T>): Promise<T | undefined> {
+    try {
+      return await work
     } catch (error) {
-      const code = codeOf(error)
-      // A bus or an analytics that is away is nothing to report: that is what the spool is for.
-      if (!code.startsWith('dependency.')) this.#parts.onTrouble(`usage batch cannot be delivered: ${error instanceof Error ? error.message : String(error)}`)
-      return false
+      if (!codeOf(error).startsWith('dependency.')) this.#parts.onTrouble(`usage batch cannot be delivered: ${error instanceof Error ? error.message : String(error)}`)
+      return undefined
     }
   }
 

@@ -103,6 +103,64 @@ suite('the usage spool', () => {
     assert.ok(ends[0]! > 0 && ends[0]! < ends[2]! && ends[2]! <= Date.now())
   })
 
+  test('what has gathered goes out several at a time, in order and no more than so many', async (t) => {
+    const { bus, directory, open } = await setUp(t)
+    const metrics = new MetricsRegistry()
+    const spool = await open({ metrics, batchMs: 5 })
+    const backlog = () => metrics.snapshot().find(({ name }) => name === 'sluice_usage_unsent_batches')!.series[0]!.value
+    for (let i = 1; i <= 100; i++) {
+      spool.add(partOf(1))
+      await waitUntil(() => backlog() >= i)
+    }
+    const [waiting, arrived] = [[] as (() => void)[], [] as number[]]
+    let answered = 0
+    const subscription = answer(bus, subjects.usageBatch(scope), { request: UsageBatchSchema, reply: UsageBatchReplySchema }, async ({ sequence }) => {
+      arrived.push(sequence)
+      if (arrived.length > 1) await new Promise<void>((resolve) => waiting.push(resolve))
+      answered++
+      return { storedSequence: sequence }
+    })
+    t.after(() => subscription.unsubscribe())
+    // The first goes ahead alone, since the one before it failed.
+    await waitUntil(() => waiting.length === 32, { timeoutMs: 15_000, what: 'as many as may be on their way' })
+    assert.deepEqual(arrived, Array.from({ length: 33 }, (_, index) => index + 1))
+    // All but the oldest of them are stored; the next ones, and the files of all, wait for it.
+    waiting.splice(1).forEach((go) => go())
+    await waitUntil(() => answered === 32)
+    assert.ok(readdirSync(join(directory, spool.boot)).length >= 99)
+    assert.equal(arrived.length, 33)
+    while (backlog() > 0) {
+      waiting.splice(0).forEach((go) => go())
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    assert.deepEqual(new Set(arrived).size, arrived.length, 'none was sent twice')
+  })
+
+  test('one of several that fails is sent again, alone first, and the others are not', async (t) => {
+    const { bus, directory, open } = await setUp(t)
+    const metrics = new MetricsRegistry()
+    const spool = await open({ metrics, batchMs: 5 })
+    const backlog = () => metrics.snapshot().find(({ name }) => name === 'sluice_usage_unsent_batches')!.series[0]!.value
+    for (let i = 1; i <= 20; i++) {
+      spool.add(partOf(1))
+      await waitUntil(() => backlog() >= i)
+    }
+    const arrived: number[] = []
+    let hasFailed = false
+    const subscription = answer(bus, subjects.usageBatch(scope), { request: UsageBatchSchema, reply: UsageBatchReplySchema }, ({ sequence }) => {
+      arrived.push(sequence)
+      if (sequence === 5 && !hasFailed) {
+        hasFailed = true
+        throw new SluiceError('dependency.analytics_unreachable')
+      }
+      return { storedSequence: sequence }
+    })
+    t.after(() => subscription.unsubscribe())
+    await waitUntil(() => hasFailed && backlog() === 0, { timeoutMs: 15_000 })
+    assert.deepEqual(arrived.filter((sequence) => sequence <= 20).toSorted((a, b) => a - b), [...Array.from({ length: 20 }, (_, index) => index + 1), 5].toSorted((a, b) => a - b))
+    await waitUntil(() => readdirSync(join(directory, spool.boot)).length <= 1)
+  })
+
   test('while analytics is away batches wait on disk, and all arrive once it is there', async (t) => {
     const { bus, directory, open } = await setUp(t)
     const metrics = new MetricsRegistry()
