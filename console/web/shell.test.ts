@@ -4,7 +4,7 @@ import type { Status } from './api/answers.ts'
 import { troublesOf } from './shell.ts'
 
 const well: Status = {
-  version: '1', principal: { name: 'admin', role: 'admin' }, head: null, edges: { live: 2, leaving: 0, missing: 0, atHead: 2 }, rollout: null, file: null, bus: 'connected', store: 'reached', secretStores: { vault: 'reached' },
+  version: '1', principal: { name: 'admin', role: 'admin' }, head: null, edges: { live: 2, leaving: 0, missing: 0, atHead: 2 }, rollout: null, file: null, breakGlass: [], bus: 'connected', store: 'reached', secretStores: { vault: 'reached' },
 }
 
 test('of a gateway that is well nothing is told', () => {

@@ -4,6 +4,7 @@ import { useLive } from './api/use-live.ts'
 import { useSession } from './console-context.ts'
 import { h, useEffect, type VNode } from './markup.ts'
 import { Audit } from './pages/audit.ts'
+import { BreakGlass } from './pages/break-glass.ts'
 import { Circuits } from './pages/circuits.ts'
 import { ConsumerPage } from './pages/consumer.ts'
 import { Consumers } from './pages/consumers.ts'
@@ -35,6 +36,7 @@ const destinations: readonly Destination[] = [
   { page: 'edges', title: 'Edges', show: () => h(Edges, null) },
   { page: 'revisions', title: 'Revisions', show: () => h(Revisions, null), showOne: (name) => h(RevisionPage, { revision: name, key: name }) },
   { page: 'usage', title: 'Usage', show: () => h(UsagePage, null) },
+  { page: 'break-glass', title: 'Break glass', show: () => h(BreakGlass, null) },
   { page: 'audit', title: 'Audit log', show: () => h(Audit, null) },
 ]
 
@@ -84,7 +86,7 @@ function Standing() {
 }
 
 /** What somebody should know of, a sentence each. */
-export function troublesOf({ bus, store, file, rollout, secretStores, edges, breakGlass = [] }: Status, failure: string | undefined): string[] {
+export function troublesOf({ bus, store, file, rollout, secretStores, edges, breakGlass }: Status, failure: string | undefined): string[] {
   const away = Object.entries(secretStores).filter(([, state]) => state === 'away').map(([kind]) => kind)
   return [
     ...(failure === undefined ? [] : [`What is shown may be old: ${failure}`]),

@@ -10,7 +10,7 @@ import type { Case } from './case.ts'
 
 /** What somebody may write into a configuration that others look at. */
 const markup = '<img src=x onerror="document.title = 1"><script>document.title = 2</script>'
-const pages = ['Traffic', 'Routes', 'Upstreams', 'Circuits', 'Consumers', 'Edges', 'Revisions', 'Usage', 'Audit log']
+const pages = ['Traffic', 'Routes', 'Upstreams', 'Circuits', 'Consumers', 'Edges', 'Revisions', 'Usage', 'Break glass', 'Audit log']
 
 /** Resolves once every worker of every edge has answered with that status, as far as many requests can tell. */
 async function everywhere(system: System, path: string, status: number): Promise<void> {
@@ -130,6 +130,20 @@ export const webConsole: Case = {
       await page.getByRole('table', { name: 'Requests over time, by route' }).getByRole('row', { name: 'console-steady' }).waitFor({ timeout: 20_000 })
       await goTo(page, 'Usage')
       await page.getByRole('table', { name: 'Usage by consumer' }).getByRole('row', { name: 'console-partner' }).waitFor({ timeout: 20_000 })
+    })
+
+    await t.test('an order that lies over the configuration is told on every page, and ended by hand', async () => {
+      const { status, body } = await system.admin('POST', '/v1/break-glass?wait=all&force=true', { order: { action: 'disable-route', route: 'console-which' }, note: 'tried in the console' })
+      assert.equal(status, 201, body)
+      await page.getByRole('alert').filter({ hasText: 'Break-glass order of admin' }).waitFor()
+      await goTo(page, 'Break glass')
+      const row = page.getByRole('table', { name: 'Break-glass orders' }).getByRole('row', { name: 'tried in the console' })
+      await row.getByText('in force').waitFor()
+      for (const edge of system.edges) await row.getByText(edge.name).waitFor()
+      await row.getByRole('button', { name: 'End' }).click()
+      await page.getByRole('dialog').getByRole('button', { name: 'End it' }).click()
+      await row.getByText('ended').waitFor()
+      for (const edge of system.edges) assert.equal((await fetchOnce(`${edge.url}/console-which`)).body, 'first')
     })
 
     await t.test('edges, routes, upstreams and endpoints are shown as they are', async () => {

@@ -16,7 +16,7 @@ export interface Status {
   readonly rollout: { readonly revision: number; readonly ring: number; readonly rings: number; readonly edges: readonly string[]; readonly secondsLeft?: number } | null
   readonly file: { readonly path: string; readonly state: string; readonly problems: readonly string[]; readonly warnings: readonly string[]; readonly needsRestart: readonly string[] } | null
   /** Orders that lie over the configuration for a while. */
-  readonly breakGlass?: readonly { readonly id: string; readonly summary: string; readonly madeBy: string; readonly until: string }[]
+  readonly breakGlass: readonly Pick<BreakGlassOrder, 'id' | 'summary' | 'madeBy' | 'until'>[]
   readonly bus: string
   readonly store: string
   readonly secretStores: Readonly<Record<string, string>>
@@ -155,6 +155,19 @@ export interface Counted<T> {
   readonly items: readonly T[]
   /** Everything before this instant is counted. */
   readonly watermark: string | null
+}
+
+export interface BreakGlassOrder {
+  readonly id: string
+  readonly summary: string
+  readonly madeBy: string
+  readonly madeAt: string
+  readonly until: string
+  readonly note: string
+  readonly state: 'in force' | 'ended'
+  readonly endedBy?: string
+  /** Live ones that obey it. */
+  readonly edges: readonly string[]
 }
 
 export interface AuditEntry {
