@@ -14,7 +14,7 @@ interface Flow {
 
 const flow = (from: ServiceName | readonly ServiceName[], to: ServiceName | readonly ServiceName[]): Flow => ({ from: [from].flat() as ServiceName[], to: [to].flat() as ServiceName[] })
 
-const flows: Readonly<Record<Exclude<keyof typeof subjects, 'edgeReport' | 'breakGlass' | 'usagePart' | 'topRoutesPart'>, Flow>> = {
+const flows: Readonly<Record<Exclude<keyof typeof subjects, 'edgeReport' | 'breakGlass' | 'authRefreshAt' | 'usagePart' | 'topRoutesPart'>, Flow>> = {
   configHint: flow('control', ['edge', 'discovery']),
   configGet: flow(['edge', 'discovery'], 'control'),
   configSegments: flow(['edge', 'discovery'], 'control'),
@@ -28,6 +28,7 @@ const flows: Readonly<Record<Exclude<keyof typeof subjects, 'edgeReport' | 'brea
   authIssuerEndpoints: flow('edge', 'auth'),
   authLogin: flow('edge', 'auth'),
   authRefresh: flow('edge', 'auth'),
+  authRefreshesAt: flow('auth', 'auth'),
   authSession: flow('edge', 'auth'),
   authSessionEnd: flow('edge', 'auth'),
   authLogoutToken: flow('edge', 'auth'),

@@ -46,6 +46,10 @@ export const subjects = {
   authLogin: on('auth.login'),
   /** edge → auth, request, queue `auth`: RefreshRequest → LoginReply */
   authRefresh: on('auth.login.refresh'),
+  /** auth → the auth that has asked the issuer, request: RefreshRequest → LoginReply */
+  authRefreshAt: (scope: string, instance: string) => `${prefix}.auth.login.refreshed.${subjectToken(scope)}.${subjectToken(instance)}`,
+  /** the one before, of all auths */
+  authRefreshesAt: (scope: string) => `${prefix}.auth.login.refreshed.${subjectToken(scope)}.*`,
   /** edge → auth, request, queue `auth`: SessionRequest → SessionReply */
   authSession: on('auth.session.get'),
   /** edge → auth, request, queue `auth`: SessionEndRequest → SessionEndReply */

@@ -320,6 +320,20 @@ function testRevocations(both: () => Both): void {
     assert.deepEqual((await store.changes(scope, before))?.map(({ credentialId }) => credentialId), ['token:a'])
   })
 
+  test('of several who ask for a lease at once one has it, in every instance, until its time is over', async () => {
+    const { store, peer, scope } = both()
+    const version = await store.version(scope)
+    const holders = await Promise.all(Array.from({ length: 8 }, (_, index) => (index % 2 ? store : peer).lease(scope, 'refresh:a', `auth ${index}`, 60_000)))
+    assert.equal(new Set(holders).size, 1)
+    assert.match(holders[0]!, /^auth \d$/)
+    assert.equal(await peer.lease(scope, 'refresh:a', 'late', 60_000), holders[0])
+    assert.equal(await store.lease(scope, 'refresh:b', 'late', 60_000), 'late')
+    assert.equal(await store.lease(randomUUID(), 'refresh:a', 'elsewhere', 60_000), 'elsewhere')
+    assert.equal(await store.lease(scope, 'refresh:short', 'first', 300), 'first')
+    await waitUntil(async () => (await peer.lease(scope, 'refresh:short', 'second', 60_000)) === 'second', { timeoutMs: 10_000, what: 'the lease to end' })
+    assert.equal(await store.version(scope), version)
+  })
+
   test('what would have ended by itself is let go', async () => {
     const { store, scope } = both()
     await store.revoke(scope, [{ name: 'session:old', beforeMs: 1000, untilMs: Date.now() + 300 }])

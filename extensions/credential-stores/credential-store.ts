@@ -90,6 +90,11 @@ export interface CredentialStore {
    * The last 10,000 changes are kept at least.
    */
   changes(scope: string, afterVersion: number): Promise<CredentialChangeRecord[] | undefined>
+  /**
+   * Who holds `name` for `ms` from now on: `holder`, or who held it already. Of several who ask at once, in whichever datacenter, one does.
+   * No change of the version, and gone after its time.
+   */
+  lease(scope: string, name: string, holder: string, ms: number): Promise<string>
   ping(): Promise<void>
   close(): Promise<void>
 }

@@ -116,6 +116,15 @@ class CassandraCredentialStore implements CredentialStore {
     return answer(() => this.#log.changes(scope, afterVersion))
   }
 
+  lease(scope: string, name: string, holder: string, ms: number): Promise<string> {
+    const ttl = Math.max(1, Math.ceil(ms / 1000))
+    return answer(async () => {
+      const query = `INSERT INTO credential_lease (scope, name, holder) VALUES (?, ?, ?) IF NOT EXISTS USING TTL ${ttl}`
+      const found = (await this.#connection.compareAndSet([{ query, params: [scope, name, holder] }])).first()
+      return found?.holder == null ? holder : String(found.holder)
+    })
+  }
+
   ping(): Promise<void> {
     return answer(() => this.#connection.write('SELECT version FROM schema_version WHERE store = ? LIMIT 1', [MIGRATIONS.store]))
   }

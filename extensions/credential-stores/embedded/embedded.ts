@@ -111,6 +111,15 @@ class EmbeddedCredentialStore implements CredentialStore {
     })
   }
 
+  lease(scope: string, name: string, holder: string, ms: number): Promise<string> {
+    return this.#write(() => {
+      const now = this.#clock.now()
+      this.#statements.removeLeases.run(now)
+      this.#statements.takeLease.run(scope, name, holder, now + ms)
+      return String(this.#statements.leaseHolder.get(scope, name)?.holder)
+    })
+  }
+
   ping(): Promise<void> {
     return answer(() => void this.#statements.ping.get())
   }

@@ -36,4 +36,14 @@ export const migrations = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX revocation_end ON revocation (scope, until_ms);
   `,
+  `
+  CREATE TABLE lease (
+    scope TEXT NOT NULL,
+    name TEXT NOT NULL,
+    holder TEXT NOT NULL,
+    until_ms INTEGER NOT NULL,
+    PRIMARY KEY (scope, name)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX lease_end ON lease (until_ms);
+  `,
 ]

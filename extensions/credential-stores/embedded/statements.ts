@@ -20,6 +20,9 @@ export function prepareStatements(database: DatabaseSync) {
     appendChange: prepare('INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)'),
     trimChanges: prepare('DELETE FROM change WHERE scope = ? AND version <= ?'),
     changes: prepare('SELECT version, kind, consumer, credential_id, subjects FROM change WHERE scope = ? AND version > ? ORDER BY version'),
+    removeLeases: prepare('DELETE FROM lease WHERE until_ms <= ?'),
+    takeLease: prepare('INSERT OR IGNORE INTO lease VALUES (?, ?, ?, ?)'),
+    leaseHolder: prepare('SELECT holder FROM lease WHERE scope = ? AND name = ?'),
     ping: prepare('SELECT count(*) FROM schema_version'),
   }
 }

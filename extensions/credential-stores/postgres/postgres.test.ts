@@ -60,7 +60,7 @@ describe('the postgres credential store on a server', { skip }, () => {
 
   test('its tables have a version of their own', async () => {
     const versions = await asAdmin('SELECT store, version FROM schema_version', url)
-    assert.deepEqual(versions.rows, [{ store: 'credentials', version: 1 }, { store: 'credentials', version: 2 }])
+    assert.deepEqual(versions.rows, [1, 2, 3].map((version) => ({ store: 'credentials', version })))
   })
 
   test('wrong settings are named', async () => {

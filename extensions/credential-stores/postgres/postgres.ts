@@ -120,6 +120,15 @@ class PostgresCredentialStore implements CredentialStore {
     })
   }
 
+  lease(scope: string, name: string, holder: string, ms: number): Promise<string> {
+    return answer(async () => {
+      const now = this.#clock.now()
+      const [row] = await this.#query(statements.lease, [scope, name, holder, now + ms, now])
+      await this.#query(statements.removeLeases, [now])
+      return String(row!.holder)
+    })
+  }
+
   async ping(): Promise<void> {
     await answer(() => this.#query(statements.ping))
   }

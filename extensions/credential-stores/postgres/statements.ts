@@ -28,5 +28,10 @@ export const statements = {
     FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[]) AS made (version, kind, consumer, credential_id, subjects)`,
   trimChanges: 'DELETE FROM credential_change WHERE scope = $1 AND version <= $2',
   versionOfWrite: 'SELECT max(version) AS version FROM credential_change WHERE scope = $1 AND write_id = $2',
+  // One that is over is taken, one that stands is touched so that its row is answered.
+  lease: `INSERT INTO credential_lease AS l VALUES ($1, $2, $3, $4::bigint) ON CONFLICT (scope, name) DO UPDATE SET
+    holder = CASE WHEN l.until_ms <= $5::bigint THEN excluded.holder ELSE l.holder END,
+    until_ms = CASE WHEN l.until_ms <= $5::bigint THEN excluded.until_ms ELSE l.until_ms END RETURNING holder`,
+  removeLeases: 'DELETE FROM credential_lease WHERE until_ms <= $1',
   ping: "SELECT version FROM schema_version WHERE store = 'credentials' LIMIT 1",
 }

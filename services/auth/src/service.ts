@@ -1,4 +1,5 @@
 /** Consumers, credentials, key sets and revocations: kept here, looked up from here, and every change told to the edges. */
+import { randomUUID } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import type { Subscription } from '@sluice/buses/bus'
 import { announce, listen } from '@sluice/buses/rpc'
@@ -26,8 +27,9 @@ import { Introspections } from './introspection/introspections.ts'
 import { KeySets } from './keysets/key-sets.ts'
 import { countKeySets } from './keysets/key-set-metrics.ts'
 import { countLogins } from './logins/login-metrics.ts'
-import { Logins } from './logins/logins.ts'
+import { Logins, refreshedMs } from './logins/logins.ts'
 import { LogoutTokens } from './logins/logout-tokens.ts'
+import { SharedRefreshes } from './logins/shared-refreshes.ts'
 import type { AuthParts } from './parts.ts'
 import { ChangeAnnouncer } from './revocations/change-announcer.ts'
 import { SessionEnds } from './revocations/session-ends.ts'
@@ -50,6 +52,8 @@ class Auth implements Service {
   readonly #keySets: KeySets
   readonly #introspections: Introspections
   readonly #logins: Logins
+  readonly #refreshes: SharedRefreshes
+  readonly #instance = randomUUID()
   readonly #logoutTokens: LogoutTokens
   readonly #sessionEnds: SessionEnds
   readonly #tokenRevocations: TokenRevocations
@@ -71,6 +75,7 @@ class Auth implements Service {
     this.#keySets = new KeySets({ clock, ...countKeySets(parts, () => this.#keySets.size, (record) => announce(bus, subjects.authKeySetChanged(scope), messages.KeySetSchema, keySetMessage(scope, record))) })
     this.#introspections = new Introspections({ clock, ...countIntrospections(parts) })
     this.#logins = new Logins({ clock, ...countLogins(parts) })
+    this.#refreshes = new SharedRefreshes({ bus, scope, store, instance: this.#instance, rememberedMs: refreshedMs, refresh: (request) => answerRefresh(this.#logins, request) })
     const keySet = async (uri: string, insecure: boolean, unknownKid: string) => (await this.#keySets.get({ uri, insecure, unknownKid })).jwks
     this.#logoutTokens = new LogoutTokens({ clock, verifier: this.#verifier, keySet })
     this.#upstreamTokens = new UpstreamTokens({ clock, ...countUpstreamTokens(parts) })
@@ -135,7 +140,8 @@ class Auth implements Service {
     const reply = messages.LoginReplySchema
     on.on(subjects.authIssuerEndpoints, { request: messages.IssuerEndpointsRequestSchema, reply: messages.IssuerEndpointsReplySchema }, (message) => answerIssuerEndpoints(this.#logins, message))
     on.on(subjects.authLogin, { request: messages.LoginRequestSchema, reply }, (message) => answerLogin(this.#logins, message))
-    on.on(subjects.authRefresh, { request: messages.RefreshRequestSchema, reply }, (message) => answerRefresh(this.#logins, message))
+    on.on(subjects.authRefresh, { request: messages.RefreshRequestSchema, reply }, (message) => this.#refreshes.refresh(message))
+    on.on((scope) => subjects.authRefreshAt(scope, this.#instance), { request: messages.RefreshRequestSchema, reply }, (message) => answerRefresh(this.#logins, message))
     on.on(subjects.authSession, { request: messages.SessionRequestSchema, reply: messages.SessionReplySchema }, (message) => answerSession(this.#sessionEnds, message))
     on.on(subjects.authSessionEnd, { request: messages.SessionEndRequestSchema, reply: messages.SessionEndReplySchema }, (message) => answerSessionEnd(this.#sessionEnds, message))
     const ending = { logins: this.#logins, logoutTokens: this.#logoutTokens, sessionEnds: this.#sessionEnds, clock }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { suite, test } from 'node:test'
+import { SluiceError } from '@sluice/errors'
 import { waitUntil } from '@sluice/testkit'
 import { mintingAt } from '../../../packages/verifier/test/hostile/minting.ts'
 import { asked, startAuth } from './auth-harness.ts'
@@ -78,6 +79,34 @@ suite('logins at a real identity provider', () => {
     assert.equal(count('sluice_auth_login_questions_total', 'refresh', 'answered'), 1)
     await assert.rejects(refresh(next!.refreshToken, 'bob'), unreachable)
     assert.equal((await refresh('never made')).refusal, 'invalid_grant')
+  })
+
+  test('two auths that are asked for one refresh at the same instant ask the issuer once, and the session goes on', async (t) => {
+    const { bus, store, provider, client } = await issuerAndAuth(t)
+    await startAuth(t, { bus, store })
+    for (let round = 0; round < 3; round++) {
+      const { refreshToken } = await asked.login(bus, { scope, client, ...(await logIn(provider)) })
+      const before = provider.tokensAsked
+      // Of calls that come together each auth is given some.
+      const replies = await Promise.all(Array.from({ length: 8 }, () => asked.refresh(bus, { scope, client, refreshToken, subject: 'alice' })))
+      assert.equal(provider.tokensAsked - before, 1)
+      const [next] = replies
+      assert.ok(replies.every((one) => one.refusal === '' && one.accessToken === next!.accessToken && one.refreshToken === next!.refreshToken))
+      for (let later = 0; later < 2; later++) assert.equal((await asked.refresh(bus, { scope, client, refreshToken, subject: 'alice' })).accessToken, next!.accessToken)
+      assert.equal((await asked.refresh(bus, { scope, client, refreshToken: next!.refreshToken, subject: 'alice' })).refusal, '')
+    }
+  })
+
+  test('a refresh goes on while the store is away, and when the auth that was to ask the issuer is gone', async (t) => {
+    const { bus, store, provider, client } = await issuerAndAuth(t)
+    const first = await asked.login(bus, { scope, client, ...(await logIn(provider)) })
+    // Somebody has taken the lease, and is not there any more.
+    const takeEvery = store.lease.bind(store)
+    store.lease = (in_, name, _holder, ms) => takeEvery(in_, name, 'an auth that has ended', ms)
+    const second = await asked.refresh(bus, { scope, client, refreshToken: first.refreshToken, subject: 'alice' })
+    assert.equal(second.refusal, '')
+    store.lease = () => Promise.reject(new SluiceError('dependency.store_unreachable'))
+    assert.equal((await asked.refresh(bus, { scope, client, refreshToken: second.refreshToken, subject: 'alice' })).refusal, '')
   })
 
   test('a wrong secret of the gateway, and an issuer that is down, are outages; nothing secret is logged', async (t) => {

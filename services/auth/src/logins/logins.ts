@@ -17,7 +17,7 @@ export interface LoginsParts {
 
 const maxClients = 1000
 /** Issuers that rotate refresh tokens take the second use of one for theft; a browser's other requests still carry it. */
-const refreshedMs = 120_000
+export const refreshedMs = 120_000
 const maxRefreshed = 10_000
 const maxRefreshedCharacters = 16 * 1024 * 1024
 
