@@ -120,8 +120,9 @@ class CassandraCredentialStore implements CredentialStore {
     const ttl = Math.max(1, Math.ceil(ms / 1000))
     return answer(async () => {
       const query = `INSERT INTO credential_lease (scope, name, holder) VALUES (?, ?, ?) IF NOT EXISTS USING TTL ${ttl}`
-      const found = (await this.#connection.compareAndSet([{ query, params: [scope, name, holder] }])).first()
-      return found?.holder == null ? holder : String(found.holder)
+      // What was there is answered; nothing when it is taken.
+      const there: unknown = (await this.#connection.compareAndSet([{ query, params: [scope, name, holder] }])).first()?.['holder']
+      return typeof there === 'string' ? there : holder
     })
   }
 

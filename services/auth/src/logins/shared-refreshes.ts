@@ -30,6 +30,8 @@ const types = { request: RefreshRequestSchema, reply: LoginReplySchema }
 /** The holder may have to read the issuer's metadata first. */
 const fetches = 2
 const overheadMs = 500
+/** A store that is slow must not cost the session its refresh. */
+const leaseTimeoutMs = 1000
 
 export class SharedRefreshes {
   readonly #parts: SharedRefreshesParts
@@ -56,10 +58,14 @@ export class SharedRefreshes {
   async #holderOf({ client, refreshToken }: RefreshRequest): Promise<string> {
     const { store, scope, instance, rememberedMs } = this.#parts
     const name = `refresh:${createHash('sha256').update(JSON.stringify([client?.issuer, client?.clientId, refreshToken])).digest('base64url')}`
+    const tooLate = Promise.withResolvers<string>()
+    const timer = setTimeout(tooLate.resolve, leaseTimeoutMs, instance)
     try {
-      return await store.lease(scope, name, instance, rememberedMs)
+      return await Promise.race([store.lease(scope, name, instance, rememberedMs), tooLate.promise])
     } catch {
       return instance
+    } finally {
+      clearTimeout(timer)
     }
   }
 }
