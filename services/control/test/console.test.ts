@@ -36,7 +36,7 @@ test('the console is there without a token and without a build, each module at a
 test('nothing of the console is executed but its own files, and nobody frames it', async (context) => {
   const { control } = await startControl(context, await makeSurroundings(context))
   const { headers, body } = await fetchOnce(`${control.adminUrl()}/`)
-  const policy = headers['content-security-policy'] ?? ''
+  const policy = String(headers['content-security-policy'])
   for (const rule of ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"]) assert.ok(policy.includes(rule), rule)
   assert.doesNotMatch(policy, /unsafe|http:|\*/)
   assert.deepEqual([headers['x-content-type-options'], headers['referrer-policy']], ['nosniff', 'no-referrer'])
