@@ -11,8 +11,9 @@ export function isFieldName(name: string): boolean {
 
 /** Whether `name` is `lower` (in lower case), capitals or not. Makes no copy, as `toLowerCase` does: each message asks a dozen times. */
 export function isNamed(name: string, lower: string): boolean {
-  if (name.length !== lower.length) return false
-  for (let at = 0; at < name.length; at++) {
+  const { length } = lower
+  if (name.length !== length) return false
+  for (let at = 0; at < length; at++) {
     const code = name.charCodeAt(at)
     const wanted = lower.charCodeAt(at)
     if (code !== wanted && (code + 0x20 !== wanted || code < 0x41 || code > 0x5a)) return false

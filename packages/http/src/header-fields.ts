@@ -37,9 +37,10 @@ export class HeaderFields {
   /** Replaces every field of that name by one. */
   set(name: string, value: string): void {
     const { flat } = this
+    const { length } = name
     const first = name.charCodeAt(0) | 0x20
     for (let at = 0; at < flat.length; at += 2) {
-      if (flat[at]!.length !== name.length || (flat[at]!.charCodeAt(0) | 0x20) !== first) continue
+      if (flat[at]!.length !== length || (flat[at]!.charCodeAt(0) | 0x20) !== first) continue
       const lower = name.toLowerCase()
       if (!isNamed(flat[at]!, lower)) continue
       flat[at + 1] = value

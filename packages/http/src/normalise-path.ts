@@ -24,7 +24,8 @@ export function normalisePath(path: string): string | undefined {
   if (path.charCodeAt(0) !== SLASH) return undefined
   let needsEscapes = false
   let needsSegments = false
-  for (let at = 0; at < path.length; at++) {
+  const { length } = path
+  for (let at = 0; at < length; at++) {
     const code = path.charCodeAt(at)
     if (code === SLASH) {
       if (!needsSegments && startsOddSegment(path, at + 1)) needsSegments = true

@@ -7,15 +7,48 @@ const upstream = phaseNames.indexOf('upstream')
 const responder = phaseNames.indexOf('responder')
 const parser = phaseNames.indexOf('parser')
 
-/** One object for all exchanges of a worker: telemetry keeps nothing of it. */
+/** Not a whole number: V8 then keeps a field as what it will be, and the record in one shape. */
+const someDuration = 0.5
+
+/**
+ * One object for all exchanges of a worker: telemetry keeps nothing of it. Every field is there from the beginning: who reads a record
+ * whose shape has changed a few times looks each field up by its name, for as long as the worker runs.
+ */
+class FinishedRecord implements FinishedExchange {
+  startedAtMs = someDuration
+  method = ''
+  path = ''
+  template = ''
+  status = 0
+  bytesIn = 0
+  bytesOut = 0
+  totalMs = someDuration
+  gatewayMs = someDuration
+  upstreamMs: number | undefined = undefined
+  client = ''
+  requestId = ''
+  traceId: string | undefined = undefined
+  consumer: string | undefined = undefined
+  credential: string | undefined = undefined
+  route: string | undefined = undefined
+  upstream: string | undefined = undefined
+  endpoint: string | undefined = undefined
+  cache: string | undefined = undefined
+  limit: string | undefined = undefined
+  shadow: string | undefined = undefined
+  reason: FinishedExchange['reason'] = undefined
+  refused = false
+  revision = 0
+  readonly phases = new Float64Array(phaseNames.length)
+}
+
 export function createFinishedRecord(): { fill(exchange: EdgeExchange, endedAt: number): FinishedExchange } {
-  const phases = new Float64Array(phaseNames.length)
-  const record = { phases } as unknown as FinishedExchange
+  const record = new FinishedRecord()
   return {
     fill(exchange, endedAt) {
       fillRequest(record, exchange)
       fillOutcome(record, exchange, endedAt)
-      fillPhases(phases, exchange, endedAt)
+      fillPhases(record.phases, exchange, endedAt)
       return record
     },
   }
