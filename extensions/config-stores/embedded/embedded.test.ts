@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, describe, test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { UnhurriedTransactions } from '@sluice/databases/sqlite-database'
 import { createFakeClock, runProcess } from '@sluice/testkit'
 import { MAX_EVENTS } from '../config-store.ts'
 import { commitOf, testConfigStore } from '../config-store.contract.ts'
@@ -48,6 +49,28 @@ describe('the embedded config store', () => {
     await store.close()
     assert.match(other, /another process has it open/)
     assert.match(await openInChild(t, file), /opened/)
+  })
+
+  test('an audit entry that returned survives the kill of its process, and the commits after it are flushed as ever', async (t) => {
+    const file = join(directory, 'audited.sqlite')
+    await runChild(t, `
+      const store = await createEmbeddedConfigStore({ file: ${JSON.stringify(file)} })
+      await store.appendAudit({ scope: 's', atMs: Date.now(), actor: 'ann', action: 'PUT /v1/routes/r', outcome: 'revision 1' })
+      process.kill(process.pid, 'SIGKILL')`)
+    const store = await createEmbeddedConfigStore({ file })
+    assert.deepEqual((await store.listAudit('s', { limit: 10 })).map(({ actor, outcome }) => [actor, outcome]), [['ann', 'revision 1']])
+    await store.close()
+
+    const database = new DatabaseSync(file)
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+    const unhurried = new UnhurriedTransactions(database, file)
+    const level = () => database.prepare('PRAGMA synchronous').get()?.['synchronous']
+    const [normal, full] = [1, 2]
+    assert.deepEqual([unhurried.run(level), level()], [normal, full])
+    assert.throws(() => unhurried.run(() => assert.fail('not to be kept')), /not to be kept/)
+    assert.equal(level(), full)
+    unhurried.stop()
+    database.close()
   })
 
   test('a commit that returned survives the kill of its process', async (t) => {

@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { type AuditEntry, type Commit, type CommitOutcome, type ConfigStore, type KnownEdge, MAX_EVENTS, type Revision, type RevisionRecord, type StoredEvent, type StoreParts } from '../config-store.ts'
 import { HeadWatchers } from './head-watchers.ts'
 import { readSettings } from '../settings.ts'
-import { answer, inTransaction, openDatabase } from '@sluice/databases/sqlite-database'
+import { answer, inTransaction, openDatabase, UnhurriedTransactions } from '@sluice/databases/sqlite-database'
 import { migrations } from './migrations.ts'
 import { schema, type EmbeddedSettings } from './schema.ts'
 import { auditEntryOf, edgeOf, eventOf, recordOf } from '../rows.ts'
@@ -20,20 +20,23 @@ export async function createEmbeddedConfigStore(settings: EmbeddedSettings, part
   const { directory = '.', file = join(directory, 'config.sqlite'), busyMs, auditRetentionDays, edgeRetentionDays, eventRetentionDays } = readSettings(schema, settings)
   const now = () => (parts.clock ?? Date).now()
   const retention = { auditMs: auditRetentionDays * DAY_MS, edgeMs: edgeRetentionDays * DAY_MS, eventMs: eventRetentionDays * DAY_MS }
-  return new EmbeddedConfigStore(openDatabase(file, migrations, busyMs), now, retention)
+  const database = openDatabase(file, migrations, busyMs)
+  return new EmbeddedConfigStore(database, new UnhurriedTransactions(database, file), now, retention)
 }
 
 export { createEmbeddedConfigStore as create }
 
 class EmbeddedConfigStore implements ConfigStore {
   readonly #database: DatabaseSync
+  readonly #unhurried: UnhurriedTransactions
   readonly #statements: Statements
   readonly #watchers = new HeadWatchers()
   readonly #now: () => number
   readonly #retention: { auditMs: number; edgeMs: number; eventMs: number }
 
-  constructor(database: DatabaseSync, now: () => number, retention: { auditMs: number; edgeMs: number; eventMs: number }) {
+  constructor(database: DatabaseSync, unhurried: UnhurriedTransactions, now: () => number, retention: { auditMs: number; edgeMs: number; eventMs: number }) {
     this.#database = database
+    this.#unhurried = unhurried
     this.#statements = prepareStatements(database)
     this.#now = now
     this.#retention = retention
@@ -70,9 +73,10 @@ class EmbeddedConfigStore implements ConfigStore {
     })
   }
 
+  /** A flush for each would hold the process up as long as that of the change did. */
   appendAudit({ scope, atMs, actor, action, outcome }: AuditEntry): Promise<void> {
     return answer(() => {
-      inTransaction(this.#database, () => {
+      this.#unhurried.run(() => {
         this.#statements.insertAudit.run(scope, atMs, actor, action, outcome)
         this.#statements.trimAudit.run(this.#now() - this.#retention.auditMs)
       })
@@ -129,6 +133,7 @@ class EmbeddedConfigStore implements ConfigStore {
 
   async close(): Promise<void> {
     this.#watchers.clear()
+    this.#unhurried.stop()
     if (this.#database.isOpen) this.#database.close()
   }
 

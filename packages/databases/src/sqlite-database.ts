@@ -3,6 +3,7 @@
  * committed (`synchronous = FULL` syncs the log at each commit), its schema brought up to date step by step.
  */
 import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { SluiceError } from '@sluice/errors'
@@ -43,6 +44,46 @@ export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK')
     throw error
+  }
+}
+
+const flushAfterMs = 1000
+
+/**
+ * Transactions that do not wait for the disk: when `run` returns, what it wrote outlives the process. It is flushed within
+ * a second, with the next that `inTransaction` makes, or when the database is closed; a loss of power before that takes it.
+ */
+export class UnhurriedTransactions {
+  readonly #database: DatabaseSync
+  readonly #log: string
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(database: DatabaseSync, file: string) {
+    this.#database = database
+    this.#log = `${file}-wal`
+  }
+
+  run<T>(work: () => T): T {
+    this.#database.exec('PRAGMA synchronous = NORMAL')
+    try {
+      return inTransaction(this.#database, work)
+    } finally {
+      if (this.#database.isOpen) this.#database.exec('PRAGMA synchronous = FULL')
+      this.#timer ??= setTimeout(() => void this.#flush(), flushAfterMs).unref()
+    }
+  }
+
+  /** To be called before the database is closed, which flushes everything. */
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
+
+  /** Beside the event loop, which SQLite's own way to flush would hold up. What fails here the next transaction makes good. */
+  async #flush(): Promise<void> {
+    this.#timer = undefined
+    const handle = await open(this.#log, 'r+').catch(() => undefined)
+    await handle?.datasync().catch(() => undefined)
+    await handle?.close()
   }
 }
 
