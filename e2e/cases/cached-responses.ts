@@ -1,4 +1,4 @@
-// CA1, CA2 (in memory), CA3, CB1: responses are kept at the edges, purged on all of them, and stand in for an upstream that is left alone
+// CA1, CA2, CA3, CB1: responses are kept at the edges, purged on all of them, and stand in for an upstream that is left alone
 import assert from 'node:assert/strict'
 import { answer, fetchOnce, startUpstream, waitUntil, type FetchedResponse, type ScriptedUpstream } from '@sluice/testkit'
 import { bodyOf } from '../actors/ask.ts'
@@ -49,6 +49,7 @@ export const cachedResponses: Case = {
       },
       routes: [
         { name: 'cached', match: { pathPrefix: '/cached' }, upstream: 'cached', policies: [{ cache: { tags: ['from-route'] } }] },
+        { name: 'shared', match: { pathPrefix: '/shared' }, upstream: 'cached', policies: [{ cache: { store: 'redis' } }] },
         { name: 'own', match: { path: '/own' }, upstream: 'private', policies: [{ 'key-auth': {} }, { cache: { ttlSeconds: 300 } }] },
         { name: 'failing', match: { pathPrefix: '/failing' }, upstream: 'failing', policies: [{ cache: {} }] },
       ],
@@ -127,7 +128,35 @@ export const cachedResponses: Case = {
     })
 
     if (system.servers !== undefined) {
-      const { nats } = system.servers
+      const { nats, redis } = system.servers
+
+      await t.test('what one edge has asked for the others have, behind the memory of each', async () => {
+        const hosts = { headers: { host: 'shared.test' } }
+        // Its connection to Redis is made for the first of them.
+        const isShared = async (round: number) => {
+          const path = `/shared/${round}`
+          const [first, ...others] = system.edges
+          await fetchOnce(first!.url + path, hosts)
+          const asked = upstream.requests.length
+          for (const { url } of others) if (statusOf(await fetchOnce(url + path, hosts)) !== 'HIT') return false
+          return upstream.requests.length === asked
+        }
+        let round = 0
+        await waitUntil(() => isShared(round++), { timeoutMs: 20_000, what: 'a response that other edges had from Redis' })
+        const path = `/shared/${round - 1}`
+        const newer = content.change()
+        await purge({ urls: [`http://shared.test${path}`] })
+        assert.deepEqual(new Set((await everywhere(system, path, hosts)).map(({ body }) => body)), new Set([newer]))
+      })
+
+      await t.test('without Redis requests go on, with what is in memory and from the upstream', async () => {
+        await warm(system, '/shared/kept')
+        t.after(() => redis.restart())
+        await redis.kill()
+        for (const one of await everywhere(system, '/shared/kept')) assert.equal(statusOf(one), 'HIT')
+        for (const one of await everywhere(system, '/shared/other')) assert.equal(one.status, 200)
+        await redis.restart()
+      })
 
       await t.test('a backend purges by an event on the bus', async (inner) => {
         await warm(system, '/cached/a')

@@ -83,6 +83,18 @@ function testKeeping(opened: () => CacheStore): void {
 function testPurging(opened: () => CacheStore): void {
   const unique = () => randomUUID()
 
+  test('what was purged stays so when purges are learnt anew, and the rest is there', async () => {
+    const store = opened()
+    const [purged, left] = [unique(), unique()]
+    const response = responseOf()
+    await keep(store, purged, response)
+    await keep(store, left, responseOf())
+    await store.purge(purgeOf({ urls: [response.url] }))
+    store.catchUp()
+    await waitUntil(async () => (await store.get(left)) !== undefined)
+    assert.equal(await store.get(purged), undefined)
+  })
+
   test('a purge takes what its URL, beginning or tag names, and nothing else', async () => {
     const store = opened()
     const site = `//${unique()}`

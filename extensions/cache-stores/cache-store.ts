@@ -63,6 +63,8 @@ export interface CacheStore {
   remove(key: string): void
   /** Rejects with `dependency.cache_unreachable` while the store cannot be told; it is to be told again then. */
   purge(purge: Purge): void | Promise<void>
+  /** Purges may have been missed: what the store knows of them it learns anew, before it gives out anything. */
+  catchUp(): void
   readonly healthy: boolean
   close(): Promise<void>
 }

@@ -91,6 +91,8 @@ export interface CacheRules {
   /** Instead of the lifetime that a response names; undefined: as it says. */
   readonly ttlMs: number | undefined
   readonly maxObjectBytes: number
+  /** Also where all edges have them together. */
+  readonly sharesStore: boolean
   /** Undefined: the whole query tells responses apart. */
   readonly keyQuery: ReadonlySet<string> | undefined
   /** In lower case, sorted. */

@@ -102,6 +102,10 @@ class BoundedCache implements MemoryCache {
     for (const prefix of purge.prefixes) for (const url of this.#byUrl.names()) if (url.startsWith(prefix)) this.#removeAll(this.#byUrl.keysOf(url))
   }
 
+  catchUp(): void {
+    // Nobody but its own process can purge here.
+  }
+
   async close(): Promise<void> {
     this.#clear()
   }

@@ -10,7 +10,8 @@ policyContract({ schema, module, from: import.meta.url, examples: [{}, { ttlSeco
 const rules = (settings: Record<string, unknown>) => module.compile(settingsOf(schema, settings)).cache!
 
 test('left alone, responses last as long as they say, and the whole query counts', () => {
-  const { ttlMs, keyQuery, keyHeaders, maxObjectBytes, staleIfErrorMs, staleWhileRevalidateMs } = rules({})
+  const { ttlMs, keyQuery, keyHeaders, maxObjectBytes, staleIfErrorMs, staleWhileRevalidateMs, sharesStore } = rules({})
+  assert.deepEqual([sharesStore, rules({ store: 'redis' }).sharesStore], [false, true])
   assert.deepEqual([ttlMs, keyQuery, keyHeaders, maxObjectBytes, staleIfErrorMs, staleWhileRevalidateMs], [undefined, undefined, [], 1_048_576, 0, 0])
 })
 
@@ -29,5 +30,5 @@ test('what cannot be meant is refused', () => {
   assert.match(problemsOf(schema, { tags: ['{a'] })[0]!, /without commas/)
   assert.match(problemsOf(schema, { keyHeaders: ['not a name'] })[0]!, /header field/)
   assert.ok(problemsOf(schema, { ttlSeconds: -1 }).length > 0)
-  assert.match(problemsOf(schema, { store: 'redis' })[0]!, /not built yet/)
+  assert.ok(problemsOf(schema, { store: 'disk' }).length > 0)
 })

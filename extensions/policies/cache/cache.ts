@@ -11,6 +11,7 @@ export function compile(settings: CacheSettings): Policy {
 class CompiledRules implements CacheRules {
   readonly ttlMs: number | undefined
   readonly maxObjectBytes: number
+  readonly sharesStore: boolean
   readonly keyQuery: ReadonlySet<string> | undefined
   readonly keyHeaders: readonly string[]
   readonly staleWhileRevalidateMs: number
@@ -20,6 +21,7 @@ class CompiledRules implements CacheRules {
   constructor(settings: CacheSettings) {
     this.ttlMs = settings.ttlSeconds === undefined ? undefined : settings.ttlSeconds * 1000
     this.maxObjectBytes = settings.maxObjectBytes
+    this.sharesStore = settings.store === 'redis'
     this.keyQuery = settings.keyQuery === undefined ? undefined : new Set(settings.keyQuery)
     this.keyHeaders = [...new Set(settings.keyHeaders.map((name) => name.toLowerCase()))].sort()
     this.staleWhileRevalidateMs = settings.staleWhileRevalidateSeconds * 1000

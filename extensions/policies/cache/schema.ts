@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { everyPolicy } from '../every-policy.ts'
-import { choiceOf } from '../not-built.ts'
 import type { PolicySchema } from '../policy.ts'
 import { templateProblem } from '../value-template.ts'
 
@@ -15,7 +14,7 @@ const tag = z
 const settings = z.strictObject({
   ...everyPolicy,
   ttlSeconds: z.int().min(0).max(year).optional().describe('Seconds for which a good response is used, whatever lifetime it names. It stands above `max-age`, `s-maxage` and `Expires`, never above `no-store`, `no-cache`, `private`, `Vary: *` and `Set-Cookie`. Left out: as the response says; one that says nothing is not kept.'),
-  store: choiceOf(['memory'], ['redis']).default('memory').describe('Where responses are kept: `memory`, of each worker.'),
+  store: z.enum(['memory', 'redis']).default('memory').describe('Where responses are kept: `memory`, of each worker; `redis`, for all edges, behind that memory. Where edges have no Redis (embedded mode) it is the memory alone.'),
   maxObjectBytes: z.int().min(0).max(67_108_864).default(1_048_576).describe('A longer body passes through and is not kept.'),
   keyQuery: z.array(z.string().min(1).max(128)).max(100).optional().describe('Query parameters that tell responses apart; the others are sent on and count for nothing. Left out: the query as a whole.'),
   keyHeaders: z.array(fieldName).max(20).default([]).describe('Request fields that tell responses apart beside those that a response names in `Vary`.'),

@@ -74,6 +74,7 @@ export const catalogue = {
   'dependency.verifier_failed': entry(503, 'The check of the credential broke off'),
   'dependency.revocation_list_stale': entry(503, 'The list of revoked certificates is out of date'),
   'dependency.counters_unreachable': entry(503, 'Limits cannot be counted at the moment'),
+  'dependency.cache_unreachable': entry(503, 'The store of kept responses cannot be reached'),
   'dependency.bus_unreachable': entry(503, 'The bus cannot be reached'),
   'dependency.no_responder': entry(503, 'Nobody answers on this subject'),
   'dependency.timeout': entry(503, 'A part of the gateway did not answer in time'),

@@ -3,6 +3,7 @@ import { balancers } from '@sluice/balancers'
 import type { Bus } from '@sluice/buses/bus'
 import { createRelayedBus, ipcChannel } from '@sluice/buses/relay'
 import { cacheStoreNamed } from '@sluice/cache-stores'
+import type { CacheStore } from '@sluice/cache-stores/cache-store'
 import { countersNamed } from '@sluice/counters'
 import { catalogue as policyCatalogue } from '@sluice/policies'
 import { linesOf } from '@sluice/proto/config'
@@ -70,6 +71,7 @@ interface Running {
   readonly pools: PoolSet
   readonly overload: Overload
   readonly findings: UpstreamFindings
+  readonly cache: ResponseCache
   readonly purges: PurgeFeed
 }
 
@@ -183,7 +185,7 @@ export class EdgeWorker {
       addressSettings: addressSettings(settings),
     }, settings.engine)
     this.deadlines.start()
-    return { settings, compiler, identity, telemetry, listeners, pools, overload, findings, purges }
+    return { settings, compiler, identity, telemetry, listeners, pools, overload, findings, cache, purges }
   }
 
   private resolver(servers: readonly string[]): HostResolver {
@@ -199,15 +201,25 @@ export class EdgeWorker {
     })
   }
 
-  private async openCache({ cacheBytes, scope, name }: WorkerSettings, bus: Bus): Promise<{ cache: ResponseCache; purges: PurgeFeed }> {
+  private async openCache(settings: WorkerSettings, bus: Bus): Promise<{ cache: ResponseCache; purges: PurgeFeed }> {
+    const { cacheBytes, scope, name } = settings
     const { createMemoryCache } = await cacheStoreNamed('memory').load()
     const store = createMemoryCache({ maxBytes: cacheBytes }, { clock: systemClock })
-    const warn = oncePerMinute((subject: string, error: unknown) => this.parts.logger.warn({ subject, err: error }, 'a message on purges cannot be read'))
+    const openShared = settings.redis === undefined ? undefined : await this.sharedCacheIn(settings.redis)
     // Bodies on their way are held beside the store, which cannot put others out for them.
-    const cache: ResponseCache = new ResponseCache({ store, maxGatheringBytes: Math.floor(cacheBytes / 2), clock: systemClock, metrics: this.metrics, onInvalidated: (urls) => purges.tellOvertaken(urls) })
-    const purges = new PurgeFeed({ bus, scope, edge: name, worker: String(process.pid), clock: systemClock, cache, onMalformed: warn })
+    const cache: ResponseCache = new ResponseCache({ store, openShared, maxGatheringBytes: Math.floor(cacheBytes / 2), clock: systemClock, metrics: this.metrics, onInvalidated: (urls) => purges.tellOvertaken(urls) })
+    const warn = oncePerMinute((problem, times) => this.parts.logger.warn({ problem, times }, 'a purge cannot be read, or not be told to the store that edges share'))
+    const onProblem = (subject: string, error: unknown): void => warn(`${subject}: ${String(error)}`)
+    const purges = new PurgeFeed({ bus, scope, edge: name, worker: String(process.pid), clock: systemClock, cache, onMalformed: onProblem, onError: onProblem })
     purges.start()
     return { cache, purges }
+  }
+
+  /** Opens it once a route wants it. */
+  private async sharedCacheIn(where: NonNullable<WorkerSettings['redis']>): Promise<() => CacheStore> {
+    const { createRedisCache } = await cacheStoreNamed('redis').load()
+    const warn = oncePerMinute((problem, times) => this.parts.logger.warn({ problem, times }, 'the store of kept responses in Redis cannot be reached'))
+    return () => createRedisCache(where as never, { clock: systemClock, onConnectionError: (error) => warn(String(error)) })
   }
 
   private createPipeline(telemetry: Telemetry, pools: PoolSet, cache: ResponseCache): Pipeline {
@@ -317,6 +329,7 @@ export class EdgeWorker {
     this.running?.overload.stop()
     this.running?.findings.stop()
     this.running?.purges.stop()
+    await this.running?.cache.close()
     this.running?.pools.destroy()
     this.parts.onDrained()
   }

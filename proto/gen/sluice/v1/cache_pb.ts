@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/cache.proto.
  */
 export const file_sluice_v1_cache: GenFile = /*@__PURE__*/
-  fileDesc("ChVzbHVpY2UvdjEvY2FjaGUucHJvdG8SCXNsdWljZS52MSJpCgpDYWNoZVB1cmdlEg0KBXNjb3BlGAEgASgJEgoKAmlkGAIgASgJEgwKBHVybHMYAyADKAkSEAoIcHJlZml4ZXMYBCADKAkSDAoEdGFncxgFIAMoCRISCgpldmVyeXRoaW5nGAYgASgIIkYKC0NhY2hlUHVyZ2VkEg0KBXNjb3BlGAEgASgJEgoKAmlkGAIgASgJEgwKBGVkZ2UYAyABKAkSDgoGd29ya2VyGAQgASgJIjUKEkNhY2hlUHVyZ2VzUmVxdWVzdBINCgVzY29wZRgBIAEoCRIQCghzaW5jZV9tcxgCIAEoASJLChBDYWNoZVB1cmdlc1JlcGx5EiUKBnB1cmdlcxgBIAMoCzIVLnNsdWljZS52MS5DYWNoZVB1cmdlEhAKCGNvbXBsZXRlGAIgASgIIksKDkNhY2hlT3ZlcnRha2VuEg0KBXNjb3BlGAEgASgJEgwKBGVkZ2UYAiABKAkSDgoGd29ya2VyGAMgASgJEgwKBHVybHMYBCADKAliBnByb3RvMw");
+  fileDesc("ChVzbHVpY2UvdjEvY2FjaGUucHJvdG8SCXNsdWljZS52MSJpCgpDYWNoZVB1cmdlEg0KBXNjb3BlGAEgASgJEgoKAmlkGAIgASgJEgwKBHVybHMYAyADKAkSEAoIcHJlZml4ZXMYBCADKAkSDAoEdGFncxgFIAMoCRISCgpldmVyeXRoaW5nGAYgASgIIkYKC0NhY2hlUHVyZ2VkEg0KBXNjb3BlGAEgASgJEgoKAmlkGAIgASgJEgwKBGVkZ2UYAyABKAkSDgoGd29ya2VyGAQgASgJIjUKEkNhY2hlUHVyZ2VzUmVxdWVzdBINCgVzY29wZRgBIAEoCRIQCghzaW5jZV9tcxgCIAEoASJLChBDYWNoZVB1cmdlc1JlcGx5EiUKBnB1cmdlcxgBIAMoCzIVLnNsdWljZS52MS5DYWNoZVB1cmdlEhAKCGNvbXBsZXRlGAIgASgIIlcKDkNhY2hlT3ZlcnRha2VuEg0KBXNjb3BlGAEgASgJEgwKBGVkZ2UYAiABKAkSDgoGd29ya2VyGAMgASgJEgwKBHVybHMYBCADKAkSCgoCaWQYBSABKAliBnByb3RvMw");
 
 /**
  * control → edges: what is named by one of the lists is not to be answered with any more.
@@ -173,6 +173,13 @@ export type CacheOvertaken = Message<"sluice.v1.CacheOvertaken"> & {
    * @generated from field: repeated string urls = 4;
    */
   urls: string[];
+
+  /**
+   * The same for whoever hears it.
+   *
+   * @generated from field: string id = 5;
+   */
+  id: string;
 };
 
 /**

@@ -5,7 +5,7 @@
 import type { ErrorCode } from '@sluice/errors'
 import { type CacheControl, HeaderFields, parseCacheControl } from '@sluice/http'
 import type { CacheRules } from '@sluice/policies/policy'
-import type { StoredResponse } from '@sluice/cache-stores/cache-store'
+import type { CacheStore, StoredResponse } from '@sluice/cache-stores/cache-store'
 import type { EdgeExchange } from '../exchange.ts'
 import { BackgroundRefresh, type RefreshedWalk, type RefreshParts } from './background-refresh.ts'
 import { cacheKey, cacheUrl, ownKeyOf, sharedKeyOf } from './cache-key.ts'
@@ -54,6 +54,8 @@ export class CacheTurn implements Waiter {
   #found: StoredResponse | undefined
   #filling: Filling | undefined
   #waitedSince = 0
+  /** Of a fill that has not begun to ask. */
+  #heldKey: string | undefined
 
   constructor(cache: ResponseCache, refreshes: RefreshParts, walk: TurnedWalk, rules: CacheRules) {
     this.#cache = cache
@@ -125,6 +127,7 @@ export class CacheTurn implements Waiter {
   /** The exchange is over. */
   end(): void {
     this.#cache.fills.leave(this)
+    if (this.#heldKey !== undefined) this.#cache.fills.end(this.#heldKey, 'failed')
     this.#filling?.fail()
   }
 
@@ -162,11 +165,31 @@ export class CacheTurn implements Waiter {
     }
     // Whatever is asked for each time anew would make them wait for each other in vain.
     const isEachAnew = found !== undefined && found.freshUntilMs <= found.receivedAtMs
-    if (request.method === 'HEAD' || request.headers.has('range') || isEachAnew || !mayWait || this.#control?.noStore === true) return this.#ask(undefined)
+    if (request.method === 'HEAD' || request.headers.has('range') || isEachAnew || !mayWait || this.#control?.noStore === true) return this.#lookFurther(undefined)
     const key = found?.isShared === true ? this.#sharedKey : this.#ownKey
     const place = fills.enter(key, this)
     if (place === 'wait') this.#waitedSince = clock.monotonic()
-    else this.#ask(place === 'fill' ? key : undefined)
+    else this.#lookFurther(place === 'fill' ? key : undefined)
+  }
+
+  /** In the store that all edges share, where the route has one and it answers; whoever fills does so for those that wait. */
+  #lookFurther(fillKey: string | undefined): void {
+    const store = this.#cache.sharedStore(this.#rules)
+    if (store?.healthy !== true) return this.#ask(fillKey)
+    this.#heldKey = fillKey
+    this.#fetch(store).catch((error: unknown) => this.#walk.fail(error))
+  }
+
+  async #fetch(store: CacheStore): Promise<void> {
+    const { headers } = this.#exchange.request
+    await Promise.all([this.#cache.fetch(store, this.#sharedKey, headers), this.#cache.fetch(store, this.#ownKey, headers)])
+    if (this.#exchange.isOver) return
+    const fillKey = this.#heldKey
+    this.#heldKey = undefined
+    const found = (this.#found = this.#find())
+    if (found === undefined || !this.#isTrusted(found) || !this.#isFresh(found, this.#cache.clock.now())) return this.#ask(fillKey)
+    if (fillKey !== undefined) this.#cache.fills.end(fillKey, 'stored')
+    this.#answer('HIT', found)
   }
 
   /** What is for all or for this caller, whichever lasts longer. */

@@ -4,7 +4,7 @@ import { HeaderFields, updatedFields } from '@sluice/http'
 import type { CacheRules } from '@sluice/policies/policy'
 import { GatheredBody } from './gathered-body.ts'
 import type { FillOutcome } from './fills.ts'
-import type { ResponseCache } from './response-cache.ts'
+import type { Marks, ResponseCache } from './response-cache.ts'
 import { type AskedBy, storableResponse, type StorableResponse } from './storable.ts'
 
 /** What is asked, by whom, and under which names the answer is kept. */
@@ -36,7 +36,7 @@ export class Filling {
   readonly #question: Question
   /** The key that others wait under. */
   readonly #fillKey: string | undefined
-  readonly #mark: number
+  readonly #marks: Marks
   readonly #requestedAtMs: number
   #isConfirming = false
   #storable: StorableResponse | undefined
@@ -48,7 +48,7 @@ export class Filling {
     this.#cache = cache
     this.#question = question
     this.#fillKey = fillKey
-    this.#mark = cache.mark()
+    this.#marks = cache.marks(question.rules)
     this.#requestedAtMs = cache.clock.now()
   }
 
@@ -126,7 +126,7 @@ export class Filling {
     const { url, sharedKey, ownKey, fields, stale } = this.#question
     const response: StoredResponse = { ...storable, body, url, tags }
     if (stale !== undefined && stale.isShared !== response.isShared) this.#forgetStale()
-    this.#cache.keep(response.isShared ? sharedKey : ownKey, variesBy, fields, response, this.#mark)
+    this.#cache.keep(response.isShared ? sharedKey : ownKey, variesBy, fields, response, this.#marks)
     return response
   }
 

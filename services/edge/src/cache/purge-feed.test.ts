@@ -19,12 +19,15 @@ async function follow(t: TestContext, worker = '1', bus?: Bus) {
   const log: string[] = []
   const clock = createFakeClock()
   const cache = {
-    purge: ({ urls }: { urls: readonly string[] }) => void log.push(`purge ${urls.join()}`),
-    overtaken: (urls: readonly string[]) => void log.push(`overtaken ${urls.join()}`),
+    purge: async ({ urls }: { urls: readonly string[] }) => {
+      log.push(`purge ${urls.join()}`)
+      if (urls.includes('//h/cannot')) throw new Error('the shared store is away')
+    },
+    overtaken: (id: string, urls: readonly string[]) => void log.push(`overtaken ${id.length} ${urls.join()}`),
     doubt: () => void log.push('doubt'),
     settle: (complete: boolean) => void log.push(`settle ${complete}`),
   }
-  const feed = new PurgeFeed({ bus: shared, scope, edge: 'edge-1', worker, clock, cache, onMalformed: () => log.push('malformed') })
+  const feed = new PurgeFeed({ bus: shared, scope, edge: 'edge-1', worker, clock, cache, onMalformed: () => log.push('malformed'), onError: (_, error) => log.push((error as Error).message) })
   feed.start()
   t.after(() => feed.stop())
   return { bus: shared, log, clock, feed }
@@ -55,6 +58,19 @@ test('a purge is done where it is heard, and that is told', async (t) => {
   await waitUntil(() => told.length === 1)
   assert.deepEqual([told[0]!.id, told[0]!.edge, told[0]!.worker], ['//h/a', 'edge-1', '1'])
   assert.ok(log.includes('purge //h/a'))
+})
+
+test('a purge that could not be done everywhere is not told as done', async (t) => {
+  const { bus, log } = await follow(t)
+  const told: string[] = []
+  listen(bus, subjects.cachePurged(scope), CachePurgedSchema, ({ id }) => void told.push(id))
+  control(bus, [])
+  const publisher = createSequencedPublisher(bus, subjects.cachePurge(scope))
+  t.after(() => publisher.stop())
+  purge(publisher, '//h/cannot')
+  purge(publisher, '//h/can')
+  await waitUntil(() => told.length === 1)
+  assert.deepEqual([told, log.includes('the shared store is away')], [['//h/can'], true])
 })
 
 test('a control that starts makes nobody doubt what is kept', async (t) => {
@@ -98,11 +114,11 @@ test('while nobody can be asked it is asked again, and the doubt stays', async (
   await settled(log, 1)
 })
 
-test('URLs that a request has overtaken are told to the other workers, not to oneself', async (t) => {
+test('URLs that a request has overtaken are told to all workers, under one name', async (t) => {
   const one = await follow(t, '1')
   const two = await follow(t, '2', one.bus)
   one.feed.tellOvertaken(['//h/a', '//h/b'])
   one.feed.tellOvertaken(['//h/a'])
-  await waitUntil(() => two.log.includes('overtaken //h/a,//h/b'))
-  assert.ok(!one.log.some((line) => line.startsWith('overtaken')))
+  for (const { log } of [one, two]) await waitUntil(() => log.includes('overtaken 36 //h/a,//h/b'))
+  assert.equal(one.log.filter((line) => line.startsWith('overtaken')).length, 1)
 })

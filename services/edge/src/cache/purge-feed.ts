@@ -2,6 +2,7 @@
  * Hears what is purged. While the bus is there every purge is heard, or it shows that one was missed: by its number, or because the bus was away. Then what
  * is kept is confirmed by its upstream before it is used, until control has told what was purged meanwhile; where control cannot tell all of it, for good.
  */
+import { randomUUID } from 'node:crypto'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import type { Bus, Subscription } from '@sluice/buses/bus'
 import { announce, call, listen } from '@sluice/buses/rpc'
@@ -20,6 +21,8 @@ export interface PurgeFeedParts {
   readonly clock: Clock
   readonly cache: Pick<ResponseCache, 'purge' | 'overtaken' | 'doubt' | 'settle'>
   readonly onMalformed: (subject: string, error: unknown) => void
+  /** A purge could not be done. */
+  readonly onError: (subject: string, error: unknown) => void
 }
 
 /** A connection that hangs is noticed after six seconds; what was said meanwhile is lost as well. */
@@ -49,7 +52,7 @@ export class PurgeFeed {
   }
 
   start(): void {
-    const { bus, scope, worker, clock, cache, onMalformed } = this.#parts
+    const { bus, scope, worker, clock, cache, onMalformed, onError } = this.#parts
     this.#deafSince = clock.monotonic()
     const purges = subscribeSequenced(bus, subjects.cachePurge(scope), {
       onMessage: (body) => this.#hear(body),
@@ -57,10 +60,10 @@ export class PurgeFeed {
       onPublisher: (_, missed) => void (this.#isNewcomer = missed === 0),
       onGap: () => this.#onGap(),
       onMalformed,
-      onError: onMalformed,
+      onError,
     }, { clock })
     const overtaken = listen(bus, subjects.cacheOvertaken(scope), CacheOvertakenSchema, (message) => {
-      if (message.worker !== worker || message.edge !== this.#parts.edge) cache.overtaken(message.urls)
+      if (message.worker !== worker || message.edge !== this.#parts.edge) cache.overtaken(message.id, message.urls)
     }, { onMalformed })
     const statuses = bus.onStatus((status) => {
       if (status !== 'connected') this.#deafSince ??= clock.monotonic() - marginMs
@@ -84,10 +87,12 @@ export class PurgeFeed {
   }
 
   #tellGathered(): void {
-    const { bus, scope, edge, worker } = this.#parts
+    const { bus, scope, edge, worker, cache } = this.#parts
     clearTimeout(this.#telling)
     this.#telling = undefined
-    announce(bus, subjects.cacheOvertaken(scope), CacheOvertakenSchema, { scope, edge, worker, urls: [...this.#overtaken] })
+    const [id, urls] = [randomUUID(), [...this.#overtaken]]
+    announce(bus, subjects.cacheOvertaken(scope), CacheOvertakenSchema, { scope, id, edge, worker, urls })
+    cache.overtaken(id, urls)
     this.#overtaken.clear()
   }
 
@@ -99,10 +104,11 @@ export class PurgeFeed {
     this.#catchUp()
   }
 
-  #hear(body: Uint8Array): void {
+  /** A worker that could not tell the store that all edges share is missing in the receipt. */
+  async #hear(body: Uint8Array): Promise<void> {
     const { bus, scope, edge, worker } = this.#parts
     const purge = fromBinary(CachePurgeSchema, body)
-    this.#parts.cache.purge(purge)
+    await this.#parts.cache.purge(purge)
     bus.publish(subjects.cachePurged(scope), toBinary(CachePurgedSchema, create(CachePurgedSchema, { scope, id: purge.id, edge, worker })))
   }
 
@@ -127,7 +133,7 @@ export class PurgeFeed {
     const gaps = this.#gaps
     try {
       const { purges, complete } = await call(bus, subjects.cachePurges(scope), types, { scope, sinceMs: asked - (this.#deafSince ?? asked) }, { timeoutMs })
-      for (const purge of purges) cache.purge(purge)
+      await Promise.all(purges.map((purge) => cache.purge(purge)))
       if (gaps !== this.#gaps) return this.#askSoon()
       cache.settle(complete)
       this.#deafSince = undefined

@@ -1,6 +1,7 @@
 /** What a worker keeps of responses: the store, the fills that are under way, and what is doubted since purges may have been missed. */
-import type { CacheEntry, Purge, StoredResponse } from '@sluice/cache-stores/cache-store'
+import type { CacheEntry, CacheStore, Purge, StoredResponse } from '@sluice/cache-stores/cache-store'
 import { varyText, type HeaderFields } from '@sluice/http'
+import type { CacheRules } from '@sluice/policies/policy'
 import type { Clock, MetricsRegistry } from '@sluice/service-kit'
 import { Fills } from './fills.ts'
 import type { GatheringRoom } from './gathered-body.ts'
@@ -19,6 +20,8 @@ export interface WorkerStore {
 
 export interface ResponseCacheParts {
   readonly store: WorkerStore
+  /** Opens the store that all edges share, for the first route that wants it; undefined: there is none. */
+  readonly openShared?: (() => CacheStore) | undefined
   /** What bodies on their way may hold, all together. */
   readonly maxGatheringBytes: number
   readonly clock: Clock
@@ -30,11 +33,21 @@ export interface ResponseCacheParts {
 /** A clock that was put back by more than this makes everything from then too old to tell. */
 const clockStepMs = 5000
 
+/** How long the shared store keeps what is stale. */
+const keepStaleSharedMs = 600_000
+
+/** What a response that is asked for now is kept under. */
+export interface Marks {
+  readonly own: number
+  readonly shared: number | undefined
+}
+
 export class ResponseCache implements GatheringRoom {
   readonly fills: Fills
   readonly clock: Clock
   readonly #parts: ResponseCacheParts
   #gathering = 0
+  #shared: CacheStore | undefined
   /** What was received until then may have been purged without this worker hearing of it. */
   #doubtedUntilMs = -Infinity
   #settledDoubtMs = -Infinity
@@ -46,8 +59,28 @@ export class ResponseCache implements GatheringRoom {
     measure(parts.store, this.fills, parts.metrics)
   }
 
-  mark(): number {
-    return this.#parts.store.mark()
+  /** To be taken before an upstream is asked. */
+  marks(rules: Pick<CacheRules, 'sharesStore'>): Marks {
+    return { own: this.#parts.store.mark(), shared: this.sharedStore(rules)?.mark() }
+  }
+
+  /** The store that all edges share, where the route wants it and there is one. */
+  sharedStore({ sharesStore }: Pick<CacheRules, 'sharesStore'>): CacheStore | undefined {
+    if (!sharesStore) return undefined
+    return (this.#shared ??= this.#parts.openShared?.())
+  }
+
+  /** Takes over what the shared store has under the key, unless what is here lasts longer. Never rejects. */
+  async fetch(store: CacheStore, key: string, fields: HeaderFields): Promise<void> {
+    const mark = this.#parts.store.mark()
+    const first = await store.get(key)
+    if (first === undefined) return
+    const found = 'variesBy' in first ? await store.get(variantKey(key, first.variesBy, fields)) : first
+    if (found === undefined || 'variesBy' in found) return
+    const here = this.find(key, fields)
+    if (here !== undefined && here.freshUntilMs >= found.freshUntilMs) return
+    if ('variesBy' in first) this.#parts.store.put(key, first, mark)
+    this.#parts.store.put('variesBy' in first ? variantKey(key, first.variesBy, fields) : key, found, mark)
   }
 
   /** The response that is kept under the key for a request with these fields. */
@@ -59,38 +92,48 @@ export class ResponseCache implements GatheringRoom {
     return variant === undefined || 'variesBy' in variant ? undefined : variant
   }
 
-  keep(key: string, variesBy: readonly string[], fields: HeaderFields, response: StoredResponse, mark: number): void {
-    const { store } = this.#parts
-    if (variesBy.length === 0) return store.put(key, response, mark)
-    store.put(key, { variesBy, url: response.url, tags: response.tags, keepUntilMs: response.keepUntilMs }, mark)
-    store.put(variantKey(key, variesBy, fields), response, mark)
+  keep(key: string, variesBy: readonly string[], fields: HeaderFields, response: StoredResponse, marks: Marks): void {
+    keepIn(this.#parts.store, key, variesBy, fields, response, marks.own)
+    if (marks.shared === undefined || this.#shared === undefined) return
+    // Others may need the room, and what is stale there is of little use: each worker has it as well.
+    const keepUntilMs = response.freshUntilMs + Math.max(keepStaleSharedMs, response.staleWhileRevalidateMs, response.staleIfErrorMs)
+    keepIn(this.#shared, key, variesBy, fields, { ...response, keepUntilMs }, marks.shared)
   }
 
   /** A response that the upstream has just contradicted. */
   forget(key: string, fields: HeaderFields): void {
     const { store } = this.#parts
     const first = store.get(key)
-    store.remove(first !== undefined && 'variesBy' in first ? variantKey(key, first.variesBy, fields) : key)
+    const kept = first !== undefined && 'variesBy' in first ? variantKey(key, first.variesBy, fields) : key
+    store.remove(kept)
+    this.#shared?.remove(kept)
   }
 
   /** RFC 9111 §4.4: what stands under these URLs is not current any more. */
   invalidate(urls: readonly string[]): void {
-    this.overtaken(urls)
+    this.#parts.store.purge(urlsOnly('', urls))
     this.#parts.onInvalidated(urls)
   }
 
-  /** The same, as another worker has told. */
-  overtaken(urls: readonly string[]): void {
-    this.purge({ id: '', urls, prefixes: [], tags: [], everything: false })
+  /** The same, as a worker has told all of them. What the shared store cannot be told now it learns later. */
+  overtaken(id: string, urls: readonly string[]): void {
+    this.purge(urlsOnly(id, urls)).catch(() => {})
   }
 
-  purge(purge: Purge): void {
+  /** Here at once; rejects with `dependency.cache_unreachable` while the shared store cannot be told, which it is, then, as soon as it can be. */
+  async purge(purge: Purge): Promise<void> {
     this.#parts.store.purge(purge)
+    await this.#shared?.purge(purge)
   }
 
   /** Purges may have been missed: what is kept now is confirmed by its upstream before it is used, until `settle`. */
   doubt(): void {
     this.#doubtedUntilMs = this.clock.now()
+    this.#shared?.catchUp()
+  }
+
+  async close(): Promise<void> {
+    await this.#shared?.close()
   }
 
   /** What was missed has been made up for; `isComplete`: all of it. Otherwise what was doubted stays so. */
@@ -113,6 +156,16 @@ export class ResponseCache implements GatheringRoom {
   free(bytes: number): void {
     this.#gathering -= bytes
   }
+}
+
+function keepIn(store: Pick<CacheStore, 'put'>, key: string, variesBy: readonly string[], fields: HeaderFields, response: StoredResponse, mark: number): void {
+  if (variesBy.length === 0) return store.put(key, response, mark)
+  store.put(key, { variesBy, url: response.url, tags: response.tags, keepUntilMs: response.keepUntilMs }, mark)
+  store.put(variantKey(key, variesBy, fields), response, mark)
+}
+
+function urlsOnly(id: string, urls: readonly string[]): Purge {
+  return { id, urls, prefixes: [], tags: [], everything: false }
 }
 
 function variantKey(key: string, names: readonly string[], fields: HeaderFields): string {

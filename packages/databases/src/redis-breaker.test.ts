@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createFakeClock } from '@sluice/testkit'
-import { Breaker } from './breaker.ts'
+import { RedisBreaker } from './redis-breaker.ts'
 
-function openBreaker() {
+function openRedisBreaker() {
   const clock = createFakeClock()
-  const breaker = new Breaker(clock)
+  const breaker = new RedisBreaker(clock)
   for (let timeouts = 0; timeouts < 5; timeouts++) {
     assert.ok(breaker.admit())
     breaker.timedOut()
@@ -14,7 +14,7 @@ function openBreaker() {
 }
 
 test('after five timeouts in a row nobody asks for a second, then one does', () => {
-  const { breaker, clock } = openBreaker()
+  const { breaker, clock } = openRedisBreaker()
   assert.ok(breaker.isOpen)
   clock.advance(999)
   assert.ok(!breaker.admit())
@@ -23,7 +23,7 @@ test('after five timeouts in a row nobody asks for a second, then one does', () 
 })
 
 test('a probe that is answered lets everybody ask again', () => {
-  const { breaker, clock } = openBreaker()
+  const { breaker, clock } = openRedisBreaker()
   clock.advance(1000)
   assert.ok(breaker.admit())
   breaker.answered()
@@ -32,7 +32,7 @@ test('a probe that is answered lets everybody ask again', () => {
 })
 
 test('a probe that times out means another second', () => {
-  const { breaker, clock } = openBreaker()
+  const { breaker, clock } = openRedisBreaker()
   clock.advance(1000)
   assert.ok(breaker.admit())
   clock.advance(20)
@@ -44,7 +44,7 @@ test('a probe that times out means another second', () => {
 })
 
 test('timeouts with an answer between them do not add up', () => {
-  const breaker = new Breaker(createFakeClock())
+  const breaker = new RedisBreaker(createFakeClock())
   for (let round = 0; round < 10; round++) {
     for (let timeouts = 0; timeouts < 4; timeouts++) breaker.timedOut()
     breaker.answered()

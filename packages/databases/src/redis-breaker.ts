@@ -5,7 +5,7 @@ const pauseMs = 1000
  * Stops asking a server that does not answer: after five timeouts in a row nobody asks for a second, then one call
  * goes through as a probe, and each timeout of a probe means another second. Any answer closes it.
  */
-export class Breaker {
+export class RedisBreaker {
   readonly #clock: { monotonic(): number }
   #timeouts = 0
   #askAgainAt = 0

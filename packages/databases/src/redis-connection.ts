@@ -6,9 +6,8 @@ import { readFileSync } from 'node:fs'
 import type { ConnectionOptions } from 'node:tls'
 import { SluiceError } from '@sluice/errors'
 import { Cluster, Redis } from 'ioredis'
-import type { schema } from './schema.ts'
+import type { RedisConnectionSettings as Settings } from './redis-settings.ts'
 
-export type Settings = ReturnType<typeof schema.settings.parse>
 export type Client = Redis | Cluster
 
 /** With calls unanswered for that long the connection is made anew. */
