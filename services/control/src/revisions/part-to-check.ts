@@ -7,6 +7,7 @@ import { route as routeSchema, upstreamsOfRoute } from '@sluice/proto/config'
 import type { Path } from '../validation/problem.ts'
 import type { DocumentIndex } from './document-index.ts'
 import type { WrittenDocument } from './resources.ts'
+import { placeOfRoute } from './route-places.ts'
 
 type Routes = NonNullable<WrittenDocument['routes']>
 
@@ -20,7 +21,7 @@ export interface Part {
 export function partToCheck(whole: WrittenDocument, touched: ReadonlySet<string>, index: DocumentIndex): Part {
   const { routes: all = [], upstreams: known = {} } = whole
   const touchedRoutes = new Set([...touched].filter((one) => one.startsWith('routes/')).map((one) => one.slice('routes/'.length)))
-  const written = all.filter((route) => touchedRoutes.has(route.name))
+  const written = placesOf(all, touchedRoutes).map((place) => all[place]!)
   const names = new Set([...written.map((route) => route.name), ...written.flatMap((route) => index.placeMates(route))])
   const upstreams = new Set<string>()
   for (const resource of touched) {
@@ -32,17 +33,19 @@ export function partToCheck(whole: WrittenDocument, touched: ReadonlySet<string>
   }
   const plans = partOfPlans(whole, touched, touchedRoutes)
   for (const plan of plans ?? []) if (Array.isArray(plan.routes)) for (const name of plan.routes) names.add(name)
-  const routes: Routes = []
-  const places: number[] = []
-  for (const [place, route] of all.entries()) {
-    if (!names.has(route.name)) continue
-    routes.push(route)
-    places.push(place)
+  const places = placesOf(all, names)
+  const routes: Routes = places.map((place) => all[place]!)
+  for (const route of routes) {
     // One that is not well-formed is refused anyhow, and may hold anything in the place of a name.
     if (!touchedRoutes.has(route.name) || isRoute(route)) for (const name of upstreamsOfRoute(route)) upstreams.add(name)
   }
   const used = [...upstreams].filter((name) => Object.hasOwn(known, name)).map((name) => [name, known[name]!] as const)
   return { document: { ...whole, ...(plans && { plans }), routes, upstreams: Object.fromEntries(used) }, toWhole: (path) => withRoutePlaces(path, places) }
+}
+
+/** Of those routes that are there, in their order. */
+function placesOf(routes: Routes, names: ReadonlySet<string>): number[] {
+  return [...names].map((name) => placeOfRoute(routes, name)).filter((place) => place >= 0).sort((a, b) => a - b)
 }
 
 /** Of plans that are not changed themselves only what they say of routes that are. */

@@ -3,6 +3,7 @@
  * place; an edit answers a new one that shares what it leaves alone.
  */
 import { readKey, type RevisionDocumentInput } from '@sluice/proto/config'
+import { placeOfRoute, withRoute } from './route-places.ts'
 
 /** What a revision holds, as written and without the values of references. */
 export type WrittenDocument = Omit<RevisionDocumentInput, 'secrets'>
@@ -14,6 +15,7 @@ export type ResourceKind = (typeof resourceKinds)[number]
 export type Resource = { readonly name: string } & Readonly<Record<string, unknown>>
 
 type Body = Readonly<Record<string, unknown>>
+type Route = NonNullable<RevisionDocumentInput['routes']>[number]
 type PolicyEntry = NonNullable<RevisionDocumentInput['policies']>[number]
 
 export function listResources(document: WrittenDocument, kind: ResourceKind): Resource[] {
@@ -23,6 +25,7 @@ export function listResources(document: WrittenDocument, kind: ResourceKind): Re
 }
 
 export function findResource(document: WrittenDocument, kind: ResourceKind, name: string): Resource | undefined {
+  if (kind === 'routes') return routeNamed(document, name) as Resource | undefined
   if (kind !== 'upstreams') return listResources(document, kind).find((resource) => resource.name === name)
   const { upstreams = {} } = document
   return Object.hasOwn(upstreams, name) ? { name, ...upstreams[name] } : undefined
@@ -32,7 +35,8 @@ export function findResource(document: WrittenDocument, kind: ResourceKind, name
 export function findEntity(document: WrittenDocument, key: string): unknown {
   const { kind, name } = readKey(key)
   if (kind === 'upstreams') return Object.hasOwn(document.upstreams ?? {}, name) ? document.upstreams![name] : undefined
-  if (kind === 'routes' || kind === 'groups' || kind === 'plans' || kind === 'certificates') return (document[kind] as readonly { name: string }[] | undefined)?.find((resource) => resource.name === name)
+  if (kind === 'routes') return routeNamed(document, name)
+  if (kind === 'groups' || kind === 'plans' || kind === 'certificates') return (document[kind] as readonly { name: string }[] | undefined)?.find((resource) => resource.name === name)
   return document[kind as 'listeners' | 'trustedProxies' | 'policies' | 'telemetry' | 'guardrails' | 'rollout' | 'selfTests']
 }
 
@@ -41,8 +45,9 @@ export function putResource(document: WrittenDocument, kind: ResourceKind, name:
   const { name: _, ...unnamed } = body
   if (kind === 'upstreams') return { ...document, upstreams: { ...document.upstreams, [name]: unnamed } }
   const item = kind === 'policies' ? unnamed : { name, ...unnamed }
-  const list: readonly unknown[] = document[kind] ?? []
   const index = indexOf(document, kind, name)
+  if (kind === 'routes') return { ...document, routes: withRoute(document.routes ?? [], index, item as Route) }
+  const list: readonly unknown[] = document[kind] ?? []
   return { ...document, [kind]: index === -1 ? [...list, item] : list.with(index, item) }
 }
 
@@ -60,7 +65,12 @@ export function pathOfResource(document: WrittenDocument, kind: ResourceKind, na
   return kind === 'upstreams' ? [kind, name] : [kind, indexOf(document, kind, name)]
 }
 
+function routeNamed({ routes = [] }: WrittenDocument, name: string): Route | undefined {
+  return routes[placeOfRoute(routes, name)]
+}
+
 function indexOf(document: WrittenDocument, kind: ResourceKind, name: string): number {
+  if (kind === 'routes') return placeOfRoute(document.routes ?? [], name)
   return listResources(document, kind).findIndex((resource) => resource.name === name)
 }
 
