@@ -39,6 +39,7 @@ export const webConsole: Case = {
     const first = await system.apply(config('first'))
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
     const { page, complaints } = await openConsole(context, system.adminUrl)
+    const rowOf = (name: string) => page.getByRole('row').filter({ has: page.getByText(name, { exact: true }) })
     const ofEdges = `${system.edges.length} of ${system.edges.length}`
 
     await t.test('a token that is none is refused, and told so; a good one opens the console', async () => {
@@ -53,7 +54,7 @@ export const webConsole: Case = {
 
     await t.test('opening a circuit makes every edge answer 503 at once, leaving it to the edges brings it back', async () => {
       await goTo(page, 'Circuits')
-      const row = page.getByRole('row', { name: 'console-up' })
+      const row = rowOf('console-up')
       await row.getByText('closed', { exact: true }).waitFor()
       await page.getByRole('button', { name: 'Hold open: console-up', exact: true }).click()
       await page.getByRole('dialog').waitFor()
@@ -148,7 +149,7 @@ export const webConsole: Case = {
 
     await t.test('edges, routes, upstreams and endpoints are shown as they are', async () => {
       await goTo(page, 'Edges')
-      for (const edge of system.edges) await page.getByRole('row', { name: edge.name }).getByText('live', { exact: true }).waitFor()
+      for (const edge of system.edges) await rowOf(edge.name).getByText('live', { exact: true }).waitFor()
       await goTo(page, 'Routes')
       await page.getByRole('link', { name: 'console-keys', exact: true }).click()
       await sees(page, 'key-auth')
@@ -181,10 +182,10 @@ export const webConsole: Case = {
 
     await t.test('while control cannot be reached what is known stays, with a word of that', async () => {
       await goTo(page, 'Edges')
-      await page.getByRole('row', { name: system.edges[0]!.name }).waitFor()
+      await rowOf(system.edges[0]!.name).waitFor()
       await context.setOffline(true)
       await page.getByRole('main').getByText('The admin API does not answer').waitFor()
-      await page.getByRole('row', { name: system.edges[0]!.name }).waitFor()
+      await rowOf(system.edges[0]!.name).waitFor()
       await context.setOffline(false)
       await page.getByRole('main').getByText('The admin API does not answer').waitFor({ state: 'detached' })
     })
@@ -197,7 +198,7 @@ export const webConsole: Case = {
         await goTo(page, 'Usage')
         await isAway.waitFor()
         await goTo(page, 'Circuits')
-        await page.getByRole('row', { name: 'console-up' }).waitFor()
+        await rowOf('console-up').waitFor()
         assert.equal(await page.locator('.failure').count(), 0)
         await goTo(page, 'Usage')
         await isAway.waitFor()
