@@ -4,8 +4,9 @@
  */
 import type { Purge, Purgeable } from './cache-store.ts'
 
-/** What purges have named; 10,000 are about 2 MB. */
+/** What purges have named, and how many characters that may be. */
 const maxNamed = 10_000
+const maxLetters = 4_000_000
 
 export class PurgeLog {
   /** The number of the newest purge that named it, the oldest first: `u:` a URL, `t:` a tag, `p:` a beginning. */
@@ -15,6 +16,7 @@ export class PurgeLog {
   /** What was asked for before this purge is purged, whatever it is. */
   #floor = 0
   #newest = 0
+  #letters = 0
 
   constructor(max: number = maxNamed) {
     this.#maxNamed = max
@@ -53,14 +55,15 @@ export class PurgeLog {
   }
 
   #name(name: string, number: number): void {
-    this.#named.delete(name)
+    if (!this.#named.delete(name)) this.#letters += name.length
     this.#named.set(name, number)
-    if (this.#named.size > this.#maxNamed) this.#forgetOldest()
+    while (this.#named.size > this.#maxNamed || this.#letters > maxLetters) this.#forgetOldest()
   }
 
   #forgetOldest(): void {
     const [name, number] = this.#named.entries().next().value!
     this.#named.delete(name)
+    this.#letters -= name.length
     if (name.startsWith('p:')) this.#prefixes.delete(name.slice(2))
     this.raiseFloor(number)
   }

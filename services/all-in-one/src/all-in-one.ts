@@ -21,6 +21,8 @@ import { lockDataDirectory } from './data-lock.ts'
 import { allInOneSettings, type AllInOneSettings } from './settings.ts'
 import { Teardown } from './teardown.ts'
 
+const mebibyte = 1024 * 1024
+
 export interface AllInOneParts {
   /** A file, or a folder of them. Undefined: what the store holds, else an empty configuration. */
   readonly configFile: string | undefined
@@ -207,6 +209,7 @@ class Gateway implements AllInOne {
       datacenter: settings.datacenter,
       workers,
       shedLagMs: settings.shedLagMs,
+      cacheBytes: settings.cacheMb * mebibyte,
       reusePort: settings.reusePort,
       dnsServers: settings.dnsServers,
       dataDirectory: join(dataDirectory, 'edge'),

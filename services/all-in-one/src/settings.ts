@@ -13,6 +13,7 @@ export const allInOneSettings = z.object({
   zone: z.string().default(''),
   datacenter: z.string().default(''),
   shedLagMs: wholeNumber.default(500).describe('Event loop lag above which a worker refuses a part of the requests; 0: never.'),
+  cacheMb: wholeNumber.default(64).describe('MiB of memory for kept responses, in all workers together; 0: none is kept.'),
   reusePort: flag.default(false).describe('Whether each worker opens the port for itself.'),
   dnsServers: nameServers.default([]).describe('Name servers asked for the names of endpoints; none: as this machine does.'),
   sealingKey: z.string().min(1).optional().describe('A file of the keys that values of references lie sealed with [`sealing-key` in the data directory].'),

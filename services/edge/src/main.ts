@@ -31,6 +31,7 @@ export function main(): Promise<void> {
         datacenter: settings.datacenter,
         workers: settings.workers,
         shedLagMs: settings.shedLagMs,
+        cacheBytes: settings.cacheMb * 1024 * 1024,
         reusePort: settings.reusePort,
         dnsServers: settings.dnsServers,
         dataDirectory,

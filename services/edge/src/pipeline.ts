@@ -1,7 +1,7 @@
 /**
  * The request's walk, phase by phase: listener → parser → client → router → policy-chain → balancer → upstream →
- * policy-chain → responder → telemetry. (The phase `cache` stands between the request policies and the balancer once
- * it is built.) A phase answers at once whenever it can; only a policy that has to fetch something makes the walk wait.
+ * policy-chain → responder → telemetry. On routes with the policy `cache` that phase stands between the request policies
+ * and the balancer. A phase answers at once whenever it can; only a policy that has to fetch something makes the walk wait.
  */
 import { catalogue, SluiceError, type ErrorCode } from '@sluice/errors'
 import type { EndpointState } from '@sluice/balancers/balancer'
@@ -10,13 +10,16 @@ import type { Decision } from '@sluice/policies/policy'
 import type { Upstream as UpstreamSettings } from '@sluice/proto/config'
 import type { Clock, Logger } from '@sluice/service-kit'
 import type { Duplex, Readable } from 'node:stream'
+import { CacheTurn, type TurnedWalk } from './cache/cache-turn.ts'
+import type { ResponseCache } from './cache/response-cache.ts'
+import type { StoredAnswer } from './cache/stored-answer.ts'
 import { identifyClient } from './client/identify-client.ts'
 import type { CompiledRoute, CompiledSnapshot } from './compiled-snapshot.ts'
 import { EdgeExchange } from './exchange.ts'
 import type { ClientSide, ClientWatcher } from './listener/client-side.ts'
 import { KeptBody } from './listener/whole-body.ts'
 import { readRequest } from './parser/read-request.ts'
-import { runAttemptHooks, runBodyHooks, runDoneHooks, runRequestHooks, runResponseHooks, showResponseBody } from './policy-chain/policy-chain.ts'
+import { cacheRulesIn, runAttemptHooks, runBodyHooks, runDoneHooks, runRequestHooks, runResponseHooks, showResponseBody } from './policy-chain/policy-chain.ts'
 import { circuitResponse } from './responder/circuit-response.ts'
 import { grpcStatusFields } from './responder/grpc-status.ts'
 import { mapBack } from './responder/map-back.ts'
@@ -44,6 +47,7 @@ export interface PipelineParts {
   readonly tunnels: Tunnels
   readonly deadlines: Deadlines
   readonly mirrors: Mirrors
+  readonly cache: ResponseCache
   readonly hedges: HedgeCounts
   readonly clock: Clock
   readonly logger: Logger
@@ -74,11 +78,17 @@ export class Pipeline {
   }
 }
 
+/** What an upstream says, as a client may hear it. */
+function cleanResponse(headers: HeaderFields, exchange: EdgeExchange): void {
+  cleanUpstreamFields(headers)
+  mapBack(headers, exchange)
+}
+
 function isFinished(exchange: EdgeExchange): boolean {
   return exchange.stage === 'finished'
 }
 
-class Walk implements ClientWatcher, AttemptHandler, HedgedWalk, TunnelWatcher, Expiring {
+class Walk implements ClientWatcher, AttemptHandler, HedgedWalk, TunnelWatcher, TurnedWalk, Expiring {
   deadlineAt = 0
   queue: DeadlineQueue | undefined = undefined
   earlier: Expiring | undefined = undefined
@@ -94,6 +104,8 @@ class Walk implements ClientWatcher, AttemptHandler, HedgedWalk, TunnelWatcher, 
   private expectedBytes = -1
   /** Once the endpoint has agreed to another protocol. */
   private upstreamEnd: Duplex | undefined
+  /** Of a route with the policy `cache`. */
+  private cached: CacheTurn | undefined
   /** Of the running attempt, for the upstream's circuit breaker. */
   private turn = 0
 
@@ -160,16 +172,30 @@ class Walk implements ClientWatcher, AttemptHandler, HedgedWalk, TunnelWatcher, 
 
   private forward(): void {
     const { exchange } = this
-    const { request, clientSide } = exchange
-    const { upstream, rewrite, mirror } = exchange.route
+    const { request } = exchange
+    const { upstream, rewrite, chain } = exchange.route
     if (upstream === undefined) return this.refuse('internal.invariant_broken')
     if (rewrite !== undefined) request.path = rewrite.pathFor(request.path, exchange.parameters)
     writeRequestFields(exchange)
+    const cacheRules = chain.mayCache ? cacheRulesIn(exchange.steps) : undefined
+    if (cacheRules === undefined) return this.goOn()
+    const { cache, deadlines, clock } = this.pipeline.parts
+    this.cached = new CacheTurn(cache, { deadlines, clock, clean: cleanResponse }, this, cacheRules)
+    this.cached.begin()
+  }
+
+  /** To the balancer, with the fields that the upstream gets. */
+  goOn(): void {
+    const { exchange } = this
+    const { request, clientSide } = exchange
+    const { mirror } = exchange.route
+    const upstream = exchange.route.upstream!
     if (request.declaredBytes !== 0) this.body = this.openBody()
     if (this.body !== null && idempotentMethods.has(request.method)) this.keepBody(this.body, upstream.settings.retries)
     exchange.stage = 'upstream'
     if (mirror !== undefined && clientSide.upgrade === undefined) this.mirror(mirror)
-    const now = exchange.policiesDoneAt
+    // At the cache it may have waited.
+    const now = this.cached === undefined ? exchange.policiesDoneAt : this.pipeline.parts.clock.monotonic()
     upstream.budget.noteRequest(now)
     this.setDeadline(upstream.settings.timeouts.requestMs)
     this.attempt(now, 'upstream.none_healthy')
@@ -286,7 +312,7 @@ class Walk implements ClientWatcher, AttemptHandler, HedgedWalk, TunnelWatcher, 
     const endpoint = exchange.endpoint!
     if (!exchange.clientSide.isGone) this.blame(code, now)
     this.endAttempt(now)
-    if (exchange.stage === 'finished') return
+    if (exchange.stage === 'finished' || this.cached?.hasAnswered === true) return
     if (exchange.clientSide.isGone) return this.onClientGone()
     if (exchange.headSent) return this.cut(code)
     pipeline.parts.logger.debug({ upstream: upstream.name, endpoint: endpoint.id, code, err: cause, requestId: exchange.requestId }, 'attempt failed')
@@ -319,13 +345,15 @@ class Walk implements ClientWatcher, AttemptHandler, HedgedWalk, TunnelWatcher, 
   onHead(status: number, fields: string[], isWhole = false): void {
     const { exchange } = this
     const headers = new HeaderFields(fields)
+    const setsCookies = this.cached !== undefined && headers.has('set-cookie')
+    const isChunked = this.cached !== undefined && (headers.has('transfer-encoding') || exchange.route.upstream!.settings.protocol === 'http2')
     this.noteAnswer(status, headers)
     if (exchange.stage === 'finished') return
     const length = headers.get('content-length')
     // A response that is nothing but its head goes out in one piece, which gRPC tells errors by.
     this.expectedBytes = isWhole ? 0 : length === undefined || exchange.request.method === 'HEAD' ? -1 : Number(length)
-    cleanUpstreamFields(headers)
-    mapBack(headers, exchange)
+    cleanResponse(headers, exchange)
+    if (this.cached !== undefined && this.cached.takesHead({ status, headers, setsCookies, isChunked, declaredBytes: this.expectedBytes })) return
     exchange.response = { status, headers }
     if (headers.get('content-type')?.startsWith('text/event-stream') === true) this.pipeline.parts.deadlines.clear(this)
     this.respond()
@@ -425,6 +453,7 @@ class Walk implements ClientWatcher, AttemptHandler, HedgedWalk, TunnelWatcher, 
     if (exchange.stage === 'finished') return true
     exchange.bytesOut += chunk.length
     if (exchange.route.seesResponseBody) this.showResponse(chunk)
+    this.cached?.take(chunk)
     // The last piece goes out together with the end, in one write.
     if (exchange.bytesOut === this.expectedBytes) exchange.clientSide.end(chunk)
     else if (!exchange.clientSide.send(chunk)) exchange.attempt?.pause()
@@ -435,7 +464,7 @@ class Walk implements ClientWatcher, AttemptHandler, HedgedWalk, TunnelWatcher, 
   onWholeBody(text: string): boolean {
     const { exchange } = this
     const { clientSide } = exchange
-    if (exchange.stage === 'finished' || exchange.route.seesResponseBody || clientSide.endText === undefined || this.expectedBytes !== text.length) return false
+    if (exchange.stage === 'finished' || exchange.route.seesResponseBody || this.cached !== undefined || clientSide.endText === undefined || this.expectedBytes !== text.length) return false
     exchange.bytesOut = text.length
     clientSide.endText(text)
     return true
@@ -453,7 +482,7 @@ class Walk implements ClientWatcher, AttemptHandler, HedgedWalk, TunnelWatcher, 
   onEnd(trailers?: readonly string[]): void {
     const { exchange } = this
     this.endAttempt(this.pipeline.parts.clock.monotonic())
-    if (exchange.stage === 'finished') return
+    if (exchange.stage === 'finished' || this.cached?.complete() === false) return
     if (this.expectedBytes <= 0 || exchange.bytesOut !== this.expectedBytes) exchange.clientSide.end(undefined, trailers)
     this.finish()
   }
@@ -482,6 +511,7 @@ class Walk implements ClientWatcher, AttemptHandler, HedgedWalk, TunnelWatcher, 
   /** An error of the catalogue, before anything was sent. */
   private refuse(code: ErrorCode, headers?: readonly string[]): void {
     const { exchange } = this
+    if (this.cached?.answersFor(code) === true) return
     exchange.reason = code
     const { message } = catalogue[code]
     const text = code === 'client.no_route' ? `${message} ${exchange.request.method} ${exchange.request.path}` : message
@@ -499,10 +529,12 @@ class Walk implements ClientWatcher, AttemptHandler, HedgedWalk, TunnelWatcher, 
   private answerForCircuit(now: number): void {
     const { exchange } = this
     const { circuit, settings } = exchange.route.upstream!
+    const fallback = settings.circuitBreaker?.fallback
+    if (this.cached?.answersForCircuit(fallback === 'cached') === true) return
     exchange.reason = 'upstream.circuit_open'
     const { message } = catalogue['upstream.circuit_open']
     const facts = { message, requestId: exchange.requestId, accept: this.accept(), isGrpc: exchange.clientSide.isGrpc, retryAfterSeconds: circuit?.retryAfterSeconds(now) ?? 1 }
-    this.respondOwn(circuitResponse(settings.circuitBreaker?.fallback, facts))
+    this.respondOwn(circuitResponse(fallback === 'cached' ? undefined : fallback, facts))
   }
 
   /** Sends what the gateway itself answers. */
@@ -519,6 +551,23 @@ class Walk implements ClientWatcher, AttemptHandler, HedgedWalk, TunnelWatcher, 
     })
   }
 
+  /** Sends what is kept in place of the upstream's response. */
+  answerStored({ status, fields, body }: StoredAnswer): void {
+    const { exchange } = this
+    exchange.response = { status, headers: new HeaderFields(fields) }
+    this.expectedBytes = 0
+    this.respond(() => {
+      exchange.bytesOut = body?.length ?? 0
+      exchange.clientSide.end(body)
+      this.finish()
+    })
+  }
+
+  settleAttempt(isOver: boolean): void {
+    if (isOver) this.endAttempt(this.pipeline.parts.clock.monotonic())
+    else this.abandonAttempt()
+  }
+
   /** What was begun cannot be completed: the client must see that the response is short. */
   private cut(code: ErrorCode): void {
     const { clientSide } = this.exchange
@@ -528,7 +577,7 @@ class Walk implements ClientWatcher, AttemptHandler, HedgedWalk, TunnelWatcher, 
     else clientSide.destroy()
   }
 
-  private fail(error: unknown): void {
+  fail(error: unknown): void {
     const { exchange } = this
     if (exchange.stage === 'finished') return
     if (!(error instanceof SluiceError)) {
@@ -574,6 +623,7 @@ class Walk implements ClientWatcher, AttemptHandler, HedgedWalk, TunnelWatcher, 
     exchange.stage = 'finished'
     this.pipeline.parts.deadlines.clear(this)
     this.copy?.abandon()
+    this.cached?.end()
     pipeline.open--
     try {
       runDoneHooks(exchange)

@@ -20,6 +20,7 @@ export const edgeSettings = distributedSettings(9100).extend({
   listenHttp: listenAddress.optional(),
   listenHttps: listenAddress.optional(),
   shedLagMs: wholeNumber.default(500),
+  cacheMb: wholeNumber.default(64),
   reusePort: flag.default(false),
   dnsServers: nameServers.default([]),
 })

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:http2'
+import { text } from 'node:stream/consumers'
 import { after, before, it } from 'node:test'
-import { afterPromise, answer, fetchOnce, neverAnswer, resetConnection, type Script, type ScriptedUpstream, startUpstream, streamChunks, waitUntil } from '@sluice/testkit'
+import { afterPromise, answer, fetchOnce, neverAnswer, rawBytes, resetConnection, type Script, type ScriptedUpstream, startUpstream, streamChunks, waitUntil } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 
 const cleanups: (() => void | Promise<void>)[] = []
@@ -18,9 +21,9 @@ after(async () => {
 })
 
 /** Has everything go to the upstream with these settings of the policy, under a host that nothing is kept of yet. */
-async function cached(settings: object = {}, { route = {}, policies = [], upstream: more = {} }: { route?: object; policies?: object[]; upstream?: object } = {}): Promise<(path?: string, options?: Options) => Promise<Seen>> {
+async function cached(settings: object = {}, { policies = [], upstream: more = {}, listeners = {} }: { policies?: object[]; upstream?: object; listeners?: object } = {}): Promise<(path?: string, options?: Options) => Promise<Seen>> {
   const host = `h${++hostsSoFar}.test`
-  await under.apply({ upstreams: { up: { endpoints: [{ url: upstream.url }], retries: { attempts: 1 }, ...more } }, routes: [{ name: 'all', match: { pathPrefix: '/' }, upstream: 'up', policies: [{ cache: settings }, ...policies], ...route }] } as never)
+  await under.apply({ upstreams: { up: { endpoints: [{ url: upstream.url }], retries: { attempts: 1 }, ...more } }, routes: [{ name: 'all', match: { pathPrefix: '/' }, upstream: 'up', policies: [{ cache: settings }, ...policies] }], ...(Object.keys(listeners).length === 0 ? {} : { listeners }) } as never)
   await under.edge.serving()
   upstream.requests.length = 0
   return (path = '/', { headers, ...options } = {}) => seen(path, { ...options, headers: { host, ...headers } })
@@ -182,6 +185,60 @@ it('a body that is longer than may be kept passes through whole', async () => {
       assert.deepEqual([cache, body.length], ['MISS', 200_000])
     }
   }
+})
+
+it('one in chunks is kept, one that ends with its connection is not: nobody can tell whether it is whole', async () => {
+  const get = await cached()
+  upstream.does(streamChunks(['in ', 'chunks'], { headers: { 'cache-control': 'max-age=60' } }))
+  assert.equal((await get('/chunks')).body, 'in chunks')
+  const kept = await get('/chunks')
+  assert.deepEqual([kept.cache, kept.body, kept.headers['content-length'], kept.headers['transfer-encoding']], ['HIT', 'in chunks', '9', undefined])
+  upstream.does(rawBytes('HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n\r\nto the end'))
+  for (let round = 0; round < 2; round++) {
+    const { cache, body } = await get('/close')
+    assert.deepEqual([cache, body], ['MISS', 'to the end'])
+  }
+})
+
+it('an HTTP/2 client is answered from what an HTTP/1.1 client has brought', async () => {
+  const get = await cached({}, { listeners: { http: { address: `127.0.0.1:${under.port}`, h2c: true } } })
+  const host = { headers: { host: 'both.test' } }
+  upstream.does(ok('max-age=60', { etag: '"one"' }, 'for both'))
+  await get('/two', host)
+  const session = connect(under.url)
+  try {
+    const ask = async (fields: object) => {
+      const stream = session.request({ ':path': '/two', ':authority': 'both.test', ...fields })
+      const [headers] = (await once(stream, 'response')) as [Record<string, string>]
+      return { status: Number(headers[':status']), cache: headers['x-cache-status'], length: headers['content-length'], body: await text(stream) }
+    }
+    assert.deepEqual(await ask({}), { status: 200, cache: 'HIT', length: '8', body: 'for both' })
+    assert.deepEqual(await ask({ ':method': 'HEAD' }), { status: 200, cache: 'HIT', length: '8', body: '' })
+    assert.deepEqual(await ask({ 'if-none-match': '"one"' }), { status: 304, cache: 'HIT', length: undefined, body: '' })
+    assert.deepEqual(await ask({ range: 'bytes=0-2' }), { status: 206, cache: 'HIT', length: '3', body: 'for' })
+  } finally {
+    session.close()
+  }
+  assert.equal(asked(), 1)
+})
+
+it('those that wait for a variant that is not theirs wait once more, for one that is', async () => {
+  const get = await cached()
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const inLanguage: Script = (reply) => answer(200, String(reply.record.headers['accept-language']), { 'cache-control': 'max-age=60', vary: 'accept-language' })(reply)
+  upstream.does(afterPromise(second.promise, inLanguage)).doesNext(afterPromise(first.promise, inLanguage))
+  const ask = (language: string) => get('/languages', { headers: { 'accept-language': language } })
+  const german = ask('de')
+  await waitUntil(() => asked() === 1)
+  const french = [ask('fr'), ask('fr'), ask('fr')]
+  await waitingRequests(3)
+  first.resolve()
+  assert.equal((await german).body, 'de')
+  await waitUntil(() => asked() === 2)
+  await waitingRequests(2)
+  second.resolve()
+  assert.deepEqual((await Promise.all(french)).map(({ cache, body }) => `${cache} ${body}`).sort(), ['HIT fr', 'HIT fr', 'MISS fr'])
+  assert.equal(asked(), 2)
 })
 
 it('a response that breaks off is not kept', async () => {

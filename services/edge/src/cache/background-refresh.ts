@@ -58,11 +58,11 @@ export class BackgroundRefresh implements AttemptHandler, Expiring {
   onHead(status: number, fields: string[], isWhole = false): void {
     const headers = new HeaderFields(fields)
     const now = this.#parts.clock.monotonic()
-    const setsCookies = headers.has('set-cookie')
+    const [setsCookies, isChunked] = [headers.has('set-cookie'), headers.has('transfer-encoding') || this.#exchange.route.upstream!.settings.protocol === 'http2']
     const length = headers.get('content-length')
     this.#exchange.route.upstream!.noteAnswer(this.#endpoint!, status, headers, now - this.#since, this.#turn, now)
     this.#parts.clean(headers, this.#exchange)
-    const verdict = this.#filling.onHead(status, headers, setsCookies, isWhole ? 0 : length === undefined ? -1 : Number(length))
+    const verdict = this.#filling.onHead({ status, headers, setsCookies, isChunked, declaredBytes: isWhole ? 0 : length === undefined ? -1 : Number(length) })
     if (verdict !== 'passed') return
     // Nobody reads the rest.
     this.#attempt?.abort()

@@ -14,6 +14,7 @@ import { Filling, type Question } from './filling.ts'
 import type { FillOutcome, Waiter } from './fills.ts'
 import { isUnsafe, urlsOvertaken } from './overtaken-urls.ts'
 import type { ResponseCache } from './response-cache.ts'
+import type { ArrivedHead } from './storable.ts'
 import { ageSeconds, answerFrom, type StoredAnswer } from './stored-answer.ts'
 
 /** The exchange's walk, as its turn at the cache moves it on. */
@@ -85,14 +86,16 @@ export class CacheTurn implements Waiter {
     this.#exchange.upstreamMs += clock.monotonic() - this.#waitedSince
     try {
       if (outcome === 'failed' && this.#answerOnError()) return
-      this.#decide(outcome === 'failed')
+      // What is kept may be for others; who waits for that waits no longer in all.
+      this.#decide(outcome === 'failed' || outcome === 'stored')
     } catch (error) {
       this.#walk.fail(error)
     }
   }
 
   /** The upstream's answer. True: the client gets what is kept instead. */
-  takesHead(status: number, headers: HeaderFields, setsCookies: boolean, declaredBytes: number): boolean {
+  takesHead(head: ArrivedHead): boolean {
+    const { status, headers } = head
     if (this.#filling === undefined) {
       if (status < 400 && isUnsafe(this.#exchange.request.method)) this.#cache.invalidate(urlsOvertaken(this.#url, headers))
       return false
@@ -103,7 +106,7 @@ export class CacheTurn implements Waiter {
       this.#answer('STALE', this.#found!)
       return true
     }
-    const verdict = this.#filling.onHead(status, headers, setsCookies, declaredBytes)
+    const verdict = this.#filling.onHead(head)
     if (verdict === 'kept') this.#note.detail += '; stored'
     if (verdict !== 'confirmed') return false
     this.#walk.settleAttempt(true)
@@ -167,9 +170,10 @@ export class CacheTurn implements Waiter {
     const isEachAnew = found !== undefined && found.freshUntilMs <= found.receivedAtMs
     if (request.method === 'HEAD' || request.headers.has('range') || isEachAnew || !mayWait || this.#control?.noStore === true) return this.#lookFurther(undefined)
     const key = found?.isShared === true ? this.#sharedKey : this.#ownKey
-    const place = fills.enter(key, this)
+    const fillKey = this.#cache.fillKeyOf(key, request.headers)
+    const place = fills.enter(fillKey, this)
     if (place === 'wait') this.#waitedSince = clock.monotonic()
-    else this.#lookFurther(place === 'fill' ? key : undefined)
+    else this.#lookFurther(place === 'fill' ? fillKey : undefined)
   }
 
   /** In the store that all edges share, where the route has one and it answers; whoever fills does so for those that wait. */
@@ -246,7 +250,7 @@ export class CacheTurn implements Waiter {
 
   #refresh(stored: StoredResponse): void {
     const { fills } = this.#cache
-    const key = stored.isShared ? this.#sharedKey : this.#ownKey
+    const key = this.#cache.fillKeyOf(stored.isShared ? this.#sharedKey : this.#ownKey, this.#exchange.request.headers)
     if (this.#exchange.request.method !== 'GET' || fills.running >= maxRefreshes || !fills.begin(key)) return
     const filling = new Filling(this.#cache, this.#question(true, stored), key)
     new BackgroundRefresh(this.#refreshes, this.#exchange, filling).start(this.#walk)

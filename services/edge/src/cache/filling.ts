@@ -5,7 +5,7 @@ import type { CacheRules } from '@sluice/policies/policy'
 import { GatheredBody } from './gathered-body.ts'
 import type { FillOutcome } from './fills.ts'
 import type { Marks, ResponseCache } from './response-cache.ts'
-import { type AskedBy, storableResponse, type StorableResponse } from './storable.ts'
+import { type ArrivedHead, type AskedBy, storableResponse, type StorableResponse } from './storable.ts'
 
 /** What is asked, by whom, and under which names the answer is kept. */
 export interface Question {
@@ -65,18 +65,20 @@ export class Filling {
     return (this.#isConfirming = true)
   }
 
-  /** The answer's head, without the fields of the hop; `declaredBytes`: -1 when it does not say. */
-  onHead(status: number, headers: HeaderFields, setsCookies: boolean, declaredBytes: number): HeadVerdict {
+  onHead(head: ArrivedHead): HeadVerdict {
+    const { status, headers, declaredBytes } = head
     const tags = takeTags(headers)
-    if (status === 304 && this.#isConfirming) return this.#confirm(headers, setsCookies)
+    if (status === 304 && this.#isConfirming) return this.#confirm(head)
     const { mayKeep, rules, asked } = this.#question
-    if (mayKeep) this.#storable = storableResponse(asked, { status, headers, setsCookies }, rules, this.#times())
+    // A body that ends with its connection may have been cut off.
+    const isMarked = declaredBytes >= 0 || head.isChunked
+    if (mayKeep && isMarked) this.#storable = storableResponse(asked, head, rules, this.#times())
     this.#tags = [...this.#question.tags, ...tags]
     this.#body = this.#storable === undefined ? undefined : GatheredBody.open(this.#cache, rules.maxObjectBytes, declaredBytes)
     if (this.#body !== undefined) return 'kept'
     // A client's own condition was met, or the upstream has failed: the next one may fare better.
     this.#end(status === 304 || status >= 500 ? 'failed' : 'uncacheable')
-    if (status < 500 && status !== 304) this.#forgetStale()
+    if (contradicts(status)) this.#forgetStale()
     return 'passed'
   }
 
@@ -102,7 +104,7 @@ export class Filling {
     this.#end('failed')
   }
 
-  #confirm(headers: HeaderFields, setsCookies: boolean): HeadVerdict {
+  #confirm({ headers, setsCookies }: ArrivedHead): HeadVerdict {
     const { stale, asked, rules } = this.#question
     const times = this.#times()
     // Its age counts from this confirmation, also when that has no Date.
@@ -144,6 +146,11 @@ export class Filling {
   #times() {
     return { requestedAtMs: this.#requestedAtMs, receivedAtMs: this.#cache.clock.now() }
   }
+}
+
+/** Whether what is kept is not what stands there now; a refusal of this caller says nothing of it. */
+function contradicts(status: number): boolean {
+  return (status >= 200 && status < 400 && status !== 206 && status !== 304) || status === 404 || status === 410
 }
 
 /** Names a response is purged by, told in a field that is for caches alone; at most 32 of up to 128 characters. */

@@ -18,7 +18,7 @@ const maxWaiting = 10_000
 const maxWaitMs = 5000
 /** How long requests for what turned out not to be for keeping go on without waiting for each other. */
 const uncacheableMs = 5000
-const maxUncacheable = 10_000
+const maxUncacheable = 1000
 const sweepMs = 100
 
 export class Fills {

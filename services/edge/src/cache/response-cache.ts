@@ -92,6 +92,12 @@ export class ResponseCache implements GatheringRoom {
     return variant === undefined || 'variesBy' in variant ? undefined : variant
   }
 
+  /** Under which requests wait for each other: apart where it is known that they are answered apart. */
+  fillKeyOf(key: string, fields: HeaderFields): string {
+    const first = this.#parts.store.get(key)
+    return first !== undefined && 'variesBy' in first ? variantKey(key, first.variesBy, fields) : key
+  }
+
   keep(key: string, variesBy: readonly string[], fields: HeaderFields, response: StoredResponse, marks: Marks): void {
     keepIn(this.#parts.store, key, variesBy, fields, response, marks.own)
     if (marks.shared === undefined || this.#shared === undefined) return
@@ -102,10 +108,8 @@ export class ResponseCache implements GatheringRoom {
 
   /** A response that the upstream has just contradicted. */
   forget(key: string, fields: HeaderFields): void {
-    const { store } = this.#parts
-    const first = store.get(key)
-    const kept = first !== undefined && 'variesBy' in first ? variantKey(key, first.variesBy, fields) : key
-    store.remove(kept)
+    const kept = this.fillKeyOf(key, fields)
+    this.#parts.store.remove(kept)
     this.#shared?.remove(kept)
   }
 

@@ -13,9 +13,18 @@ export interface AskedBy {
 
 export interface ArrivedResponse {
   readonly status: number
+  /** Without those of the hop. */
   readonly headers: HeaderFields
   /** The upstream itself sets cookies; a cookie of the balancer is none of the response. */
   readonly setsCookies: boolean
+}
+
+/** Its head, with what frames its body. */
+export interface ArrivedHead extends ArrivedResponse {
+  /** It came in chunks, of which the last one is marked. */
+  readonly isChunked: boolean
+  /** -1 when it does not say. */
+  readonly declaredBytes: number
 }
 
 /** A response but for its body and the names that it is kept under. */
