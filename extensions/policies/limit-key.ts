@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { ipv6Prefix } from '@sluice/http'
 import { claimText } from './claim-text.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange, Identity } from './exchange.ts'
 
 /** What a key part counts apart, read from an exchange. */
 type KeyPart = (exchange: Exchange) => string
@@ -41,7 +41,16 @@ function partReader(part: string): KeyPart {
 }
 
 function consumerOrAddress(exchange: Exchange): string {
-  return exchange.identity === undefined ? addressKey(exchange) : `c:${exchange.identity.consumer}`
+  return exchange.identity === undefined ? addressKey(exchange) : consumerKey(exchange.identity)
+}
+
+/** An identity is the same object for as long as its credential is remembered, and a string that was looked up before is found at once. */
+const consumerKeys = new WeakMap<Identity, string>()
+
+function consumerKey(identity: Identity): string {
+  let key = consumerKeys.get(identity)
+  if (key === undefined) consumerKeys.set(identity, (key = `c:${identity.consumer}`))
+  return key
 }
 
 function addressKey({ client }: Exchange): string {

@@ -1,9 +1,8 @@
+import { isNamed } from './field-syntax.ts'
 import type { HeaderFields } from './header-fields.ts'
 
 /** RFC 9110 §7.6.1, with the older `Keep-Alive` and `Proxy-Connection`; `TE` only ever concerns the next hop. */
-const hopByHop = new Set([
-  'connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'proxy-authenticate', 'proxy-authorization',
-])
+const hopByHop = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'proxy-authenticate', 'proxy-authorization']
 
 /** By length, a bit for each first letter that such a name can have: tells the other fields apart without copying their names. */
 const firstLetters = new Int32Array(32)
@@ -52,8 +51,9 @@ export function removeHopByHop(fields: HeaderFields): void {
 
 function isDropped(name: string, listed: ReadonlySet<string> | undefined): boolean {
   if (listed === undefined && ((firstLetters[name.length] ?? 0) & letterBit(name)) === 0) return false
-  const lower = name.toLowerCase()
-  return hopByHop.has(lower) || (listed !== undefined && listed.has(lower))
+  // A Set would have to find the one copy of each name that V8 keeps, which costs more than to compare them all.
+  for (const one of hopByHop) if (isNamed(name, one)) return true
+  return listed !== undefined && listed.has(name.toLowerCase())
 }
 
 function acceptsTrailers(name: string, value: string): boolean {

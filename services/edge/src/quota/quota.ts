@@ -53,6 +53,8 @@ type Shared = Readonly<Record<'auto' | 'leased', Pick<Counters, 'take'>> & Recor
 /** From another datacenter chunks come before a key is busy, last longer, and a refusal is believed until it ends. */
 const seldom = { hotPerSecond: 0, leaseMs: 2000, believesRefusals: true } as const
 
+const maxWholes = 10_000
+
 class Limiter {
   private readonly parts: QuotaParts
   private readonly shared: TakingCounters
@@ -60,6 +62,8 @@ class Limiter {
   private readonly rules: LimiterRules
   private readonly rule: LimitRule
   private readonly prefix: string
+  /** Keys with the prefix: a text that was looked up before is found at once, one put together anew has to be hashed. */
+  private readonly wholes = new Map<string, string>()
 
   constructor(parts: QuotaParts, shared: Shared, rules: LimiterRules) {
     this.parts = parts
@@ -71,7 +75,7 @@ class Limiter {
   }
 
   take(key: string, cost: number): LimitVerdict | Promise<LimitVerdict> {
-    const whole = this.prefix + key
+    const whole = this.wholeOf(key)
     if (this.rules.mode === 'local') return verdict(this.parts.own.take(whole, this.rule, cost) as Take, 'counters')
     try {
       const taken = this.taking.take(whole, this.rule, cost)
@@ -80,6 +84,14 @@ class Limiter {
     } catch {
       return this.takeWithout(whole, cost)
     }
+  }
+
+  private wholeOf(key: string): string {
+    let whole = this.wholes.get(key)
+    if (whole !== undefined) return whole
+    if (this.wholes.size >= maxWholes) this.wholes.clear()
+    this.wholes.set(key, (whole = this.prefix + key))
+    return whole
   }
 
   giveBack(key: string, cost: number, verdict: LimitVerdict): void {
