@@ -74,9 +74,9 @@ export function printHalfRows(rows: readonly HalfRow[], round: Round): void {
   console.log('| | saturation, req/s | req/s | gateway time p50, p99, max ms | seen by clients p50, p99, max ms | upstream alone p50, p99 ms | beyond it at p99 ms | load late at p99 ms | errors |')
   console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |')
   for (const { name, saturation, rate, gateway, total, direct } of rows) {
-    const three = (values: readonly number[]) => values.map((value) => value.toFixed(2)).join(', ')
+    const listed = (values: readonly number[], digits = 2) => values.map((value) => value.toFixed(digits)).join(', ')
     const beyond = (total.p99Ms - direct.p99Ms).toFixed(2)
-    const cells = [Math.round(saturation), rate, three([gateway.p50, gateway.p99, gateway.max]), three([total.p50Ms, total.p99Ms, total.maxMs]), three([direct.p50Ms, direct.p99Ms]), beyond, total.lateP99Ms.toFixed(2), total.errors + direct.errors]
+    const cells = [Math.round(saturation), rate, listed([gateway.p50, gateway.p99, gateway.max], 3), listed([total.p50Ms, total.p99Ms, total.maxMs]), listed([direct.p50Ms, direct.p99Ms]), beyond, total.lateP99Ms.toFixed(2), total.errors + direct.errors]
     console.log(`| ${name} | ${cells.join(' | ')} |`)
   }
 }
