@@ -32,16 +32,16 @@ export const configWrites: Case = {
 
     await t.test('every problem of an invalid configuration is told at once, and what runs stays', async () => {
       const before = await head()
-      const bad = { routes: [{ name: 'a', match: { path: 'no-slash' }, upstream: 'nobody' }, { name: 'b', match: { path: '/b' }, polices: [] }], upstreams: { u: { endpoints: [{ url: 'ftp://x' }] } }, policies: [{ 'rate-limits': {} }, { cache: {} }] }
+      const bad = { routes: [{ name: 'a', match: { path: 'no-slash' }, upstream: 'nobody' }, { name: 'b', match: { path: '/b' }, polices: [] }], upstreams: { u: { endpoints: [{ url: 'ftp://x' }] } }, policies: [{ 'rate-limits': {} }, { compress: {} }] }
       const { status, headers, body } = await system.admin('PUT', '/v1/config?wait=all', system.complete(bad))
       assert.equal(status, 400, body)
       assert.match(headers['content-type'] ?? '', /^application\/problem\+json/)
       const { problems, reason } = JSON.parse(body) as { reason: string; problems: Problem[] }
       assert.equal(reason, 'config.invalid')
       const pointers = problems.map((problem) => problem.pointer)
-      for (const expected of ['/routes/0/match/path', '/routes/0/upstream', '/routes/1/polices', '/upstreams/u/endpoints/0/url', '/policies/0/rate-limits', '/policies/1/cache']) assert.ok(pointers.includes(expected), `${expected} in ${pointers.join(', ')}`)
+      for (const expected of ['/routes/0/match/path', '/routes/0/upstream', '/routes/1/polices', '/upstreams/u/endpoints/0/url', '/policies/0/rate-limits', '/policies/1/compress']) assert.ok(pointers.includes(expected), `${expected} in ${pointers.join(', ')}`)
       assert.match(problems.find(({ pointer }) => pointer === '/policies/0/rate-limits')!.message, /rate-limit/)
-      assert.match(problems.find(({ pointer }) => pointer === '/policies/1/cache')!.message, /not built yet/)
+      assert.match(problems.find(({ pointer }) => pointer === '/policies/1/compress')!.message, /not built yet/)
       assert.equal(await head(), before)
       assert.equal(await bodyOf(system, '/written'), 'written')
     })

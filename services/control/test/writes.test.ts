@@ -62,7 +62,7 @@ test('every problem of a resource is told with a pointer into what was sent', as
 
 test('what is not built yet is refused as that', async (context) => {
   const control = await startControl(context, await makeSurroundings(context))
-  const refused = await control.call('PUT', '/v1/policies/cache', { cache: {} })
+  const refused = await control.call('PUT', '/v1/policies/compress', { compress: {} })
   assert.deepEqual([refused.status, refused.json<Problem>().reason], [400, 'config.not_built'])
 })
 
