@@ -276,9 +276,9 @@ it('when workers end twice soon after a revision, the one before it serves again
   const givenUp = () => under.reports.findLast(({ refusal, revision }) => refusal?.revision === 2 && revision === 1)
   // A worker that was not given the revision yet does not count against it, so two crashes may be too few; a third one that counts would be one too many.
   for (let crash = 0; crash < 10 && givenUp() === undefined; crash++) {
-    const [victim] = await waitUntil(() => under.edge.workerPids.length > 0 && under.edge.workerPids)
-    process.kill(victim!, 'SIGSEGV')
-    await waitUntil(() => !under.edge.workerPids.includes(victim!), { timeoutMs: 30_000 })
+    const victim = await waitUntil(() => under.edge.workerPids[0])
+    process.kill(victim, 'SIGSEGV')
+    await waitUntil(() => !under.edge.workerPids.includes(victim), { timeoutMs: 30_000 })
     if (crash > 0) await waitUntil(givenUp, { timeoutMs: 3000 }).catch(() => undefined)
   }
   const report = await waitUntil(givenUp, { timeoutMs: 90_000, what: 'the report that revision 2 was given up' })
