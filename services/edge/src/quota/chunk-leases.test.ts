@@ -36,6 +36,36 @@ it('a busy key is asked for once a chunk', async (t) => {
   assert.ok(questions() < 51 + 1000 / 64 + 3, `${questions()} questions`)
 })
 
+it('a busy key finds its next chunk there when one is spent', async (t) => {
+  const { leases, questions } = await leasesOver(t)
+  for (let count = 0; count < 60; count++) await leases[0]!.take('k', rule(100_000), 1)
+  const before = questions()
+  let waited = 0
+  for (let count = 0; count < 640; count++) {
+    const take = leases[0]!.take('k', rule(100_000), 1)
+    if (take instanceof Promise) waited++
+    assert.equal((await take).admitted, true)
+  }
+  assert.ok(questions() - before >= 9, `${questions() - before} questions`)
+  assert.ok(waited <= 1, `${waited} waited`)
+})
+
+it('a chunk asked for ahead in vain is told to nobody, and the request that has to ask hears why', async (t) => {
+  const { clock, store } = await leasesOver(t)
+  let isAway = false
+  const take = async (key: string, wanted: LimitRule, cost: number) => {
+    if (isAway) throw new Error('away')
+    return store.take(key, wanted, cost)
+  }
+  const leases = new ChunkLeases({ take, giveBack: () => undefined }, clock, { hotPerSecond: 0 })
+  t.after(() => leases.stop())
+  for (let count = 0; count < 2; count++) await leases.take('k', rule(100_000), 1)
+  isAway = true
+  let spent = 0
+  while (!(await Promise.resolve(leases.take('k', rule(100_000), 1)).then(() => false, () => true))) spent++
+  assert.ok(spent >= 60, `${spent} spent of the chunk`)
+})
+
 it('never more than the limit is admitted, and all of it is, whatever the number of edges', async (t) => {
   for (const edges of [1, 3, 16]) {
     const { leases, clock } = await leasesOver(t, edges)

@@ -2,7 +2,8 @@
  * `mode: auto`: a key that is asked for often is counted in chunks. One question to the shared counters takes a chunk
  * of tokens, which are then spent here without asking; what is not spent soon is given back. A chunk is taken exactly
  * as a single request would be, so no more is ever admitted than the limit allows. The price: tokens that lie here
- * unspent (an eighth of what was left when they were taken, for at most `leaseMs`) may be refused elsewhere meanwhile.
+ * unspent (an eighth of what was left when they were taken and a quarter of that, for at most `leaseMs`) may be refused elsewhere meanwhile.
+ * The next chunk is asked for while a quarter of the last one is left, so that no request waits for it.
  * Below `hotPerSecond` requests of a key a second every request is counted by itself. Counters that are far away are
  * asked more seldom: chunks come at once and last longer, and after a refusal nobody asks until it ends.
  */
@@ -15,12 +16,17 @@ const nearLeases = { hotPerSecond: 50, leaseMs: 200, believesRefusals: false }
 const maxChunk = 64
 /** Of what is left, the part that one chunk may take. */
 const chunkShare = 1 / 8
+/** Of a chunk, what is left of it when the next one is asked for; smaller chunks are at the end of a limit and not taken ahead. */
+const aheadShare = 1 / 4
+const minAheadChunk = 16
 const maxKeys = 100_000
 
 interface Key {
   readonly key: string
   readonly rule: LimitRule
   tokens: number
+  /** With fewer than these the next chunk is asked for. */
+  aheadBelow: number
   expiresAt: number
   /** The last answer of the shared counters, and when it came. */
   answer: Take | undefined
@@ -75,7 +81,11 @@ export class ChunkLeases implements Pick<Counters, 'take'> {
     const now = this.clock.monotonic()
     const known = this.keys.get(key) ?? this.add(key, rule, now)
     this.count(known, now)
-    if (known.tokens >= cost && now < known.expiresAt) return this.spend(known, cost, now)
+    if (known.tokens >= cost && now < known.expiresAt) {
+      const taken = this.spend(known, cost, now)
+      if (known.tokens < known.aheadBelow && known.asking === undefined) this.askAhead(known)
+      return taken
+    }
     if (now < known.refusedUntil) return this.refuse(known, now)
     if (!known.isHot || rule.algorithm !== 'token-bucket') return this.shared.take(key, rule, cost)
     if (known.asking !== undefined) return known.asking.then(() => this.again(known, cost), () => this.shared.take(key, rule, cost))
@@ -105,6 +115,31 @@ export class ChunkLeases implements Pick<Counters, 'take'> {
     }
   }
 
+  /** Nobody waits for it: what goes wrong the next request hears that has to ask. */
+  private askAhead(key: Key): void {
+    key.aheadBelow = 0
+    const asking = this.takeAhead(key)
+    key.asking = asking
+    const over = (): void => void (key.asking = undefined)
+    asking.then(over, over)
+  }
+
+  private async takeAhead(key: Key): Promise<Take> {
+    const chunk = chunkFor(key, 1)
+    const taken = await this.shared.take(key.key, key.rule, chunk)
+    if (taken.admitted) this.stock(key, taken, key.tokens + chunk, chunk)
+    return taken
+  }
+
+  private stock(key: Key, taken: Take, tokens: number, chunk: number): void {
+    const now = this.clock.monotonic()
+    key.answer = taken
+    key.answeredAt = now
+    key.tokens = tokens
+    key.aheadBelow = chunk < minAheadChunk ? 0 : chunk * aheadShare
+    key.expiresAt = now + this.leaseMs
+  }
+
   private async askFor(key: Key, cost: number, chunk: number): Promise<Take> {
     const taken = await this.shared.take(key.key, key.rule, chunk)
     const now = this.clock.monotonic()
@@ -114,15 +149,14 @@ export class ChunkLeases implements Pick<Counters, 'take'> {
       if (!last.admitted) this.believe(key, last, this.clock.monotonic())
       return last
     }
-    key.answer = taken
-    key.answeredAt = now
     if (!taken.admitted) {
+      key.answer = taken
+      key.answeredAt = now
       this.believe(key, taken, now)
       return taken
     }
     this.giveBack(key)
-    key.tokens = chunk
-    key.expiresAt = now + this.leaseMs
+    this.stock(key, taken, chunk, chunk)
     return this.spend(key, cost, now)
   }
 
@@ -164,7 +198,7 @@ export class ChunkLeases implements Pick<Counters, 'take'> {
   }
 
   private add(key: string, rule: LimitRule, now: number): Key {
-    const made: Key = { key, rule, tokens: 0, expiresAt: 0, answer: undefined, answeredAt: 0, secondBegan: now, count: 0, isHot: false, refusedUntil: 0, asking: undefined }
+    const made: Key = { key, rule, tokens: 0, aheadBelow: 0, expiresAt: 0, answer: undefined, answeredAt: 0, secondBegan: now, count: 0, isHot: false, refusedUntil: 0, asking: undefined }
     if (this.keys.size >= maxKeys) return made
     this.keys.set(key, made)
     this.endSweeps ??= this.repeat(() => this.sweep(), this.leaseMs)
