@@ -93,6 +93,8 @@ test('when control ends what was asked fails at once, and once another answers e
   await first.close()
   await waiting
   await connected(bus)
+  // What it subscribes to again is on its way.
+  await bus.flush()
   assert.equal(text(await parent.request(subject, bytes('there again'), { timeoutMs: 5000 })), 'there again')
   assert.deepEqual(statuses, ['disconnected', 'connected'])
   assert.equal(bus.counts.reconnects, 1)

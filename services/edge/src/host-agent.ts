@@ -5,7 +5,7 @@
 import type { Bus } from '@sluice/buses/bus'
 import { followConfig, type ConfigFeed, type ConfigRevision, type ConfigTransport, type ConfigVerifier } from '@sluice/buses/config-feed'
 import { attachRelay, ipcChannel } from '@sluice/buses/relay'
-import { call, listen } from '@sluice/buses/rpc'
+import { announce, call, listen } from '@sluice/buses/rpc'
 import type { Counters } from '@sluice/counters/counter'
 import { codeOf } from '@sluice/errors'
 import { EdgeReportReplySchema, EdgeReportSchema, RollCallSchema } from '@sluice/proto/messages/control'
@@ -112,7 +112,10 @@ class HostAgent implements Edge {
   private reportedState = ''
   /** What the workers are to run. */
   private current: ConfigRevision | undefined
-  private pendingSave: ConfigRevision | undefined
+  /** What the disk has been given. */
+  private kept: ConfigRevision | undefined
+  /** Control has taken a report of this edge since the bus was there: changes need no answer. */
+  private isKnown = false
   /** Why a newer revision than that was not taken, or was given up. */
   private refusal: RevisionRefusal | undefined
   private readonly crashes
@@ -177,6 +180,7 @@ class HostAgent implements Edge {
     this.feed = this.follow(stored)
     const calls = listen(this.parts.bus, subjects.rollCall(this.parts.scope), RollCallSchema, () => this.report())
     const reconnects = this.parts.bus.onStatus((status) => {
+      this.isKnown = false
       if (status === 'connected') void this.report()
     })
     this.unsubscribe.push(() => calls.unsubscribe(), () => reconnects.unsubscribe())
@@ -200,6 +204,7 @@ class HostAgent implements Edge {
     await this.orders.stop()
     for (const unsubscribe of this.unsubscribe) unsubscribe()
     await this.report()
+    await this.disk.close()
     await this.tender.stop()
     await this.spool.stop()
   }
@@ -283,7 +288,6 @@ class HostAgent implements Edge {
     this.pool.publishConfig(revision, isProven)
     this.tender.follow(revision.config.get('telemetry'))
     this.lameDuckMs = lameDuckOf(revision.config.get('listeners'))
-    this.pendingSave = revision
   }
 
   /** Workers that end again and again soon after a revision: it goes, and the one before it comes back. */
@@ -301,22 +305,22 @@ class HostAgent implements Edge {
 
   private isServing(): boolean {
     const { revision, listening } = this.pool.reached()
-    return revision > 0 && listening > 0
+    return revision !== undefined && listening > 0
   }
 
   /** Something changed in what the workers have reached: keep what proved good, and report it. */
   private onPoolChange(): void {
-    const reached = this.pool.reached()
-    if (this.pendingSave !== undefined && reached.digest === this.pendingSave.config.digest && reached.revision === this.pendingSave.revision) {
-      const good = this.pendingSave
-      this.pendingSave = undefined
-      void this.disk.save(good)
+    const { revision, credentialVersion, refusal } = this.pool.reached()
+    if (revision !== undefined && revision !== this.kept) {
+      this.kept = revision
+      void this.disk.save(revision)
     }
-    this.settleWaiters(reached.refusal?.detail)
-    const state = JSON.stringify([reached.revision, reached.digest, reached.credentialVersion, reached.refusal?.digest, this.pool.obeyedOrders()])
+    this.settleWaiters(refusal?.detail)
+    const state = `${revision?.revision} ${revision?.config.digest} ${credentialVersion} ${refusal?.digest} ${this.pool.obeyedOrders().join()}`
     if (state === this.reportedState) return
     this.reportedState = state
-    void this.report()
+    const isPlain = this.isKnown && refusal === undefined && this.refusal === undefined && this.trafficEveryMs === 0
+    void (isPlain ? this.acknowledge() : this.report())
   }
 
   private settleWaiters(problem: string | undefined): void {
@@ -349,24 +353,41 @@ class HostAgent implements Edge {
     return this.trafficEveryMs === 0 ? {} : { traffic: trafficTotals(await this.metricsSnapshot()) }
   }
 
-  private async report(): Promise<void> {
-    const { bus, scope, name, zone, datacenter, workers, logger } = this.parts
-    if (this.instance === '' || bus.status !== 'connected') return
-    // What has been acknowledged is served after a restart too, and nothing older: it is on disk first.
+  /** Tells what the workers have reached without waiting for an answer: one that is lost comes with the next report. */
+  private async acknowledge(): Promise<void> {
     await this.disk.settled()
-    const { revision, digest, credentialVersion, refusal = this.refusal } = this.pool.reached()
-    const message = { scope, edge: name, instance: this.instance, zone, datacenter, version, workers, revision, digest, credentialVersion, orders: this.pool.obeyedOrders(), leaving: this.gone, ...(refusal === undefined ? {} : { refusal }), ...(await this.traffic()) }
+    announce(this.parts.bus, this.reportSubject, EdgeReportSchema, this.reportNow())
+  }
+
+  private async report(): Promise<void> {
+    const { bus, name, logger } = this.parts
+    if (this.instance === '' || bus.status !== 'connected') return
+    await this.disk.settled()
+    const message = { ...this.reportNow(), ...(await this.traffic()) }
     const types = { request: EdgeReportSchema, reply: EdgeReportReplySchema }
     try {
-      const reply = await call(bus, subjects.edgeReport(scope, name), types, message, { timeoutMs: 2000 })
+      const reply = await call(bus, this.reportSubject, types, message, { timeoutMs: 2000 })
       if (!reply.accepted && this.nameTaken === undefined) logger.error({ edge: name, reason: reply.reason }, 'control refuses this edge')
       this.nameTaken = reply.accepted ? undefined : reply.reason
+      this.isKnown = reply.accepted
       this.tellTraffic(reply.trafficEveryMs)
       if (reply.workers !== undefined) this.shareLimits({ az: reply.workers.zone, dc: reply.workers.datacenter, global: reply.workers.global })
-      if (reply.headRevision > revision && refusal === undefined) void this.feed?.pull()
+      if (reply.headRevision > (this.current?.revision ?? 0) && message.refusal === undefined) void this.feed?.pull()
     } catch {
       // Control is away: traffic does not need it, and the next report comes in ten seconds.
     }
+  }
+
+  private get reportSubject(): string {
+    return subjects.edgeReport(this.parts.scope, this.parts.name)
+  }
+
+  /** What has been acknowledged is served after a restart too, and nothing older: only to be asked once the disk is settled. */
+  private reportNow() {
+    const { scope, name, zone, datacenter, workers } = this.parts
+    const { revision, credentialVersion, refusal = this.refusal } = this.pool.reached()
+    const reached = { revision: revision?.revision ?? 0, digest: revision?.config.digest ?? '', credentialVersion }
+    return { scope, edge: name, instance: this.instance, zone, datacenter, version, workers, ...reached, orders: this.pool.obeyedOrders(), leaving: this.gone, ...(refusal === undefined ? {} : { refusal }) }
   }
 }
 

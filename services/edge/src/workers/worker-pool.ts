@@ -32,15 +32,20 @@ interface Member {
   readonly startedAt: number
   /** What it was given last; nothing before it has booted. */
   sent: SegmentedConfig | undefined
+  /** What it has been given and has not answered for; meanwhile it is given nothing more. */
+  taking: ConfigRevision | undefined
+  /** What it serves. */
+  running: ConfigRevision | undefined
   /** Counted among those that serve: from `listen` until it is gone. */
   serving: boolean
+  /** The revision that may have been acknowledged without it: it answers nobody by an older one. */
+  listensFrom: number
+  mayListen: boolean
   listening: boolean
   draining: boolean
   /** It has spoken. */
   started: boolean
   hung: boolean
-  revision: number
-  digest: string
   credentialVersion: number
   /** The break-glass orders that it obeys. */
   orders: readonly string[]
@@ -105,13 +110,15 @@ export class WorkerPool {
     for (const boot of this.loaded.splice(0)) boot()
   }
 
-  /** Every worker gets it, those that drain too: they still answer on their connections. */
+  /**
+   * Every worker gets it, those that drain too: they still answer on their connections. One that is at work on another gets
+   * the newest of those that come meanwhile when it is done.
+   */
   publishConfig(revision: ConfigRevision, isProven = false): void {
     this.config = revision
     if (isProven) this.proven = revision
     const deltas = new Map<SegmentedConfig, string>()
-    for (const member of this.members.values()) if (member.sent !== undefined) sendMessage(member.worker, messageFor(revision, member.sent, deltas, isProven))
-    for (const member of this.members.values()) if (member.sent !== undefined) member.sent = revision.config
+    for (const member of this.members.values()) this.giveNewest(member, deltas)
   }
 
   publishEndpoints(message: EndpointsMessage): void {
@@ -127,17 +134,20 @@ export class WorkerPool {
     this.tellAll(message)
   }
 
-  /** What every worker that serves has reached; 0 before the first document. */
-  reached(): { revision: number; digest: string; credentialVersion: number; listening: number; refusal: Member['refusal'] } {
-    const serving = [...this.members.values()].filter((member) => member.serving)
-    const lowest = serving.reduce<Member | undefined>((low, member) => (low === undefined || member.revision < low.revision ? member : low), undefined)
-    return {
-      revision: lowest?.revision ?? 0,
-      digest: lowest?.digest ?? '',
-      credentialVersion: serving.length === 0 ? 0 : Math.min(...serving.map((member) => member.credentialVersion)),
-      listening: serving.filter((member) => member.listening && !member.draining).length,
-      refusal: serving.find((member) => member.refusal !== undefined)?.refusal,
+  /** What every worker that serves has reached; no revision before the first document. */
+  reached(): { revision: ConfigRevision | undefined; credentialVersion: number; listening: number; refusal: Member['refusal'] } {
+    let lowest: Member | undefined
+    let refusal: Member['refusal']
+    let credentialVersion = Infinity
+    let listening = 0
+    for (const member of this.members.values()) {
+      if (!member.serving) continue
+      if (lowest === undefined || revisionOf(member) < revisionOf(lowest)) lowest = member
+      if (member.listening && !member.draining) listening++
+      credentialVersion = Math.min(credentialVersion, member.credentialVersion)
+      refusal ??= member.refusal
     }
+    return { revision: lowest?.running, credentialVersion: lowest === undefined ? 0 : credentialVersion, listening, refusal }
   }
 
   publishOrders(message: OrdersMessage): void {
@@ -190,7 +200,7 @@ export class WorkerPool {
     const worker = cluster.fork(compileCache())
     const { detach } = this.parts.attachBus(worker)
     const member: Member = {
-      worker, startedAt: performance.now(), sent: undefined, serving: false, listening: false, draining: false, started: false, hung: false, revision: 0, digest: '',
+      worker, startedAt: performance.now(), sent: undefined, serving: false, listensFrom: 0, mayListen: false, listening: false, draining: false, started: false, hung: false, taking: undefined, running: undefined,
       credentialVersion: 0, orders: [], refusal: undefined, addresses: [], lastPongAt: performance.now(), detachBus: detach,
     }
     this.members.set(worker.id, member)
@@ -215,7 +225,8 @@ export class WorkerPool {
         return
       case 'prepared':
         member.serving = true
-        return reply({ kind: 'listen' })
+        member.listensFrom = this.config?.revision ?? 0
+        return this.letListen(member)
       case 'listening':
         member.listening = true
         member.addresses = message.addresses
@@ -224,7 +235,8 @@ export class WorkerPool {
         return this.onApplied(member, message)
       case 'refused':
         member.refusal = { ...message.refusal, revision: message.revision, digest: message.digest }
-        return this.parts.onChange()
+        this.parts.onChange()
+        return this.answered(member, message)
       case 'credentials':
         member.credentialVersion = message.version
         return this.parts.onChange()
@@ -254,21 +266,47 @@ export class WorkerPool {
     for (const message of this.endpoints.values()) reply(message)
     if (this.fleet !== undefined) reply(this.fleet)
     if (this.orders !== undefined) reply(this.orders)
-    const { config, proven } = this
+    member.sent = emptyConfig
     // First what is known to run: should the newest be refused, there is something to serve.
-    if (proven !== undefined && proven !== config) reply(messageFor(proven, emptyConfig, new Map(), true))
-    if (config !== undefined) reply(messageFor(config, proven === config ? emptyConfig : (proven?.config ?? emptyConfig), new Map(), proven === config))
-    member.sent = config?.config ?? emptyConfig
+    if (this.proven !== undefined && this.proven !== this.config) this.give(member, this.proven, new Map())
+    this.giveNewest(member, new Map())
     reply({ kind: 'prepare' })
   }
 
+  private giveNewest(member: Member, deltas: Map<SegmentedConfig, string>): void {
+    const { config } = this
+    if (config === undefined || member.sent === undefined || member.taking !== undefined) return
+    this.give(member, config, deltas)
+  }
+
+  private give(member: Member, revision: ConfigRevision, deltas: Map<SegmentedConfig, string>): void {
+    member.taking = revision
+    sendMessage(member.worker, messageFor(revision, member.sent!, deltas, revision === this.proven))
+    member.sent = revision.config
+  }
+
   private onApplied(member: Member, message: Extract<FromWorker, { kind: 'applied' }>): void {
-    member.revision = message.revision
-    member.digest = message.digest
-    if (this.config?.revision === message.revision && this.config.config.digest === message.digest) this.proven = this.config
+    if (!isAbout(member.taking, message)) return
+    member.running = member.taking
+    this.proven = member.running
     member.refusal = undefined
     if (message.addresses.length > 0) member.addresses = message.addresses
     this.parts.onChange()
+    this.answered(member, message)
+  }
+
+  private answered(member: Member, message: RevisionAnswer): void {
+    const { taking } = member
+    if (!isAbout(taking, message)) return
+    member.taking = undefined
+    if (taking !== this.config) this.giveNewest(member, new Map())
+    this.letListen(member)
+  }
+
+  private letListen(member: Member): void {
+    if (!member.serving || member.mayListen || (member.taking !== undefined && revisionOf(member) < member.listensFrom)) return
+    member.mayListen = true
+    sendMessage(member.worker, { kind: 'listen' } satisfies ToWorker)
   }
 
   private onExit(member: Member, code: number | null, signal: string | null): void {
@@ -346,6 +384,17 @@ export class WorkerPool {
   private tellAll(message: ToWorker): void {
     for (const member of this.members.values()) sendMessage(member.worker, message)
   }
+}
+
+type RevisionAnswer = Pick<Extract<FromWorker, { kind: 'applied' | 'refused' }>, 'revision' | 'digest'>
+
+/** A worker that cannot listen refuses what it runs, not what it is being given. */
+function isAbout(taking: ConfigRevision | undefined, { revision, digest }: RevisionAnswer): boolean {
+  return taking?.revision === revision && taking.config.digest === digest
+}
+
+function revisionOf({ running }: Member): number {
+  return running?.revision ?? 0
 }
 
 /** What this process has compiled and kept, its workers need not compile again. */
