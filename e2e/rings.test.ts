@@ -15,20 +15,26 @@ const names = ['edge-1', 'edge-2'] as const
 class Traffic {
   readonly statuses = new Map<string, Map<number, number>>(names.map((name) => [name, new Map()]))
 
+  private readonly gate = new AbortController()
+  private readonly running: Promise<void[]>
+
   constructor(t: TestContext, urls: readonly string[]) {
-    const gate = new AbortController()
-    const running = urls.map(async (url, index) => {
-      while (!gate.signal.aborted) {
+    const lanes = urls.map(async (url, index) => {
+      while (!this.gate.signal.aborted) {
         const { status } = await fetchOnce(`${url}/shop`)
         const counts = this.statuses.get(names[index]!)!
         counts.set(status, (counts.get(status) ?? 0) + 1)
         await sleep(10, undefined, { ref: false })
       }
     })
-    t.after(async () => {
-      gate.abort()
-      await Promise.all(running)
-    })
+    this.running = Promise.all(lanes)
+    t.after(() => this.gate.abort())
+  }
+
+  /** Before the edges end, which answer nobody any more then. */
+  async stop(): Promise<void> {
+    this.gate.abort()
+    await this.running
   }
 
   count(name: string, status: number): number {
@@ -86,4 +92,5 @@ test('a change is tried on one edge first; errors there take it back, and the ot
   assert.match((await history())[0]!.note, /^revision \d+ to every edge: 1 ran it well for 5 s$/)
   assert.match(await apply(202, '--everywhere'), /revision \d+: 2\/2 edges effective/)
   assert.equal(traffic.count(other, 500), 0)
+  await traffic.stop()
 })
