@@ -50,6 +50,22 @@ it('a busy key finds its next chunk there when one is spent', async (t) => {
   assert.ok(waited <= 1, `${waited} waited`)
 })
 
+it('a key that is busy, but slower than its chunks end, finds them filled up', async (t) => {
+  const { leases, clock, questions } = await leasesOver(t)
+  const limit = rule(100_000)
+  for (let count = 0; count < 60; count++) await leases[0]!.take('k', limit, 1)
+  const before = questions()
+  let waited = 0
+  for (let count = 0; count < 300; count++, clock.advance(10)) {
+    const take = leases[0]!.take('k', limit, 1)
+    if (take instanceof Promise) waited++
+    assert.equal((await take).admitted, true)
+    await Promise.resolve()
+  }
+  assert.ok(waited <= 2, `${waited} waited`)
+  assert.ok(questions() - before <= 25, `${questions() - before} questions in three seconds`)
+})
+
 it('a chunk asked for ahead in vain is told to nobody, and the request that has to ask hears why', async (t) => {
   const { clock, store } = await leasesOver(t)
   let isAway = false

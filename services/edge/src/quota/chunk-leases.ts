@@ -3,7 +3,7 @@
  * of tokens, which are then spent here without asking; what is not spent soon is given back. A chunk is taken exactly
  * as a single request would be, so no more is ever admitted than the limit allows. The price: tokens that lie here
  * unspent (an eighth of what was left when they were taken and a quarter of that, for at most `leaseMs`) may be refused elsewhere meanwhile.
- * The next chunk is asked for while a quarter of the last one is left, so that no request waits for it.
+ * The next chunk is asked for while a quarter of the last one is left, and what was spent while a quarter of its time is, so that no request waits for it.
  * Below `hotPerSecond` requests of a key a second every request is counted by itself. Counters that are far away are
  * asked more seldom: chunks come at once and last longer, and after a refusal nobody asks until it ends.
  */
@@ -16,7 +16,7 @@ const nearLeases = { hotPerSecond: 50, leaseMs: 200, believesRefusals: false }
 const maxChunk = 64
 /** Of what is left, the part that one chunk may take. */
 const chunkShare = 1 / 8
-/** Of a chunk, what is left of it when the next one is asked for; smaller chunks are at the end of a limit and not taken ahead. */
+/** Of a chunk and of its time, what is left of it when the next one is asked for; smaller chunks are at the end of a limit and not taken ahead. */
 const aheadShare = 1 / 4
 const minAheadChunk = 16
 const maxKeys = 100_000
@@ -25,7 +25,7 @@ interface Key {
   readonly key: string
   readonly rule: LimitRule
   tokens: number
-  /** With fewer than these the next chunk is asked for. */
+  /** With fewer than these the next chunk is asked for; 0: it is not, or has been. */
   aheadBelow: number
   expiresAt: number
   /** The last answer of the shared counters, and when it came. */
@@ -83,7 +83,7 @@ export class ChunkLeases implements Pick<Counters, 'take'> {
     this.count(known, now)
     if (known.tokens >= cost && now < known.expiresAt) {
       const taken = this.spend(known, cost, now)
-      if (known.tokens < known.aheadBelow && known.asking === undefined) this.askAhead(known)
+      if (known.aheadBelow > 0 && known.asking === undefined) this.lookAhead(known, now)
       return taken
     }
     if (now < known.refusedUntil) return this.refuse(known, now)
@@ -116,18 +116,20 @@ export class ChunkLeases implements Pick<Counters, 'take'> {
   }
 
   /** Nobody waits for it: what goes wrong the next request hears that has to ask. */
-  private askAhead(key: Key): void {
+  private lookAhead(key: Key, now: number): void {
+    const chunk = chunkFor(key, 1)
+    const isSpent = key.tokens < key.aheadBelow
+    if (!isSpent && now < key.expiresAt - this.leaseMs * aheadShare) return
     key.aheadBelow = 0
-    const asking = this.takeAhead(key)
+    const asking = this.takeAhead(key, chunk, isSpent ? chunk : Math.max(1, chunk - Math.floor(key.tokens)))
     key.asking = asking
     const over = (): void => void (key.asking = undefined)
     asking.then(over, over)
   }
 
-  private async takeAhead(key: Key): Promise<Take> {
-    const chunk = chunkFor(key, 1)
-    const taken = await this.shared.take(key.key, key.rule, chunk)
-    if (taken.admitted) this.stock(key, taken, key.tokens + chunk, chunk)
+  private async takeAhead(key: Key, chunk: number, wanted: number): Promise<Take> {
+    const taken = await this.shared.take(key.key, key.rule, wanted)
+    if (taken.admitted) this.stock(key, taken, key.tokens + wanted, chunk)
     return taken
   }
 
