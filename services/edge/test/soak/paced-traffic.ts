@@ -41,6 +41,7 @@ export class PacedTraffic {
         })
       }
     }
+    while (waiting > 0) await sleep(5)
     this.agent.destroy()
   }
 }
