@@ -142,3 +142,40 @@ test('a warning of the check is printed and is no failure', async (t) => {
   assert.match(run.stderr, /^warning: .*gateway\.yaml:\d+:\d+: .*shadowed/)
   assert.match(run.stdout, /is valid, with 1 warning\n$/)
 })
+
+const guarded = `version: 1
+upstreams: { users: { endpoints: [ { url: "http://127.0.0.1:9" } ] } }
+routes:
+  - name: get-user
+    match: { path: "/users/{id}" }
+    upstream: users
+    policies: [ { key-auth: {} }, { rate-limit: { limit: 1 } } ]
+  - name: hello
+    match: { path: /hello }
+    policies: [ { fixed-response: { status: 200, body: hi, headers: { X-From: here } } } ]
+selfTests:
+  - { name: needs-a-key, request: { url: "https://api.example/users/7" }, expect: { route: get-user, status: 401, reason: policy.unauthenticated } }
+  - { name: hello-is-answered, request: { url: "https://api.example/hello" }, expect: { route: hello, status: 200, headers: { X-From: here } } }
+  - { name: with-a-key, request: { url: "https://api.example/users/7", headers: { X-API-Key: sk_a_b } }, expect: { route: get-user, upstream: users } }
+`
+
+test('check answers the self-tests of a file by itself, and says which need a gateway', async (t) => {
+  const directory = configFolder(t, guarded)
+  const run = await runCommand(['check'], { directory })
+  assert.deepEqual(run, { code: 0, stdout: `${directory}/gateway.yaml is valid, with 2 self-tests answered as expected\n`, stderr: 'self-tests that only a gateway, which knows credentials, can try to their end: with-a-key\n' })
+  const { selfTests } = JSON.parse((await runCommand(['check', '--json'], { directory })).stdout) as { selfTests: object }
+  assert.deepEqual(selfTests, { passed: 2, unfinished: ['with-a-key'] })
+})
+
+test('check tells every self-test that is not answered as expected, with its place, what was expected and what came', async (t) => {
+  const wrong = guarded.replace('{ route: get-user, upstream: users } }\n', '{ route: hello } }\n').replace('status: 401, reason: policy.unauthenticated', 'upstream: users').replace('status: 200, headers: { X-From: here } } }\n  - { name: with', 'status: 404 } }\n  - { name: with')
+  const directory = configFolder(t, wrong)
+  const run = await runCommand(['check'], { directory })
+  assert.deepEqual([run.code, run.stdout], [1, ''])
+  assert.deepEqual(run.stderr.trimEnd().split('\n'), [
+    `${directory}/gateway.yaml:12:5: self-test "needs-a-key" (GET https://api.example/users/7): expected upstream "users", got route "get-user": it is answered 401 policy.unauthenticated`,
+    `${directory}/gateway.yaml:13:5: self-test "hello-is-answered" (GET https://api.example/hello): expected status 404, got route "hello": it is answered 200`,
+    `${directory}/gateway.yaml:14:5: self-test "with-a-key" (GET https://api.example/users/7): expected route "hello", got route "get-user"`,
+    `${directory}/gateway.yaml has 3 problems`,
+  ])
+})

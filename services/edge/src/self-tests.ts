@@ -1,9 +1,9 @@
 /**
  * The self-tests of a revision: requests with what is expected of them, answered with the revision while it is still aside. The walk is the one that
  * requests take, up to where it would leave the process: nothing is sent to an upstream, policies that count or ask another server are passed over, and nothing
- * is logged or measured. The first that is not answered as expected refuses the revision.
+ * is logged or measured. The first that is not answered as expected refuses the revision. `sluice check` tries them in the same way, by `offline-self-tests.ts`.
  */
-import { catalogue } from '@sluice/errors'
+import { catalogue, type ErrorCode } from '@sluice/errors'
 import { HeaderFields } from '@sluice/http'
 import { findPolicy } from '@sluice/policies'
 import type { Decision } from '@sluice/policies/policy'
@@ -33,12 +33,12 @@ const oneMs = 1000
 const allMs = 5000
 
 /** What became of a request. */
-interface Outcome {
+export interface Outcome {
   readonly route: string | undefined
   /** Where it would be sent, one of these; empty: it is answered here. */
   readonly upstreams: readonly string[]
   readonly status: number | undefined
-  readonly reason: string | undefined
+  readonly reason: ErrorCode | undefined
   readonly headers: HeaderFields
 }
 
@@ -51,15 +51,22 @@ interface Tried {
 }
 
 /** Resolves when all are answered as expected; throws `SnapshotRefused` naming the first that is not, with what was expected and what came. */
-export async function runSelfTests({ tests, snapshot, lookAside }: SelfTestParts): Promise<void> {
+export async function runSelfTests(parts: SelfTestParts): Promise<void> {
+  for await (const [test, outcome] of trySelfTests(parts)) {
+    const wrong = differenceOf(test.expect, outcome)
+    if (wrong !== undefined) throw new SnapshotRefused(failureOf(test, wrong), `/selfTests/${test.name}`)
+  }
+}
+
+/** What becomes of each, in their order; undefined: no answer in time. */
+export async function* trySelfTests({ tests, snapshot, lookAside }: SelfTestParts): AsyncGenerator<readonly [SelfTest, Outcome | undefined]> {
   const tried = lookAside((router) => tests.map((test) => begin(test, snapshot, router)))
   const deadline = performance.now() + allMs
-  for (const one of tried) {
-    const { test } = one
-    const outcome = one.outcome ?? (await within(Math.min(oneMs, deadline - performance.now()), walk(one.exchange, one.route!)))
-    const wrong = outcome === undefined ? 'no answer in time' : differenceOf(test.expect, outcome)
-    if (wrong !== undefined) throw new SnapshotRefused(`self-test "${test.name}" (${test.request.method} ${test.request.url}): ${wrong}`, `/selfTests/${test.name}`)
-  }
+  for (const { test, exchange, route, outcome } of tried) yield [test, outcome ?? (await within(Math.min(oneMs, deadline - performance.now()), walk(exchange, route!)))]
+}
+
+export function failureOf({ name, request: { method, url } }: SelfTest, wrong: string): string {
+  return `self-test "${name}" (${method} ${url}): ${wrong}`
 }
 
 function begin(test: SelfTest, snapshot: CompiledSnapshot, router: Router<CompiledRoute>): Tried {
@@ -106,7 +113,9 @@ function upstreamsOf({ upstream, split }: CompiledRoute): string[] {
   return split === undefined ? [upstream!.name] : split.ways().map((way) => way.upstream!.name)
 }
 
-function differenceOf({ route, upstream, status, reason, headers }: SelfTest['expect'], got: Outcome): string | undefined {
+/** What of it is not as expected, and what came; undefined: nothing. */
+export function differenceOf({ route, upstream, status, reason, headers }: SelfTest['expect'], got: Outcome | undefined): string | undefined {
+  if (got === undefined) return 'no answer in time'
   const came = got.upstreams.length > 0 ? `it would be sent to upstream ${got.upstreams.map((name) => `"${name}"`).join(' or ')}` : got.status === undefined ? 'nobody answers it' : `it is answered ${got.status}${got.reason === undefined ? '' : ` ${got.reason}`}`
   const by = got.route === undefined ? 'no route' : `route "${got.route}"`
   if (route !== undefined && route !== got.route) return `expected route "${route}", got ${by}: ${came}`
