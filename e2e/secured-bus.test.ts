@@ -8,6 +8,7 @@ import { test } from 'node:test'
 import { busNamed } from '@sluice/buses'
 import { ConfigServing } from '@sluice/buses/config-feed'
 import { SegmentedConfig } from '@sluice/proto/config'
+import { subjects } from '@sluice/proto/subjects'
 import { answer, fetchOnce, freePorts, startNats, startRedis, startUpstream, waitUntil } from '@sluice/testkit'
 import { readMetrics, sum } from './actors/metrics.ts'
 import { runSluice, SluiceProcess } from './modes/sluice-process.ts'
@@ -59,14 +60,20 @@ test('on a bus with permissions all services do their work, and who holds the bu
   await admin('PUT', '/v1/endpoints/things/one', { address: '127.0.0.1', port: Number(new URL(upstream.url).port) })
   await waitUntil(async () => (await ask('/things')).status === 200, { timeoutMs: 20_000, what: 'a registered endpoint to be used' })
   await waitUntil(async () => (await admin<{ items: { consumer: string; requests: number }[] }>('GET', '/v1/usage')).items.some(({ consumer, requests }) => consumer === 'acme' && requests === 1), { timeoutMs: 30_000, what: 'usage to be counted' })
+  const { createNatsBus } = await busNamed('nats').load()
+  const joinAs = async (user: string) => {
+    const bus = createNatsBus({ urls: [`tls://localhost:${natsPort}`], caFile: join(out, 'ca.pem'), credsFile: join(out, `${user}.creds`), inbox: `_INBOX.${user}` })
+    t.after(() => bus.drain(500))
+    await waitUntil(() => bus.status === 'connected')
+    return bus
+  }
+  const purged = await (await joinAs('backend')).request(subjects.cacheEvent('default'), Buffer.from('{"tags":["products"]}'), { timeoutMs: 10_000 })
+  assert.deepEqual(JSON.parse(Buffer.from(purged).toString()), { edges: { acknowledged: 1, expected: 1, missing: [] } })
   const said = () => [...processes.values()].map((one) => one.output()).join('')
   assert.doesNotMatch(said(), /permissions violation/i)
 
   // Somebody has control's credentials on the bus, and not its key.
-  const { createNatsBus } = await busNamed('nats').load()
-  const thief = createNatsBus({ urls: [`tls://localhost:${natsPort}`], caFile: join(out, 'ca.pem'), credsFile: join(out, 'control.creds'), inbox: '_INBOX.control' })
-  t.after(() => thief.drain(500))
-  await waitUntil(() => thief.status === 'connected')
+  const thief = await joinAs('control')
   const forged = { revision: 99, config: SegmentedConfig.of([['listeners', { http: { address: `127.0.0.1:${http}` } }]]), forcedRevision: 99 }
   const before = await refusedAt(processes.get('edge')!)
   new ConfigServing({ scope: 'default', head: async () => forged, recent: () => undefined }).announce(thief, forged, undefined)

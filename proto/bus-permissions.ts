@@ -7,12 +7,16 @@ import { subjects } from './subjects.ts'
 export const serviceNames = ['edge', 'auth', 'ratelimit', 'discovery', 'analytics', 'control'] as const
 export type ServiceName = (typeof serviceNames)[number]
 
+/** Whoever connects: `backend` are the installation's own servers, which purge by event and may do nothing else. */
+export const busUserNames = [...serviceNames, 'backend'] as const
+export type BusUserName = (typeof busUserNames)[number]
+
 interface Flow {
-  readonly from: readonly ServiceName[]
+  readonly from: readonly BusUserName[]
   readonly to: readonly ServiceName[]
 }
 
-const flow = (from: ServiceName | readonly ServiceName[], to: ServiceName | readonly ServiceName[]): Flow => ({ from: [from].flat() as ServiceName[], to: [to].flat() as ServiceName[] })
+const flow = (from: BusUserName | readonly BusUserName[], to: ServiceName | readonly ServiceName[]): Flow => ({ from: [from].flat() as BusUserName[], to: [to].flat() as ServiceName[] })
 
 const flows: Readonly<Record<Exclude<keyof typeof subjects, 'edgeReport' | 'breakGlass' | 'authRefreshAt' | 'usagePart' | 'topRoutesPart'>, Flow>> = {
   configHint: flow('control', ['edge', 'discovery']),
@@ -63,8 +67,7 @@ const flows: Readonly<Record<Exclude<keyof typeof subjects, 'edgeReport' | 'brea
   cachePurged: flow('edge', 'control'),
   cachePurges: flow('edge', 'control'),
   cacheOvertaken: flow('edge', 'edge'),
-  // Said by users of the installation's own, who are no service.
-  cacheEvent: flow([], 'control'),
+  cacheEvent: flow('backend', 'control'),
   usageBatch: flow('edge', 'analytics'),
   usageQuery: flow('control', 'analytics'),
   topRoutes: flow('control', 'analytics'),
@@ -78,25 +81,25 @@ export interface BusPermissions {
 }
 
 /** Control speaks for edges that have no bus of their own (`extensions/buses/control/`), so what they may, it may. */
-const speaksFor: Readonly<Partial<Record<ServiceName, ServiceName>>> = { control: 'edge' }
+const speaksFor: Readonly<Partial<Record<BusUserName, ServiceName>>> = { control: 'edge' }
 
 /**
- * What a service may publish on and listen to on a NATS server, in every scope. Answers are told apart by the server:
- * whoever is asked may answer, and nobody hears another service's answers.
+ * What a user may publish on and listen to on a NATS server, in every scope. Answers are told apart by the server:
+ * whoever is asked may answer, and nobody hears another user's answers.
  */
-export function permissionsOf(service: ServiceName): BusPermissions {
-  const all = [service, speaksFor[service]].flatMap((name) => (name === undefined ? [] : [subjectsOf(name)]))
-  const inbox = `_INBOX.${service}.>`
+export function permissionsOf(user: BusUserName): BusPermissions {
+  const all = [user, speaksFor[user]].flatMap((name) => (name === undefined ? [] : [subjectsOf(name)]))
+  const inbox = `_INBOX.${user}.>`
   // A list is never empty: an empty one permits everything.
   return { publish: [...new Set(all.flatMap(({ publish }) => publish)), inbox], subscribe: [...new Set(all.flatMap(({ subscribe }) => subscribe)), inbox] }
 }
 
-/** The subjects that a service itself speaks and hears on, without where it hears answers. */
-export function subjectsOf(service: ServiceName): BusPermissions {
+/** The subjects that a user itself speaks and hears on, without where it hears answers. */
+export function subjectsOf(user: BusUserName): BusPermissions {
   const named = Object.entries(flows).map(([name, { from, to }]) => ({ subject: subjectOf(name as keyof typeof flows), from, to }))
   return {
-    publish: named.filter(({ from }) => from.includes(service)).map(({ subject }) => subject),
-    subscribe: named.filter(({ to }) => to.includes(service)).map(({ subject }) => subject),
+    publish: named.filter(({ from }) => from.includes(user)).map(({ subject }) => subject),
+    subscribe: named.filter(({ to }) => (to as readonly BusUserName[]).includes(user)).map(({ subject }) => subject),
   }
 }
 

@@ -22,7 +22,7 @@ test('bus init writes what a server and each service need, for their owner alone
   const server = new X509Certificate(read('server.pem'))
   assert.equal(server.subjectAltName, 'DNS:bus.internal, IP Address:10.0.0.7')
   assert.ok(server.verify(new X509Certificate(read('ca.pem')).publicKey))
-  for (const service of ['edge', 'auth', 'ratelimit', 'discovery', 'analytics', 'control']) {
+  for (const service of ['edge', 'auth', 'ratelimit', 'discovery', 'analytics', 'control', 'backend']) {
     assert.match(read(`${service}.creds`), /-----BEGIN USER NKEY SEED-----\nSU[A-Z2-7]+\n/)
     assert.equal(statSync(join(out, `${service}.creds`)).mode & 0o777, 0o600)
   }

@@ -16,7 +16,7 @@ export const addBus: AddCommand = (program, context) => {
     .command('bus')
     .description('settings and credentials of the bus')
     .command('init')
-    .description('write the settings of a NATS server with TLS, a .creds file for each service, and the keys that revisions are signed with')
+    .description('write the settings of a NATS server with TLS, a .creds file for each service and one for backends, and the keys that revisions are signed with')
     .requiredOption('--out <dir>', 'where to; must not hold any of the files yet')
     .option('--host <name...>', 'names and IPv4 addresses under which services reach the server', ['localhost', '127.0.0.1'])
     .option('--listen <address>', 'where the server listens', '0.0.0.0:4222')
@@ -49,7 +49,7 @@ async function filesFor(directory: string, { host, listen }: Options): Promise<R
     'server-key.pem': server.key,
     'ca.pem': authority.cert,
     'ca-key.pem': authority.key,
-    ...Object.fromEntries(users.map(({ service, credentials }) => [`${service}.creds`, credentials])),
+    ...Object.fromEntries(users.map(({ name, credentials }) => [`${name}.creds`, credentials])),
     'config-signing-key.pem': keys.privateKey,
     'config-verify-keys.pem': keys.publicKey,
   }
@@ -60,6 +60,7 @@ function describe({ out, host, listen }: Options, files: readonly string[]): str
     `${files.length} files in ${out}, readable by their owner alone`,
     `  server    nats-server -c ${out}/nats-server.conf (it names its certificate by its full path)`,
     `  services  SLUICE_NATS_URL=tls://${host[0]}:${listen.slice(listen.lastIndexOf(':') + 1)} SLUICE_NATS_CA=${out}/ca.pem SLUICE_NATS_CREDS=${out}/<service>.creds`,
+    `  backends  ${out}/backend.creds may purge kept responses by event, and nothing else`,
     `  control   SLUICE_CONFIG_SIGNING_KEY=${out}/config-signing-key.pem`,
     `  edge, discovery   SLUICE_CONFIG_VERIFY_KEYS=${out}/config-verify-keys.pem`,
     'Give each service its own .creds file and nothing of the others; keep ca-key.pem where no service runs. The certificate of the server is good for two years.',

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { connect as connectTls } from 'node:tls'
-import { type ServiceName, serviceNames } from '@sluice/proto/bus-permissions'
+import { type BusUserName, type ServiceName, serviceNames } from '@sluice/proto/bus-permissions'
 import { subjects } from '@sluice/proto/subjects'
 import { freePort, makeCertificate, missingServer, startNats, waitUntil } from '@sluice/testkit'
 import type { Bus } from '../bus.ts'
@@ -31,13 +31,13 @@ async function securedServer(t: TestContext) {
     rmSync(directory, { recursive: true, force: true })
   })
   const complaints: string[] = []
-  const open = (service: ServiceName | undefined): Bus => {
-    const creds = service === undefined ? {} : { credsFile: place(`${service}.creds`, users.find((user) => user.service === service)!.credentials) }
+  const open = (service: BusUserName | undefined): Bus => {
+    const creds = service === undefined ? {} : { credsFile: place(`${service}.creds`, users.find((user) => user.name === service)!.credentials) }
     const bus = createNatsBus({ urls: [`tls://localhost:${port}`], caFile, inbox: `_INBOX.${service ?? 'nobody'}`, reconnectWaitMs: 50, ...creds }, { onTransportError: (error) => void complaints.push(String(error)) })
     t.after(() => bus.drain(500))
     return bus
   }
-  const join_ = async (service: ServiceName) => {
+  const join_ = async (service: BusUserName) => {
     const bus = open(service)
     await waitUntil(() => bus.status === 'connected', { what: `${service} to be let in` })
     return bus
@@ -91,6 +91,33 @@ test('what is asked is answered, for each service that is asked anything', { ski
     answering.unsubscribe()
   }
   assert.deepEqual(complaints, [])
+})
+
+test('a backend purges by event and is told what came of it; it may say nothing else, and hears nothing', { skip: noNats }, async (t) => {
+  const { join, complaints } = await securedServer(t)
+  const [backend, control, edge] = await Promise.all([join('backend'), join('control'), join('edge')])
+  const asked: string[] = []
+  control.subscribe(subjects.cacheEvent(scope), (message) => {
+    asked.push(text(message.data))
+    message.respond(Buffer.from('purged'))
+  }, { queue: 'control' })
+  await control.flush()
+  assert.equal(text(await backend.request(subjects.cacheEvent(scope), Buffer.from('{"tags":["a"]}'), { timeoutMs: 5000 })), 'purged')
+  const heard: string[] = []
+  const others = ['gw.v1.>', '_INBOX.>', subjects.cachePurge(scope), subjects.configHint(scope)]
+  for (const subject of others) backend.subscribe(subject, () => void heard.push(subject))
+  const forged = [subjects.cacheOvertaken(scope), subjects.authChanged(scope), subjects.edgeReport(scope, 'edge-1'), subjects.cachePurges(scope)]
+  for (const subject of forged) backend.publish(subject, Buffer.from('forged'))
+  edge.publish(subjects.cacheEvent(scope), Buffer.from('an edge is no backend'))
+  await Promise.all([backend.flush(), edge.flush()])
+  const refused = () => new Set(complaints.map((one) => /permissions violation for \w+ to "([^"]+)"/i.exec(one)?.[1]))
+  await waitUntil(() => refused().size >= 9, { what: 'the server to refuse all of them' })
+  assert.deepEqual([...refused()].toSorted(), [...others, ...forged, subjects.cacheEvent(scope)].toSorted())
+  control.publish(subjects.cachePurge(scope), Buffer.from('for edges'))
+  await control.flush()
+  backend.publish(subjects.cacheEvent(scope), Buffer.from('the last one'))
+  await waitUntil(() => asked.length === 2)
+  assert.deepEqual([asked, heard], [['{"tags":["a"]}', 'the last one'], []])
 })
 
 test('nobody is let in without a key, nor over TLS 1.2', { skip: noNats }, async (t) => {

@@ -1,9 +1,9 @@
-/** What a NATS server for the gateway is set up with: TLS 1.3 alone, a user for each service, and what each may do. */
+/** What a NATS server for the gateway is set up with: TLS 1.3 alone, a user for each service and one for backends, and what each may do. */
 import { nkeys } from 'nats'
-import { type BusPermissions, permissionsOf, type ServiceName, serviceNames } from '@sluice/proto/bus-permissions'
+import { type BusPermissions, type BusUserName, busUserNames, permissionsOf } from '@sluice/proto/bus-permissions'
 
 export interface BusUser {
-  readonly service: ServiceName
+  readonly name: BusUserName
   /** The public key: what the server knows. */
   readonly nkey: string
   /** The text of its `.creds` file. */
@@ -15,13 +15,13 @@ export interface ServerFiles {
   readonly keyFile: string
 }
 
-/** A user of its own for each service, with a key that is made now. */
+/** All that there are, each with a key that is made now. */
 export function createBusUsers(): BusUser[] {
-  return serviceNames.map((service) => {
+  return busUserNames.map((name) => {
     const pair = nkeys.createUser()
     const seed = new TextDecoder().decode(pair.getSeed())
-    const credentials = `# Who holds this speaks on the bus as ${service}.\n-----BEGIN USER NKEY SEED-----\n${seed}\n------END USER NKEY SEED------\n`
-    return { service, nkey: pair.getPublicKey(), credentials }
+    const credentials = `# Who holds this speaks on the bus as ${name}.\n-----BEGIN USER NKEY SEED-----\n${seed}\n------END USER NKEY SEED------\n`
+    return { name, nkey: pair.getPublicKey(), credentials }
   })
 }
 
@@ -41,18 +41,19 @@ tls {
 
 authorization {
   users: [
-${users.map((user) => userSettings(user, permissionsOf(user.service))).join('\n')}
+${users.map((user) => userSettings(user, permissionsOf(user.name))).join('\n')}
   ]
 }
 `
 }
 
-function userSettings({ service, nkey }: BusUser, { publish, subscribe }: BusPermissions): string {
+function userSettings({ name, nkey }: BusUser, { publish, subscribe }: BusPermissions): string {
+  // A backend is asked nothing.
+  const responses = name === 'backend' ? '' : '      allow_responses: { max: 1, expires: "1m" }\n'
   const list = (subjects: readonly string[]) => subjects.map((subject) => JSON.stringify(subject)).join(', ')
-  return `    # ${service}
+  return `    # ${name}
     { nkey: ${nkey}, permissions: {
       publish: { allow: [${list(publish)}] }
       subscribe: { allow: [${list(subscribe)}] }
-      allow_responses: { max: 1, expires: "1m" }
-    } }`
+${responses}    } }`
 }
