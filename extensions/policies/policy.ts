@@ -100,6 +100,8 @@ export interface CacheRules {
   /** For responses that do not say it themselves. */
   readonly staleWhileRevalidateMs: number
   readonly staleIfErrorMs: number
+  /** The name of a policy in shadow: what would be answered is recorded, and nobody is answered with it. */
+  readonly inShadow?: string
   tagsOf(exchange: Exchange): string[]
 }
 

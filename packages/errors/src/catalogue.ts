@@ -40,6 +40,7 @@ export const catalogue = {
   'client.bad_upgrade': entry(400, 'The request for a WebSocket is malformed'),
   'client.expectation_unknown': entry(417, 'Only 100-continue can be expected'),
   'client.forwarded_malformed': entry(400, 'The Forwarded field could not be read'),
+  'client.not_cached': entry(504, 'Nothing is kept that answers this, and the request wants nobody else asked'),
 
   'policy.unauthenticated': entry(401, 'A valid credential is needed'),
   'policy.login_failed': entry(400, 'The login could not be completed'),

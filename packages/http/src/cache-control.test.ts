@@ -14,6 +14,7 @@ test('directives are read whatever their case and however they are spread over f
   assert.deepEqual(said('max-age=1,stale-while-revalidate=2 ,stale-if-error=3'), { maxAge: 1, staleWhileRevalidate: 2, staleIfError: 3 })
   assert.deepEqual(said('min-fresh=5, max-stale'), { minFresh: 5, maxStale: Infinity })
   assert.deepEqual(said('max-stale=7'), { maxStale: 7 })
+  assert.deepEqual(said('only-if-cached'), { onlyIfCached: true })
   assert.deepEqual(said(), {})
 })
 

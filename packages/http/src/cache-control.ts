@@ -17,6 +17,8 @@ export interface CacheControl {
   readonly staleWhileRevalidate: number | undefined
   readonly staleIfError: number | undefined
   readonly minFresh: number | undefined
+  /** Of a request: nobody is to be asked (§5.2.1.7). */
+  readonly onlyIfCached: boolean
   /** Infinity when no limit is named. */
   readonly maxStale: number | undefined
   /** Names, in lower case, of fields that a shared cache must not keep (`private="…"`) or reuse unasked (`no-cache="…"`). */
@@ -56,6 +58,7 @@ function controlOf(said: ReadonlyMap<string, string | undefined>): CacheControl 
     staleWhileRevalidate: seconds('stale-while-revalidate'),
     staleIfError: seconds('stale-if-error'),
     minFresh: seconds('min-fresh'),
+    onlyIfCached: said.has('only-if-cached'),
     maxStale: said.has('max-stale') && said.get('max-stale') === undefined ? Infinity : seconds('max-stale'),
     hiddenFields: [...namesIn(said.get('no-cache')), ...namesIn(said.get('private'))],
   }

@@ -377,6 +377,55 @@ it('a client may ask for less: something younger, confirmed, or not kept', async
   assert.deepEqual([(await get('/less', withControl('no-cache'))).cache, upstream.requests.at(-1)!.headers['if-none-match']], ['REVALIDATED', '"one"'])
 })
 
+it('a client that wants only what is kept is answered from there, or 504; nobody is asked for it', async () => {
+  const get = await cached({ staleIfErrorSeconds: 60 })
+  const only = (control = '', more: object = {}) => get('/only', { ...more, headers: { 'cache-control': `only-if-cached${control}` } })
+  upstream.does(ok('max-age=60', { age: '10' }))
+  const missed = await only()
+  assert.deepEqual([missed.status, missed.cache, missed.headers['cache-status'], missed.headers['cache-control'], asked()], [504, 'MISS', 'sluice; detail=only-if-cached', 'no-store', 0])
+  assert.equal((JSON.parse(missed.body) as { error: { reason: string } }).error.reason, 'client.not_cached')
+  const head = await only('', { method: 'HEAD' })
+  assert.deepEqual([head.status, head.body], [504, ''])
+  await get('/only')
+  assert.deepEqual([(await only()).body, (await only(', max-age=5')).status, (await only(', no-cache')).status, asked()], ['kept', 504, 504, 1])
+  upstream.does(ok('max-age=0', { etag: '"one"' }))
+  await get('/only', { headers: { 'cache-control': 'no-cache' } })
+  const stale = await only()
+  assert.deepEqual([stale.status, stale.cache, (await only(', max-stale')).body, asked()], [504, 'EXPIRED', 'kept', 2])
+  assert.equal((await get('/only', { method: 'POST', body: 'x', headers: { 'cache-control': 'only-if-cached' } })).cache, 'BYPASS')
+})
+
+it('a client that wants only what is kept does not wait for what is on its way', async () => {
+  const get = await cached()
+  const gate = Promise.withResolvers<void>()
+  upstream.does(afterPromise(gate.promise, ok('max-age=60')))
+  const first = get('/coming')
+  await waitUntil(() => asked() === 1)
+  assert.equal((await get('/coming', { headers: { 'cache-control': 'only-if-cached' } })).status, 504)
+  gate.resolve()
+  assert.equal((await first).body, 'kept')
+})
+
+it('in shadow everything is asked of the upstream and passes as it is, and what would have been answered is counted', async () => {
+  const get = await cached({ shadow: true, name: 'tried', staleIfErrorSeconds: 60 })
+  upstream.does(ok('max-age=60', { etag: '"one"', 'cache-tag': 'a' }))
+  const would = async (outcome: string) => (await under.edge.metricsSnapshot()).find(({ name }) => name === 'sluice_policy_would_refuse_total')?.series.find(({ values }) => values[1] === 'tried' && values[2] === outcome)?.value ?? 0
+  for (let round = 0; round < 3; round++) {
+    const { status, body, cache, headers } = await get('/tried')
+    assert.deepEqual([status, body, cache, headers['cache-status'], headers['age'], headers['cache-tag']], [200, 'kept', 'undefined', undefined, undefined, 'a'])
+  }
+  assert.deepEqual([asked(), upstream.requests.filter(({ headers }) => 'if-none-match' in headers).length], [3, 0])
+  await waitUntil(async () => (await would('HIT')) === 2, { what: 'two hits to be counted' })
+  assert.equal((await get('/never', { headers: { 'cache-control': 'only-if-cached' } })).body, 'kept')
+  await waitUntil(async () => (await would('client.not_cached')) === 1)
+  upstream.does(ok('max-age=0, stale-while-revalidate=60', { etag: '"two"' }))
+  await get('/stale')
+  await get('/stale')
+  await waitUntil(async () => (await would('STALE')) === 1)
+  upstream.does(answer(500, 'broken'))
+  assert.deepEqual([(await get('/stale')).status, (await get('/tried')).status], [500, 500])
+})
+
 it('an answer to a request with Authorization is kept only when it says that it may be', async () => {
   const get = await cached()
   const mine = { headers: { authorization: 'Basic eDp5' } }

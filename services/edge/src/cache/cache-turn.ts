@@ -15,7 +15,8 @@ import type { FillOutcome, Waiter } from './fills.ts'
 import { isUnsafe, urlsOvertaken } from './overtaken-urls.ts'
 import type { ResponseCache } from './response-cache.ts'
 import type { ArrivedHead } from './storable.ts'
-import { ageSeconds, answerFrom, type StoredAnswer } from './stored-answer.ts'
+import { answerFrom, answerNotCached, type StoredAnswer } from './stored-answer.ts'
+import { isFresh, isUsableStale, wouldAnswer } from './usable.ts'
 
 /** The exchange's walk, as its turn at the cache moves it on. */
 export interface TurnedWalk extends RefreshedWalk {
@@ -27,6 +28,8 @@ export interface TurnedWalk extends RefreshedWalk {
   settleAttempt(isOver: boolean): void
   fail(error: unknown): void
 }
+
+const nothingAsked: Partial<CacheControl> = {}
 
 /** Statuses that count as an error for stale-if-error (RFC 5861 §4). */
 const errorStatuses: ReadonlySet<number> = new Set([500, 502, 503, 504])
@@ -49,7 +52,7 @@ export class CacheTurn implements Waiter {
   #sharedKey = ''
   #ownKey = ''
   /** What the client asks of caches. */
-  #control: CacheControl | undefined
+  #control: Partial<CacheControl> = nothingAsked
   /** As the client sent them, once they were replaced for the upstream. */
   #clientFields: HeaderFields | undefined
   #found: StoredResponse | undefined
@@ -64,7 +67,7 @@ export class CacheTurn implements Waiter {
     this.#walk = walk
     this.#exchange = walk.exchange
     this.#rules = rules
-    this.#exchange.cache = this.#note
+    if (rules.inShadow === undefined) this.#exchange.cache = this.#note
   }
 
   /** Answers, waits, or sends the walk on. */
@@ -77,7 +80,8 @@ export class CacheTurn implements Waiter {
     this.#sharedKey = sharedKeyOf(key)
     this.#ownKey = ownKeyOf(key, identity)
     if (request.headers.has('cache-control')) this.#control = parseCacheControl(request.headers.getAll('cache-control'))
-    this.#decide(true)
+    if (this.#rules.inShadow === undefined) this.#decide(true)
+    else this.#watch(this.#rules.inShadow)
   }
 
   onFill(outcome: FillOutcome): void {
@@ -106,7 +110,8 @@ export class CacheTurn implements Waiter {
       this.#answer('STALE', this.#found!)
       return true
     }
-    const verdict = this.#filling.onHead(head)
+    // In shadow it goes on to the client as it came.
+    const verdict = this.#filling.onHead(this.#rules.inShadow === undefined ? head : { ...head, headers: new HeaderFields([...headers.flat]) })
     if (verdict === 'kept') this.#note.detail += '; stored'
     if (verdict !== 'confirmed') return false
     this.#walk.settleAttempt(true)
@@ -160,15 +165,15 @@ export class CacheTurn implements Waiter {
     const now = clock.now()
     const found = (this.#found = this.#find())
     if (found !== undefined && this.#isTrusted(found)) {
-      if (this.#isFresh(found, now)) return this.#answer('HIT', found)
-      if (this.#isUsableStale(found, now)) {
-        this.#refresh(found)
+      if (isFresh(found, this.#control, now)) return this.#answer('HIT', found)
+      if (isUsableStale(found, this.#control, now)) {
+        if (this.#control.onlyIfCached !== true) this.#refresh(found)
         return this.#answer('STALE', found)
       }
     }
     // Whatever is asked for each time anew would make them wait for each other in vain.
     const isEachAnew = found !== undefined && found.freshUntilMs <= found.receivedAtMs
-    if (request.method === 'HEAD' || request.headers.has('range') || isEachAnew || !mayWait || this.#control?.noStore === true) return this.#lookFurther(undefined)
+    if (request.method === 'HEAD' || request.headers.has('range') || isEachAnew || !mayWait || this.#control.noStore === true || this.#control.onlyIfCached === true) return this.#lookFurther(undefined)
     const key = found?.isShared === true ? this.#sharedKey : this.#ownKey
     const fillKey = this.#cache.fillKeyOf(key, request.headers)
     const place = fills.enter(fillKey, this)
@@ -191,7 +196,7 @@ export class CacheTurn implements Waiter {
     const fillKey = this.#heldKey
     this.#heldKey = undefined
     const found = (this.#found = this.#find())
-    if (found === undefined || !this.#isTrusted(found) || !this.#isFresh(found, this.#cache.clock.now())) return this.#ask(fillKey)
+    if (found === undefined || !this.#isTrusted(found) || !isFresh(found, this.#control, this.#cache.clock.now())) return this.#ask(fillKey)
     if (fillKey !== undefined) this.#cache.fills.end(fillKey, 'stored')
     this.#answer('HIT', found)
   }
@@ -206,11 +211,33 @@ export class CacheTurn implements Waiter {
 
   #ask(fillKey: string | undefined): void {
     const { request } = this.#exchange
-    const question = this.#question(request.method === 'GET' && this.#control?.noStore !== true, this.#found)
+    if (this.#control.onlyIfCached === true) return this.#refuse()
+    const question = this.#question(request.method === 'GET' && this.#control.noStore !== true, this.#found)
     this.#filling = new Filling(this.#cache, question, fillKey)
     this.#clientFields = question.fields
     this.#filling.makeConditional(request.headers)
     this.#pass(...this.#whyAsked())
+  }
+
+  #refuse(): void {
+    const { request, requestId } = this.#exchange
+    this.hasAnswered = true
+    this.#exchange.reason = 'client.not_cached'
+    this.#note.status = this.#whyAsked()[0]
+    this.#note.detail = 'detail=only-if-cached'
+    this.#walk.answerStored(answerNotCached(request, requestId))
+  }
+
+  /** In shadow: keeps what it would keep and records what it would answer; the upstream is asked as if it were not there. */
+  #watch(name: string): void {
+    const { shadow, request } = this.#exchange
+    // In force the walk would not have come here.
+    if (shadow?.decision !== undefined) return this.#walk.goOn()
+    const found = this.#find()
+    const decision = wouldAnswer(found === undefined || !this.#isTrusted(found) ? undefined : found, this.#control, this.#cache.clock.now())
+    if (decision !== undefined) this.#exchange.shadow = { identity: shadow?.identity, decision: `${name}:${decision}` }
+    if (decision !== 'HIT') this.#filling = new Filling(this.#cache, this.#question(request.method === 'GET' && this.#control.noStore !== true, found), undefined)
+    this.#walk.goOn()
   }
 
   #question(mayKeep: boolean, stale: StoredResponse | undefined): Question {
@@ -258,20 +285,6 @@ export class CacheTurn implements Waiter {
 
   #isTrusted(stored: StoredResponse): boolean {
     return this.#cache.isTrusted(stored, this.#cache.clock.now())
-  }
-
-  /** As fresh as its origin and this client want it (§4.2, §5.2.1). */
-  #isFresh(stored: StoredResponse, now: number): boolean {
-    const { noCache = false, maxAge = Infinity, minFresh = 0 } = this.#control ?? {}
-    return !noCache && stored.freshUntilMs - minFresh * 1000 > now && ageSeconds(stored, now) <= maxAge
-  }
-
-  #isUsableStale(stored: StoredResponse, now: number): boolean {
-    if (stored.mustRevalidate || stored.freshUntilMs > now) return false
-    const { noCache = false, maxAge = Infinity, minFresh = 0, maxStale } = this.#control ?? {}
-    if (noCache || minFresh > 0 || ageSeconds(stored, now) > maxAge) return false
-    const staleMs = now - stored.freshUntilMs
-    return staleMs < stored.staleWhileRevalidateMs || (maxStale !== undefined && staleMs <= maxStale * 1000)
   }
 
   #isUsableOnError(): boolean {

@@ -108,10 +108,15 @@ function chooseRoute(exchange: ChainState, chain: PolicyChain): ChainResult {
   return undefined
 }
 
-/** What the phase `cache` goes by, where one of the steps has responses kept. */
+/** What the phase `cache` goes by, where one of the steps has responses kept; one in shadow when none is in force. */
 export function cacheRulesIn(steps: readonly Step[]): CacheRules | undefined {
-  for (const { policy } of steps) if (policy.cache !== undefined) return policy.cache
-  return undefined
+  let inShadow: CacheRules | undefined
+  for (const { policy: { cache } } of steps) {
+    if (cache === undefined) continue
+    if (cache.inShadow === undefined) return cache
+    inShadow ??= cache
+  }
+  return inShadow
 }
 
 /** Before one attempt: `headers` and `target` (path and query) are what the endpoint will see. */

@@ -6,13 +6,13 @@
 import { codeOf } from '@sluice/errors'
 import { HeaderFields } from '@sluice/http'
 import type { Exchange, Identity, LimitStatement, ResponseFacts } from '@sluice/policies/exchange'
-import type { HookResult, Policy, PolicyParts } from '@sluice/policies/policy'
+import type { CacheRules, HookResult, Policy, PolicyParts } from '@sluice/policies/policy'
 
 /** What policies in shadow have said of an exchange. */
 export interface ShadowNotes {
   /** Who they say is calling, where nobody else does. */
   identity: Identity | undefined
-  /** `NAME:CODE` of the refusal, or `NAME:STATUS` of the answer, that the walk would have ended with. */
+  /** `NAME:CODE` of the refusal, `NAME:STATUS` of the answer, or `NAME:HIT` of what is kept, that the walk would have ended with. */
   decision: string | undefined
 }
 
@@ -27,6 +27,7 @@ export class ShadowPolicy implements Policy {
   readonly onResponse?: (exchange: Exchange) => void
   readonly onResponseBody?: (exchange: Exchange, piece: Uint8Array) => void
   readonly onDone?: (exchange: Exchange) => void
+  readonly cache?: CacheRules
   private readonly inner: Policy
   private readonly name: string
   private readonly logger: PolicyParts['logger']
@@ -40,6 +41,8 @@ export class ShadowPolicy implements Policy {
     if (inner.onRequestBody !== undefined) this.onRequestBody = (exchange, bytesSoFar, piece) => this.body(exchange as ShadowedExchange, bytesSoFar, piece)
     if (inner.onResponse !== undefined) this.onResponse = (exchange) => this.response(exchange)
     if (inner.onResponseBody !== undefined) this.onResponseBody = (exchange, piece) => this.quietly(exchange, (view) => inner.onResponseBody!(view, piece))
+    // In this worker's memory alone: a look into another store would hold the request up.
+    if (inner.cache !== undefined) this.cache = { ...inner.cache, sharesStore: false, inShadow: name }
     if (inner.onDone !== undefined) this.onDone = (exchange) => this.quietly(exchange, (view) => inner.onDone!(view))
   }
 

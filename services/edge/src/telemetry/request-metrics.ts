@@ -42,7 +42,7 @@ export class RequestMetrics {
     this.#upstreams = metrics.histogram('sluice_upstream_duration_seconds', 'Spent waiting for the upstream, all attempts together.', durationBounds, ['upstream'])
     this.#limitRefused = metrics.counter('sluice_limit_refused_total', 'Exchanges refused because a limit was spent.', ['route'])
     this.#limitWouldRefuse = metrics.counter('sluice_limit_would_refuse_total', 'Exchanges that a limit in shadow would have refused.', ['route'])
-    this.#wouldEnd = metrics.counter('sluice_policy_would_refuse_total', 'Exchanges that a policy in shadow would have ended, by its name and the code, or the status of its answer.', ['route', 'policy', 'outcome'])
+    this.#wouldEnd = metrics.counter('sluice_policy_would_refuse_total', 'Exchanges that a policy in shadow would have ended, by its name and the code, the status of its answer, or what a cache would have said.', ['route', 'policy', 'outcome'])
     this.#cached = metrics.counter('sluice_cache_requests_total', 'Exchanges on routes with the policy `cache`, by what the cache made of them.', ['status'])
     const gateway = metrics.histogram('sluice_gateway_duration_seconds', 'Spent in the gateway itself, by phase; `total` is all of it.', gatewayBounds, ['phase'])
     this.#gatewayTotal = gateway.with('total')
