@@ -9,6 +9,7 @@ import { addBackup } from './commands/backup.ts'
 import { addCache } from './commands/cache.ts'
 import { addCertificates } from './commands/certificates.ts'
 import { addCheck } from './commands/check.ts'
+import { addCircuits } from './commands/circuits.ts'
 import { addConsumers } from './commands/consumers.ts'
 import { addDiff } from './commands/diff.ts'
 import { addExport } from './commands/export.ts'
@@ -27,7 +28,7 @@ import { reportFailure } from './failure.ts'
 import type { Surroundings } from './surroundings.ts'
 
 const commands: readonly AddCommand[] = [
-  addRun, addService, addCheck, addDiff, addApply, addExport, addStatus, addRevisions, addRollback, addConsumers, addKeys, addRevoke, addCache, addBreakGlass, addCertificates, addToken, addAdminToken, addBus, addBackup, addRestore, addSimulate, addNotBuilt,
+  addRun, addService, addCheck, addDiff, addApply, addExport, addStatus, addRevisions, addRollback, addConsumers, addKeys, addRevoke, addCache, addCircuits, addBreakGlass, addCertificates, addToken, addAdminToken, addBus, addBackup, addRestore, addSimulate, addNotBuilt,
 ]
 
 /** Runs one command line (without the program's own name) to its end; answers its exit code. Never rejects. */

@@ -60,12 +60,14 @@ export const circuits: Case = {
 
     await t.test('opened by hand, nothing is sent on any edge, also where no circuit breaker is configured', async () => {
       assert.equal(await shown(system, 'steady'), undefined)
-      assert.equal((await hold(system, 'steady', 'open')).status, 200)
+      const opened = await system.cli(['circuits', 'open', 'steady'])
+      assert.deepEqual([opened.code, opened.stderr], [0, ''])
       await everywhere(system, '/steady', isOpen, 'the held circuit')
       const asked = well.requests.length
       await everywhere(system, '/steady', isOpen, 'the held circuit')
       assert.equal(well.requests.length, asked)
       assert.partialDeepStrictEqual(await shown(system, 'steady'), { state: 'open', held: 'open' })
+      assert.match((await system.cli(['circuits', 'list'])).stdout, /^steady +open +yes +/m)
     })
 
     await t.test('a change of the configuration does not end that, letting go does', async () => {
