@@ -4,6 +4,10 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, w
 import { join } from 'node:path'
 import { createHmac } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import { openCredentialStore } from '@sluice/credential-stores'
+import type { CredentialStore } from '@sluice/credential-stores/credential-store'
+import { openingSettingsOf, readSettings, storeSettings } from '@sluice/service-kit'
+import { z } from 'zod'
 import { fetchOnce, freePorts, startProcess, waitUntil, type Cleanup, type RunningProcess } from '@sluice/testkit'
 import { runCommand, scratch, type CommandRun } from './run-command.ts'
 
@@ -12,6 +16,8 @@ const endings: (() => unknown)[] = []
 const file: Cleanup = { after: (end) => void endings.unshift(end as () => unknown) }
 const secretText = 'the-value-behind-a-reference'
 const tokenSecret = 'a-secret-of-at-least-thirty-two-bytes'
+/** As when its browser logs out. */
+const endedSession = { name: `session:${'a'.repeat(43)}`, beforeMs: Date.now(), untilMs: Date.now() + 3_600_000 }
 let directory = ''
 let ports: readonly number[] = []
 let gateway: RunningProcess
@@ -21,6 +27,7 @@ let between = ''
 
 before(async () => {
   directory = scratch(file)
+  await inStore((store) => store.revoke('default', [endedSession]))
   ports = await freePorts(3)
   writeFileSync(join(directory, 'gateway.yaml'), `version: 1
 listeners: { http: { address: "127.0.0.1:${ports[0]}" } }
@@ -41,6 +48,18 @@ after(async () => {
 async function start(): Promise<void> {
   gateway = startProcess(file, sluice, ['run', '--workers', '1'], { cwd: directory, env: { SECRET_BODY: secretText } })
   await gateway.waitForLine(/^ready in/, { timeoutMs: 60_000 })
+}
+
+/** The gateway's own store, while it does not run. */
+async function inStore<T>(work: (store: CredentialStore) => Promise<T>): Promise<T> {
+  const dataDirectory = join(directory, '.sluice')
+  mkdirSync(dataDirectory, { recursive: true, mode: 0o700 })
+  const store = await openCredentialStore('embedded', openingSettingsOf(readSettings(z.object(storeSettings), {}), dataDirectory), {})
+  try {
+    return await work(store)
+  } finally {
+    await store.close()
+  }
 }
 
 async function stop(): Promise<void> {
@@ -125,7 +144,8 @@ test('a backup has the tokens that are revoked', async () => {
   assert.equal((await json<Taken & { revocations: number }>('backup', '--to', 'backups')).revocations, 4, 'one is from before')
   await run('revoke', 'lift', '--token', 'pardoned', '--issuer', 'https://id.example')
   assert.deepEqual(await statuses(), [200, 401, 401])
-  assert.equal((await json<Taken & { revocations: number }>('backup', '--to', 'backups')).revocations, 3)
+  const { revocations, sessions } = await json<Taken & { revocations: number; sessions: number }>('backup', '--to', 'backups')
+  assert.deepEqual([revocations, sessions], [3, 2], 'the sessions of a revoked subject, and one that was ended by itself')
 })
 
 test('a full one is taken when it is time, and on demand', async () => {
@@ -187,13 +207,14 @@ test('a restore is refused while the gateway runs, and into a store that holds s
 
 test('after its store is destroyed, the gateway is what it was: configuration, history, consumers and keys', async () => {
   destroyStores()
-  const restored = await json<{ revision: number; content: number; revisions: number; consumers: number; revocations: number }>('restore', '--from', 'backups')
+  const restored = await json<{ revision: number; content: number; revisions: number; consumers: number; revocations: number; sessions: number }>('restore', '--from', 'backups')
+  assert.deepEqual(await inStore((store) => store.revocations('default', [endedSession.name])), [endedSession])
   assert.deepEqual([restored.content, restored.revisions, restored.consumers], [4, 4, 2])
   await start()
   assert.deepEqual(await whole(), last.config)
   assert.deepEqual((await history()).slice(-4), last.history)
   assert.deepEqual([await bodyOf('/a'), await bodyOf('/closed')], ['third', secretText])
-  assert.equal(restored.revocations, 3)
+  assert.deepEqual([restored.revocations, restored.sessions], [3, 2])
   assert.deepEqual(await statuses(), [200, 401, 401])
 })
 

@@ -3,7 +3,7 @@
  * claims and lets go, and the changes it leaves in the log. Pure, so that every store decides alike.
  */
 import { SluiceError } from '@sluice/errors'
-import { MAX_CONSUMERS_A_WRITE, type CredentialChangeRecord, type Revocation, type StoredConsumer, type StoredCredential } from './credential-store.ts'
+import { MAX_CONSUMERS_A_WRITE, type CredentialChangeRecord, type Revocation, type RevocationsPage, type StoredConsumer, type StoredCredential } from './credential-store.ts'
 
 export type ClaimKind = 'apiKey' | 'username' | 'subject'
 
@@ -15,6 +15,14 @@ export interface Claim {
 
 /** Names of revoked tokens stand from one up to the other, in the order of their bytes. */
 export const TOKEN_NAMES = { from: 'token:', to: 'token;' }
+
+/** As those, names of sessions. */
+export const SESSION_NAMES = { from: 'session:', to: 'session;' }
+
+/** A page of revocations that were read by name, in order. */
+export function pageByName(revocations: readonly Revocation[], limit: number): RevocationsPage {
+  return { revocations, next: revocations.length < limit ? undefined : revocations.at(-1)?.name }
+}
 
 export type ChangeFacts = Omit<CredentialChangeRecord, 'version'>
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { waitUntil } from '@sluice/testkit'
-import { MAX_CONSUMERS_A_WRITE, type ConsumersWrite, type CredentialStore, type StoredConsumer, type StoredCredential } from './credential-store.ts'
+import { MAX_CONSUMERS_A_WRITE, type ConsumersWrite, type CredentialStore, type Revocation, type StoredConsumer, type StoredCredential } from './credential-store.ts'
 
 export interface CredentialStoreHarness {
   /** A store that keeps the last `changesKept` changes at least, and not many more. */
@@ -308,6 +308,23 @@ function testRevocations(both: () => Both): void {
     assert.deepEqual(await peer.tokenRevocations(scope, { limit: 2 }), [of('token:a'), of('token:b')])
     assert.deepEqual(await peer.tokenRevocations(scope, { after: 'token:b', limit: 2 }), [of('token:ü')])
     assert.deepEqual(await peer.tokenRevocations(randomUUID(), { limit: 2 }), [])
+  })
+
+  test('ended sessions are listed, each once, and nothing else is', async () => {
+    const { store, peer, scope } = both()
+    const of = (name: string) => ({ name, beforeMs: 1000, untilMs: until })
+    const sessions = Array.from({ length: 7 }, (_, index) => `session:${index}`)
+    await store.revoke(scope, [...sessions, 'token:a', 'session;c', 'user:a'].map(of))
+    await store.revoke(randomUUID(), [of('session:elsewhere')])
+    const found: Revocation[] = []
+    let after: string | undefined
+    do {
+      const { revocations, next } = await peer.sessionRevocations(scope, { limit: 3, ...(after !== undefined && { after }) })
+      assert.ok(revocations.length <= 3)
+      found.push(...revocations)
+      after = next
+    } while (after !== undefined)
+    assert.deepEqual(found.toSorted((a, b) => (a.name < b.name ? -1 : 1)), sessions.map(of))
   })
 
   test('one that replaces another stands as it is, in every instance, and leaves a change', async () => {

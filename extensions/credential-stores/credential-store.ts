@@ -39,6 +39,13 @@ export interface Revocation {
   readonly replaces?: true
 }
 
+export interface RevocationsPage {
+  /** Some may have ended. */
+  readonly revocations: readonly Revocation[]
+  /** Undefined: nothing follows. */
+  readonly next: string | undefined
+}
+
 export type ConsumersWrite =
   | { readonly outcome: 'written'; readonly version: number }
   | { readonly outcome: 'exists'; readonly names: readonly string[] }
@@ -85,6 +92,8 @@ export interface CredentialStore {
   revocations(scope: string, names: readonly string[]): Promise<Revocation[]>
   /** Those whose name begins with `token:`, by name in the order of its bytes, from `after` (exclusive) on. Some may have ended. */
   tokenRevocations(scope: string, options: { after?: string; limit: number }): Promise<Revocation[]>
+  /** Those whose name begins with `session:`, each once, in no order that means anything; a page may be empty. `after`: the `next` of the page before. */
+  sessionRevocations(scope: string, options: { after?: string; limit: number }): Promise<RevocationsPage>
   /**
    * In order. Undefined: the log does not reach back to `afterVersion`, or that version has not been given here.
    * The last 10,000 changes are kept at least.

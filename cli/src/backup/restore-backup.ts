@@ -1,5 +1,5 @@
 import { openConfigStore } from '@sluice/config-stores'
-import { type BackupRecord, type BackupRevocation, finishRestore, requireEmptyStore as requireNoRevisions, restoreRevision } from '@sluice/control/backup'
+import { type BackupRecord, type BackupRevocation, type BackupSessionEnd, finishRestore, requireEmptyStore as requireNoRevisions, restoreRevision } from '@sluice/control/backup'
 import { openCredentialStore } from '@sluice/credential-stores'
 import { requireEmptyStore as requireNoConsumers, restoreConsumers, restoreRevocations } from '@sluice/auth/restore'
 import { defaultScope } from '@sluice/proto/subjects'
@@ -34,6 +34,8 @@ export interface Restored {
   readonly consumers: number
   /** Tokens that stay refused. */
   readonly revocations: number
+  /** Names of sessions of browsers that stay over. */
+  readonly sessions: number
   /** When the backup was taken from which the consumers are. */
   readonly consumersOf: string
 }
@@ -67,7 +69,7 @@ async function restoreInto(plan: RestorePlan, store: Awaited<ReturnType<typeof o
   const parts = { store, scope: defaultScope, environment, sealing, baseDirectory }
   await requireNoRevisions(parts)
   await requireNoConsumers(credentials, defaultScope)
-  const found: Found = { consumers: new Map(), revocations: [], revisions: 0, content: 0 }
+  const found: Found = { consumers: new Map(), revocations: [], sessionEnds: [], revisions: 0, content: 0 }
   for (const backup of chain) {
     for await (const record of readBackup(backup.file, backup.header, key)) {
       if (record.kind === 'revision' && record.record.revision > found.revisions) {
@@ -78,21 +80,26 @@ async function restoreInto(plan: RestorePlan, store: Awaited<ReturnType<typeof o
       if (backup === chain[0] || Date.parse(backup.header.takenAt) <= atMs) noteConsumer(found.consumers, record)
     }
   }
-  for await (const record of readBackup(newest.file, newest.header, key)) if (record.kind === 'revocation') found.revocations.push(record)
+  for await (const record of readBackup(newest.file, newest.header, key)) {
+    if (record.kind === 'revocation') found.revocations.push(record)
+    if (record.kind === 'sessionEnd') found.sessionEnds.push(record)
+  }
   if (found.revisions > 0 && found.content === 0) throw new Failure('there was no revision yet at that time')
   // The callers first: a route that asks for credentials then has its callers known.
   const consumers = await restoreConsumers(credentials, defaultScope, found.consumers.values())
   const revocations = await restoreRevocations(credentials, defaultScope, found.revocations)
+  const sessions = await restoreRevocations(credentials, defaultScope, found.sessionEnds)
   const source = chain.findLast(({ header }) => Date.parse(header.takenAt) <= atMs) ?? chain[0]!
   const note = `restored: revision ${found.content} of the backup of ${chain.at(-1)!.header.takenAt}`
   const revision = await finishRestore(parts, { revision: found.content || undefined, above: plan.above, note })
-  return { revision, content: found.content, revisions: found.revisions, consumers, revocations, consumersOf: source.header.takenAt }
+  return { revision, content: found.content, revisions: found.revisions, consumers, revocations, sessions, consumersOf: source.header.takenAt }
 }
 
 interface Found {
   /** JSON by name. */
   readonly consumers: Map<string, string>
   readonly revocations: BackupRevocation[]
+  readonly sessionEnds: BackupSessionEnd[]
   /** The number of the last one. */
   revisions: number
   /** The last one that was committed by then. */

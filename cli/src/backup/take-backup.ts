@@ -20,10 +20,11 @@ export interface BackupTaken {
   readonly kind: 'full' | 'incremental'
   readonly takenAt: string
   readonly revision: number
-  /** Revisions, consumers and revoked tokens in this file. */
+  /** Revisions, consumers, revoked tokens and names of ended sessions in this file. */
   readonly revisions: number
   readonly consumers: number
   readonly revocations: number
+  readonly sessions: number
   readonly removed: readonly string[]
 }
 
@@ -46,7 +47,7 @@ async function take({ folder, location, key }: BackupPlan, previous: StoredBacku
   const records = streamAdmin<BackupRecord>(location, '/v1/backup', previous && sinceQuery(previous))
   const begin = await firstRecord(records)
   const header = headerOf(begin, previous?.header.id ?? null, key !== undefined)
-  const counted = { revisions: 0, consumers: 0, revocations: 0 }
+  const counted: Counted = { revisions: 0, consumers: 0, revocations: 0, sessions: 0 }
   const file = fileFor(folder, header)
   await writeBackup(file, header, counting(begin, records, counted), key)
   return { file, kind: previous === undefined ? 'full' : 'incremental', takenAt: header.takenAt, revision: header.revision, ...counted }
@@ -62,11 +63,14 @@ async function firstRecord(records: AsyncGenerator<BackupRecord>): Promise<Backu
   throw new Failure('the gateway answered with a backup of a format that this version does not know')
 }
 
-async function* counting(begin: BackupBegin, records: AsyncIterable<BackupRecord>, counted: { revisions: number; consumers: number; revocations: number }): AsyncGenerator<BackupRecord> {
+type Counted = { -readonly [Name in 'revisions' | 'consumers' | 'revocations' | 'sessions']: BackupTaken[Name] }
+
+async function* counting(begin: BackupBegin, records: AsyncIterable<BackupRecord>, counted: Counted): AsyncGenerator<BackupRecord> {
   yield begin
   for await (const record of records) {
     if (record.kind === 'revision') counted.revisions++
     if (record.kind === 'revocation') counted.revocations++
+    if (record.kind === 'sessionEnd') counted.sessions++
     if (record.kind === 'consumer' || record.kind === 'consumerGone') counted.consumers++
     yield record
   }

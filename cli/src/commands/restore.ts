@@ -62,6 +62,6 @@ function instantOf(text: string | undefined): number | undefined {
   return instant
 }
 
-function describe({ revision, content, revisions, consumers, revocations, consumersOf }: Restored): string {
-  return `revisions 1 to ${revisions} and ${consumers} consumers (as of ${consumersOf}) are restored, ${revocations} revoked tokens stay refused; revision ${revision} has the content of ${content}`
+function describe({ revision, content, revisions, consumers, revocations, sessions, consumersOf }: Restored): string {
+  return `revisions 1 to ${revisions} and ${consumers} consumers (as of ${consumersOf}) are restored, ${revocations} revoked tokens stay refused, ${sessions} ended sessions over; revision ${revision} has the content of ${content}`
 }

@@ -1,6 +1,6 @@
 import { SluiceError } from '@sluice/errors'
 import { checkSize, claimKey, claimOf, claimsOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, TOKEN_NAMES, type Claim, type ConsumersChange } from '../consumer-changes.ts'
-import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, Revocation, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
+import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, Revocation, RevocationsPage, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
 import { credentialOf } from '../find-credential.ts'
 import { readSettings } from '../settings.ts'
 import { ChangeLog, LOG_SIZES, type LogSizes } from './change-log.ts'
@@ -110,6 +110,10 @@ class CassandraCredentialStore implements CredentialStore {
 
   tokenRevocations(scope: string, { after = TOKEN_NAMES.from, limit }: { after?: string; limit: number }): Promise<Revocation[]> {
     return answer(() => this.#caughtUp(scope, () => this.#rows.tokenRevocations(scope, after, limit)))
+  }
+
+  sessionRevocations(scope: string, { after, limit }: { after?: string; limit: number }): Promise<RevocationsPage> {
+    return answer(() => this.#caughtUp(scope, () => this.#rows.sessionRevocations(scope, after, limit)))
   }
 
   changes(scope: string, afterVersion: number): Promise<CredentialChangeRecord[] | undefined> {

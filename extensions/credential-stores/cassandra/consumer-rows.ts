@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { types, type QueryOptions } from 'cassandra-driver'
-import { TOKEN_NAMES, type Claim } from '../consumer-changes.ts'
-import type { Revocation, StoredConsumer } from '../credential-store.ts'
+import { SESSION_NAMES, TOKEN_NAMES, type Claim } from '../consumer-changes.ts'
+import type { Revocation, RevocationsPage, StoredConsumer } from '../credential-store.ts'
 import type { Connection } from '@sluice/databases/cassandra-connection'
 import { forEach } from './in-turns.ts'
 import type { Intent } from './intents.ts'
@@ -52,6 +52,14 @@ export class ConsumerRows {
     const query = 'SELECT name, before_ms, until_ms FROM credential_token_revocation WHERE scope = ? AND name > ? LIMIT ?'
     const rows = await this.#connection.readAll(query, [scope, after, limit])
     return rows.map((row) => ({ name: row.name, beforeMs: Number(row.before_ms), untilMs: Number(row.until_ms) }))
+  }
+
+  /** Each has a partition of its own: the whole table is gone through, which backups alone do. `after` is where Cassandra says it went on. */
+  async sessionRevocations(scope: string, after: string | undefined, limit: number): Promise<RevocationsPage> {
+    const query = 'SELECT scope, name, before_ms, until_ms FROM credential_revocation'
+    const { rows, pageState } = await this.#connection.read(query, [], { fetchSize: limit, ...(after !== undefined && { pageState: after }) })
+    const found = rows.filter((row) => row.scope === scope && row.name.startsWith(SESSION_NAMES.from))
+    return { revocations: found.map((row) => ({ name: row.name, beforeMs: Number(row.before_ms), untilMs: Number(row.until_ms) })), next: pageState ?? undefined }
   }
 
   /** By name, from `after` (exclusive) on: the first of each bucket, merged. */

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { SluiceError } from '@sluice/errors'
-import { checkSize, claimOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, TOKEN_NAMES, type Claim, type ConsumersChange } from '../consumer-changes.ts'
+import { checkSize, claimOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, pageByName, SESSION_NAMES, TOKEN_NAMES, type Claim, type ConsumersChange } from '../consumer-changes.ts'
 import { credentialOf } from '../find-credential.ts'
-import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, Revocation, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
+import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, Revocation, RevocationsPage, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
 import { changeOf, consumerOf, revocationOf } from '../rows.ts'
 import { readSettings } from '../settings.ts'
 import { answer, inTransaction, openDatabase } from '@sluice/databases/sqlite-database'
@@ -100,6 +100,10 @@ class EmbeddedCredentialStore implements CredentialStore {
 
   tokenRevocations(scope: string, { after = TOKEN_NAMES.from, limit }: { after?: string; limit: number }): Promise<Revocation[]> {
     return answer(() => this.#statements.revocations.all(scope, after, TOKEN_NAMES.to, limit).map(revocationOf))
+  }
+
+  sessionRevocations(scope: string, { after = SESSION_NAMES.from, limit }: { after?: string; limit: number }): Promise<RevocationsPage> {
+    return answer(() => pageByName(this.#statements.revocations.all(scope, after, SESSION_NAMES.to, limit).map(revocationOf), limit))
   }
 
   changes(scope: string, afterVersion: number): Promise<CredentialChangeRecord[] | undefined> {

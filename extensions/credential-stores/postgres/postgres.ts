@@ -1,8 +1,8 @@
 import { answer } from '@sluice/databases/answer'
 import { PostgresConnection, type Query } from '@sluice/databases/postgres-connection'
 import { SluiceError } from '@sluice/errors'
-import { checkSize, claimKey, claimOf, claimsOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, TOKEN_NAMES, type Claim, type ClaimKind, type ConsumersChange } from '../consumer-changes.ts'
-import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, Revocation, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
+import { checkSize, claimKey, claimOf, claimsOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, pageByName, SESSION_NAMES, TOKEN_NAMES, type Claim, type ClaimKind, type ConsumersChange } from '../consumer-changes.ts'
+import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, Revocation, RevocationsPage, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
 import { credentialOf } from '../find-credential.ts'
 import { readSettings } from '../settings.ts'
 import { schema, type PostgresSettings } from './schema.ts'
@@ -107,7 +107,11 @@ class PostgresCredentialStore implements CredentialStore {
   }
 
   tokenRevocations(scope: string, { after = TOKEN_NAMES.from, limit }: { after?: string; limit: number }): Promise<Revocation[]> {
-    return answer(async () => (await this.#query(statements.tokenRevocations, [scope, after, TOKEN_NAMES.to, limit])).map(revocationOf))
+    return answer(async () => (await this.#query(statements.revocationsBetween, [scope, after, TOKEN_NAMES.to, limit])).map(revocationOf))
+  }
+
+  sessionRevocations(scope: string, { after = SESSION_NAMES.from, limit }: { after?: string; limit: number }): Promise<RevocationsPage> {
+    return answer(async () => pageByName((await this.#query(statements.revocationsBetween, [scope, after, SESSION_NAMES.to, limit])).map(revocationOf), limit))
   }
 
   changes(scope: string, afterVersion: number): Promise<CredentialChangeRecord[] | undefined> {

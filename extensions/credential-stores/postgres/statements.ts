@@ -17,7 +17,7 @@ export const statements = {
   saveClaims: `INSERT INTO credential_claim SELECT $1, kind, id, consumer FROM unnest($2::text[], $3::text[], $4::text[]) AS claimed (kind, id, consumer)
     ON CONFLICT (scope, kind, id) DO UPDATE SET consumer = excluded.consumer`,
   revocations: 'SELECT name, before_ms, until_ms FROM credential_revocation WHERE scope = $1 AND name = ANY ($2::text[])',
-  tokenRevocations: 'SELECT name, before_ms, until_ms FROM credential_revocation WHERE scope = $1 AND name > $2 AND name < $3 ORDER BY name LIMIT $4',
+  revocationsBetween: 'SELECT name, before_ms, until_ms FROM credential_revocation WHERE scope = $1 AND name > $2 AND name < $3 ORDER BY name LIMIT $4',
   saveRevocations: `INSERT INTO credential_revocation SELECT $1, name, before_ms, until_ms FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS saved (name, before_ms, until_ms)
     ON CONFLICT (scope, name) DO UPDATE SET before_ms = excluded.before_ms, until_ms = excluded.until_ms`,
   removeEnded: 'DELETE FROM credential_revocation WHERE scope = $1 AND until_ms <= $2',

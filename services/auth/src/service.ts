@@ -79,7 +79,7 @@ class Auth implements Service {
     const keySet = async (uri: string, insecure: boolean, unknownKid: string) => (await this.#keySets.get({ uri, insecure, unknownKid })).jwks
     this.#logoutTokens = new LogoutTokens({ clock, verifier: this.#verifier, keySet })
     this.#upstreamTokens = new UpstreamTokens({ clock, ...countUpstreamTokens(parts) })
-    this.#sessionEnds = new SessionEnds({ store, scope, announcer: this.#announcer })
+    this.#sessionEnds = new SessionEnds({ store, scope, clock, announcer: this.#announcer })
     this.#tokenRevocations = new TokenRevocations({ store, scope, clock, announcer: this.#announcer })
     this.#keys = new SecretChecks({ store, scope, clock, verifier: this.#verifier, find: findKey(store, scope), knownFirst: true })
     this.#passwords = new SecretChecks({ store, scope, clock, verifier: this.#verifier, find: findPassword(store, scope) })
@@ -131,7 +131,7 @@ class Auth implements Service {
     on.on(subjects.authKeySet, { request: messages.KeySetRequestSchema, reply: messages.KeySetSchema }, (message) => answerKeySet(this.#keySets, scope, message))
     on.on(subjects.authIntrospect, { request: messages.IntrospectRequestSchema, reply: messages.IntrospectReplySchema }, (message) => answerIntrospect(this.#introspections, message))
     on.on(subjects.authChanges, { request: messages.CredentialChangesRequestSchema, reply: messages.CredentialChangesReplySchema }, (message) => answerChanges(store, scope, message))
-    on.on(subjects.tokenRevocations, { request: messages.TokenRevocationsRequestSchema, reply: messages.TokenRevocationsReplySchema }, (message) => answerTokenRevocations(this.#tokenRevocations, message))
+    on.on(subjects.tokenRevocations, { request: messages.TokenRevocationsRequestSchema, reply: messages.TokenRevocationsReplySchema }, (message) => answerTokenRevocations(this.#tokenRevocations, this.#sessionEnds, message))
   }
 
   #answerLogins(): void {

@@ -2,17 +2,19 @@
  * Sessions that are over before their time. A session has names (its own, its issuer's, its user's); ending a name ends
  * every session of it that began until then. Told to the edges like a credential that is revoked.
  */
-import type { CredentialStore } from '@sluice/credential-stores/credential-store'
+import type { CredentialStore, RevocationsPage } from '@sluice/credential-stores/credential-store'
 import { SluiceError } from '@sluice/errors'
 import type { ChangeAnnouncer } from './change-announcer.ts'
 
 export interface SessionEndsParts {
-  readonly store: Pick<CredentialStore, 'version' | 'revoke' | 'revocations'>
+  readonly store: Pick<CredentialStore, 'version' | 'revoke' | 'revocations' | 'sessionRevocations'>
   readonly scope: string
+  readonly clock: { now(): number }
   readonly announcer: Pick<ChangeAnnouncer, 'announceUpTo'>
 }
 
 const maxNames = 8
+const largestPage = 500
 const namePattern = /^session:[A-Za-z0-9_-]{16,128}$/
 
 export class SessionEnds {
@@ -30,6 +32,14 @@ export class SessionEnds {
     const version = await store.version(scope)
     const found = await store.revocations(scope, names)
     return { ended: found.some(({ beforeMs }) => startedAtMs <= beforeMs), version }
+  }
+
+  /** Those that stand, page by page: see the store's `sessionRevocations`. */
+  async list(after: string, limit: number): Promise<RevocationsPage> {
+    const { store, scope, clock } = this.#parts
+    const { revocations, next } = await store.sessionRevocations(scope, { limit: Math.min(limit || largestPage, largestPage), ...(after !== '' && { after }) })
+    const now = clock.now()
+    return { revocations: revocations.filter(({ untilMs }) => untilMs > now), next }
   }
 
   /** Throws the same. Every edge is told before it resolves. */

@@ -36,5 +36,10 @@ export interface BackupRevocation extends KeptRevocation {
   readonly kind: 'revocation'
 }
 
+/** Sessions of browsers that are over before their time. They go by themselves as these would have, so each backup has all of them, too. */
+export interface BackupSessionEnd extends KeptRevocation {
+  readonly kind: 'sessionEnd'
+}
+
 /** `allConsumers`: those before do not count, all there are follow. */
-export type BackupRecord = BackupBegin | BackupRevision | BackupRevocation | { readonly kind: 'allConsumers' } | BackupConsumer | { readonly kind: 'consumerGone'; readonly name: string } | { readonly kind: 'end' }
+export type BackupRecord = BackupBegin | BackupRevision | BackupRevocation | BackupSessionEnd | { readonly kind: 'allConsumers' } | BackupConsumer | { readonly kind: 'consumerGone'; readonly name: string } | { readonly kind: 'end' }

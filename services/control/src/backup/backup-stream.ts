@@ -10,7 +10,7 @@ export interface BackupParts {
   readonly store: ConfigStore
   readonly scope: string
   readonly consumers: Pick<Consumers, 'all' | 'get' | 'changedSince'>
-  readonly tokenRevocations: Pick<TokenRevocations, 'all'>
+  readonly tokenRevocations: Pick<TokenRevocations, 'all' | 'allSessions'>
   readonly clock: Clock
 }
 
@@ -44,6 +44,7 @@ export async function* backupRecords(parts: BackupParts, begin: BackupBegin, sin
   for (let revision = begin.afterRevision + 1; revision <= begin.revision; revision++) yield await revisionOf(parts, revision)
   yield* consumersOf(parts.consumers, since?.credentialVersion)
   for await (const revocation of parts.tokenRevocations.all()) yield { kind: 'revocation', ...revocation }
+  for await (const ended of parts.tokenRevocations.allSessions()) yield { kind: 'sessionEnd', ...ended }
   yield { kind: 'end' }
 }
 

@@ -1,4 +1,4 @@
 /** What `sluice restore` needs of control. */
-export type { BackupBegin, BackupConsumer, BackupRecord, BackupRevision, BackupRevocation } from './backup-records.ts'
+export type { BackupBegin, BackupConsumer, BackupRecord, BackupRevision, BackupRevocation, BackupSessionEnd } from './backup-records.ts'
 export { finishRestore, requireEmptyStore, restoreRevision } from './restore-revisions.ts'
 export type { RestoreParts } from './restore-revisions.ts'

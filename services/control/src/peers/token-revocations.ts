@@ -43,11 +43,20 @@ export class TokenRevocations {
   }
 
   /** All that stand, under the names that auth keeps them by: for a backup. */
-  async *all(): AsyncGenerator<KeptRevocation> {
+  all(): AsyncGenerator<KeptRevocation> {
+    return this.#pages(false)
+  }
+
+  /** All sessions of browsers that are over before their time, likewise. */
+  allSessions(): AsyncGenerator<KeptRevocation> {
+    return this.#pages(true)
+  }
+
+  async *#pages(sessions: boolean): AsyncGenerator<KeptRevocation> {
     const types = { request: TokenRevocationsRequestSchema, reply: TokenRevocationsReplySchema }
     let afterName = ''
     do {
-      const { revocations, nextName } = await callPeer(this.#bus, peers.auth, subjects.tokenRevocations(this.#scope), types, { scope: this.#scope, afterName, limit: pageSize })
+      const { revocations, nextName } = await callPeer(this.#bus, peers.auth, subjects.tokenRevocations(this.#scope), types, { scope: this.#scope, afterName, limit: pageSize, sessions })
       for (const { name, beforeMs, untilMs } of revocations) yield { name, beforeMs, untilMs }
       afterName = nextName
     } while (afterName !== '')
