@@ -14,6 +14,8 @@ function answerAs(values: Record<'vault' | 'aws' | 'k8s' | 'file', string>) {
   return ({ record, response }: Reply): void => {
     const send = (body: object) => void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     if (record.url === '/v1/secret/data/shop' && record.headers['x-vault-token'] === 'the-vault-token') return send({ data: { data: { greeting: values.vault }, metadata: { version: 1 } } })
+    if (record.url === '/v1/auth/token/lookup-self') return send({ data: { ttl: 3, renewable: true } })
+    if (record.url === '/v1/auth/token/renew-self' && record.method === 'POST' && record.headers['x-vault-token'] === 'the-vault-token') return send({ auth: { lease_duration: 3600, renewable: true } })
     if (record.headers['x-amz-target'] === 'secretsmanager.GetSecretValue' && record.body.toString() === '{"SecretId":"shop"}') return send({ SecretString: JSON.stringify({ greeting: values.aws }) })
     if (record.url === '/api/v1/namespaces/web/secrets/shop' && record.headers.authorization === 'Bearer the-pod-token') return send({ data: { greeting: Buffer.from(values.k8s).toString('base64') } })
     response.writeHead(403).end()
@@ -55,6 +57,7 @@ test('values from stores of secrets are rotated without a restart, kept while th
   rotateFile()
   const isServed = (expected: object) => waitUntil(async () => JSON.stringify(await served()) === JSON.stringify(expected), { timeoutMs: 40_000, everyMs: 100, what: 'the rotated values' })
   await isServed(values)
+  await waitUntil(async () => sum(await readMetrics(gateway.metricsUrl), 'sluice_control_secret_token_seconds', { kind: 'vault' }) > 3000, { timeoutMs: 30_000, what: 'the token of Vault to be renewed' })
 
   const { port } = store
   await store.kill()

@@ -17,6 +17,10 @@ test('each thing that is away is told with what that means', () => {
   assert.match(troubles[3]!, /: vault\./)
 })
 
+test('a token that runs out is told', () => {
+  assert.deepEqual(troublesOf({ ...well, secretStores: { vault: 'token-ending', k8s: 'reached' } }, undefined), ['The token that vault is asked with runs out and is not renewed.'])
+})
+
 test('what lies over the configuration for a while is told, with who made it', () => {
   const [order = '', tried = ''] = troublesOf({ ...well, breakGlass: [{ id: 'a', summary: 'drain upstream users', madeBy: 'ops', until: '2026-01-02T03:04:05Z' }], rollout: { revision: 7, ring: 1, rings: 2, edges: ['canary'] } }, undefined)
   assert.match(order, /^Break-glass order of ops until .+: drain upstream users\.$/)

@@ -87,12 +87,14 @@ function Standing() {
 
 /** What somebody should know of, a sentence each. */
 export function troublesOf({ bus, store, file, rollout, secretStores, edges, breakGlass }: Status, failure: string | undefined): string[] {
-  const away = Object.entries(secretStores).filter(([, state]) => state === 'away').map(([kind]) => kind)
+  const storesThatAre = (wanted: string) => Object.entries(secretStores).filter(([, state]) => state === wanted).map(([kind]) => kind)
+  const [away, ending] = [storesThatAre('away'), storesThatAre('token-ending')]
   return [
     ...(failure === undefined ? [] : [`What is shown may be old: ${failure}`]),
     ...(bus === 'connected' ? [] : ['The bus cannot be reached: edges serve what they have, changes wait.']),
     ...(store === 'reached' ? [] : ['The config store cannot be reached: nothing can be changed until it is back.']),
     ...(away.length === 0 ? [] : [`Stores of secrets that cannot be asked: ${away.join(', ')}. Values from before stay.`]),
+    ...(ending.length === 0 ? [] : [`The token that ${ending.join(', ')} is asked with runs out and is not renewed.`]),
     ...breakGlass.map(({ summary, madeBy, until }) => `Break-glass order of ${madeBy} until ${new Date(until).toLocaleString()}: ${summary}.`),
     ...(edges.missing === 0 ? [] : [`${several(edges.missing, 'edge')} not heard for 30 s.`]),
     ...(rollout === null ? [] : [`Revision ${rollout.revision} is tried on ${rollout.edges.join(', ')} (ring ${rollout.ring} of ${rollout.rings}).`]),

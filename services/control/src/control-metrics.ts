@@ -15,8 +15,12 @@ export class ControlMetrics {
     const head = metrics.gauge('sluice_control_head_revision', 'The newest revision known to control', [], 'max').with()
     const edges = metrics.gauge('sluice_control_edges', 'Edges by state', ['state'])
     const stores = metrics.gauge('sluice_control_secret_store_up', 'Whether a store of secrets that references lead to could be asked at last', ['kind'], 'min')
+    const tokens = metrics.gauge('sluice_control_secret_token_seconds', 'Time until the token runs out that a store of secrets is asked with; negative when it has', ['kind'], 'min')
     metrics.onCollect(() => {
-      for (const { kind, isUp } of sources.states()) stores.with(kind).set(isUp ? 1 : 0)
+      for (const { kind, isUp, tokenSecondsLeft } of sources.states()) {
+        stores.with(kind).set(isUp ? 1 : 0)
+        if (tokenSecondsLeft !== undefined) tokens.with(kind).set(Math.floor(tokenSecondsLeft))
+      }
       head.set(rollout.head()?.revision ?? 0)
       const states = rollout.edges().map((edge) => edge.state)
       for (const state of ['live', 'leaving', 'missing'] as const) edges.with(state).set(states.filter((one) => one === state).length)

@@ -70,7 +70,7 @@ export class ControlService implements Control {
     this.#quotaEvents = new QuotaEvents({ bus, scope, store, logger })
     this.#cachePurges = new CachePurges({ bus, scope, clock, logger, liveEdges: () => this.#liveEdges() })
     this.#source = parts.configFile === undefined ? undefined : this.#sourceOf(parts.configFile)
-    this.#sources = new SecretSources({ environment, sealing, now: () => clock.monotonic(), onState: (name, fault) => this.#tellOfStore(name, fault) })
+    this.#sources = new SecretSources({ environment, sealing, now: () => clock.monotonic(), onState: (name, fault) => this.#tellOfStore(name, fault), onToken: (name, fault) => this.#tellOfToken(name, fault) })
     this.#own = new OwnChanges({ line: this.#line, store, scope, clock, logger, consumers: this.#consumers, sources: this.#sources, dataDirectory, fileDirectory: () => this.#source?.baseDirectory() })
     this.#tokenFile = new TokenFile(parts.adminTokensFile ?? join(dataDirectory, 'admin-tokens.json'), parts.adminTokensFile === undefined ? 'the data directory' : 'SLUICE_ADMIN_TOKENS', logger)
     this.#renewedValues = this.#watchValues()
@@ -181,6 +181,11 @@ export class ControlService implements Control {
     else this.#parts.logger.warn({ store: name, problem: fault }, 'a store of secrets cannot be asked; values from before stay')
   }
 
+  #tellOfToken(name: string, fault: string | undefined): void {
+    if (fault === undefined) this.#parts.logger.info({ store: name }, 'the token that the store of secrets is asked with is good for a while')
+    else this.#parts.logger.warn({ store: name, problem: fault }, 'the token that a store of secrets is asked with cannot be kept from running out')
+  }
+
   /** On which edges a change is tried first: those of the first ring, unless that is everybody. */
   #ringOf({ goes }: Change, { rollout }: WrittenDocument, head: StoredRevision | undefined): Ring | undefined {
     if (goes === 'everywhere' || head === undefined) return undefined
@@ -242,7 +247,7 @@ export class ControlService implements Control {
       circuits: new Circuits(bus, scope),
       cachePurges: this.#cachePurges,
       breakGlass: this.#breakGlass,
-      status: () => ({ rollout: this.#rings.state() ?? null, file: this.#source?.status() ?? null, bus: bus.status, store: this.#storeWatch.isReached ? 'reached' : 'away', secretStores: Object.fromEntries(this.#sources.states().map(({ kind, isUp }) => [kind, isUp ? 'reached' : 'away'])) }),
+      status: () => ({ rollout: this.#rings.state() ?? null, file: this.#source?.status() ?? null, bus: bus.status, store: this.#storeWatch.isReached ? 'reached' : 'away', secretStores: Object.fromEntries(this.#sources.states().map(({ kind, isUp, isTokenEnding }) => [kind, !isUp ? 'away' : isTokenEnding ? 'token-ending' : 'reached'])) }),
     }
   }
 

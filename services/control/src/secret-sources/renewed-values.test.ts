@@ -17,6 +17,7 @@ async function start(t: TestContext, values: Record<string, string> | undefined,
   const under = { values, renewed: [] as (readonly string[])[], fails: undefined as string | undefined, now: 0, asked: [] as string[], stored: new Map<string, SecretOutcome>() }
   const files = new SecretSources({ environment: {}, sealing: undefined })
   const sources = {
+    keepTokens: async () => {},
     read(reference: string, from: Parameters<SecretSources['read']>[1]) {
       if (reference.startsWith('file:')) return files.read(reference, from)
       under.asked.push(reference)

@@ -81,8 +81,9 @@ export class RenewedValues {
 
   /** Compares what there is with what runs; never rejects. */
   async look(): Promise<void> {
-    const { logger, renew } = this.#parts
+    const { logger, renew, sources } = this.#parts
     try {
+      await sources.keepTokens()
       await this.#compare()
       if (this.#due.size === 0 || this.#isStopped) return
       const references = [...this.#due].sort()
