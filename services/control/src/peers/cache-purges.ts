@@ -43,7 +43,7 @@ const maxRemembered = 10_000
 const rememberedMs = 3_600_000
 /** In one answer, which is a few hundred kilobytes, then. */
 const maxTold = 500
-/** In one answer, which is a few hundred kilobytes, then. */
+
 export class CachePurges {
   readonly #parts: CachePurgesParts
   /** The oldest first; `heardAt` is on the monotonic clock. */
