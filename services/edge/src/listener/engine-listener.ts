@@ -16,6 +16,8 @@ export interface Front {
   accept(socket: Socket, peerAddress: string): void
 }
 
+const closedInOneTurn = 32
+
 export class EngineListener implements Listener {
   readonly address: string
   private rules: DoorRules
@@ -101,8 +103,17 @@ export class EngineListener implements Listener {
     return this.connections.size === 0 ? Promise.resolve() : new Promise((resolve) => (this.onLastClosed = resolve))
   }
 
+  /**
+   * A few in one turn of the loop, whose reads come between: closing thousands takes so long that requests arrive meanwhile on those
+   * that are still to be closed, and a connection with unread bytes is reset.
+   */
   private closeIdle(since: number): void {
-    for (const connection of this.connections) if (connection.isIdleSince(since)) connection.socket.destroy()
+    let closed = 0
+    for (const connection of this.connections) {
+      if (!connection.isIdleSince(since)) continue
+      connection.socket.destroy()
+      if (++closed === closedInOneTurn) return void setImmediate(() => this.closeIdle(since))
+    }
   }
 
   private closeAll(): void {
