@@ -32,6 +32,13 @@ export type CommitOutcome =
   | { readonly outcome: 'committed'; readonly revision: number }
   | { readonly outcome: 'conflict'; readonly head: number }
 
+/** A commit that stands in the line, so that the next can be made from it, and may not be on the disk yet. */
+export interface WrittenCommit {
+  readonly outcome: CommitOutcome
+  /** Resolves when nothing takes it any more; rejects with `dependency.store_unreachable`. */
+  readonly kept: Promise<void>
+}
+
 export interface AuditEntry {
   readonly scope: string
   readonly atMs: number
@@ -78,6 +85,11 @@ export interface ConfigStore {
   lastFromFile(scope: string): Promise<RevisionRecord | undefined>
   /** Repeating a commit with the same `changeId` after an ambiguous failure answers the first outcome. */
   commit(commit: Commit): Promise<CommitOutcome>
+  /**
+   * `commit` in two steps, of a store where one flush can serve several commits. `head`, `list` and `watch` know of a
+   * revision only when it is kept; `read` and the `head` of a conflict before.
+   */
+  write?(commit: Commit): Promise<WrittenCommit>
   appendAudit(entry: AuditEntry): Promise<void>
   listAudit(scope: string, options: { limit: number; beforeMs?: number }): Promise<AuditEntry[]>
   /** Kept for some weeks, and then let go; the newest `MAX_EVENTS` of a scope at least until then. */

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, describe, test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { UnhurriedTransactions } from '@sluice/databases/sqlite-database'
-import { createFakeClock, runProcess } from '@sluice/testkit'
+import { openDatabase, UnhurriedTransactions } from '@sluice/databases/sqlite-database'
+import { createFakeClock, runProcess, waitUntil } from '@sluice/testkit'
 import { MAX_EVENTS } from '../config-store.ts'
 import { commitOf, testConfigStore } from '../config-store.contract.ts'
 import { createEmbeddedConfigStore } from './embedded.ts'
@@ -69,8 +69,40 @@ describe('the embedded config store', () => {
     assert.deepEqual([unhurried.run(level), level()], [normal, full])
     assert.throws(() => unhurried.run(() => assert.fail('not to be kept')), /not to be kept/)
     assert.equal(level(), full)
-    unhurried.stop()
+    await unhurried.stop()
     database.close()
+  })
+
+  test('of commits made one from the other, nobody hears of one before it is on the disk, and then of all in order', async () => {
+    const store = await createEmbeddedConfigStore({ file: join(directory, 'written.sqlite') })
+    const heard: number[] = []
+    const watch = store.watch('s', ({ revision }) => heard.push(revision))
+    const written = []
+    for (let head = 0; head < 20; head++) written.push(await store.write!(commitOf('s', head)))
+    assert.deepEqual(written.map(({ outcome }) => outcome), Array.from({ length: 20 }, (_, index) => ({ outcome: 'committed', revision: index + 1 })))
+    assert.deepEqual([await store.head('s'), await store.list('s', { limit: 10 }), heard], [undefined, [], []])
+    const late = await store.write!(commitOf('s', 3))
+    assert.deepEqual(late.outcome, { outcome: 'conflict', head: 20 })
+    assert.equal((await store.read('s', 20))?.revision, 20)
+    await written.at(-1)!.kept
+    assert.deepEqual([(await store.head('s'))?.revision, (await store.list('s', { limit: 1 }))[0]?.revision], [20, 20])
+    await waitUntil(() => heard.length === 20)
+    assert.deepEqual(heard, Array.from({ length: 20 }, (_, index) => index + 1))
+    watch.stop()
+    await store.close()
+  })
+
+  test('what cannot be flushed in the log is written into the database itself', async () => {
+    const file = join(directory, 'checkpointed.sqlite')
+    const database = openDatabase(file, ['CREATE TABLE kept (value TEXT)'], 0)
+    const unhurried = new UnhurriedTransactions(database, join(directory, 'no-such-file'))
+    unhurried.run(() => database.exec(`INSERT INTO kept VALUES ('this')`))
+    assert.ok(statSync(`${file}-wal`).size > 0)
+    await unhurried.flushed()
+    assert.equal(statSync(`${file}-wal`).size, 0)
+    database.close()
+    await assert.rejects(unhurried.flushed())
+    await unhurried.stop()
   })
 
   test('a commit that returned survives the kill of its process', async (t) => {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { type AuditEntry, type Commit, type CommitOutcome, type ConfigStore, type KnownEdge, MAX_EVENTS, type Revision, type RevisionRecord, type StoredEvent, type StoreParts } from '../config-store.ts'
+import { type AuditEntry, type Commit, type CommitOutcome, type ConfigStore, type KnownEdge, MAX_EVENTS, type Revision, type RevisionRecord, type StoredEvent, type StoreParts, type WrittenCommit } from '../config-store.ts'
 import { HeadWatchers } from './head-watchers.ts'
 import { readSettings } from '../settings.ts'
 import { answer, inTransaction, openDatabase, UnhurriedTransactions } from '@sluice/databases/sqlite-database'
@@ -31,6 +31,8 @@ class EmbeddedConfigStore implements ConfigStore {
   readonly #unhurried: UnhurriedTransactions
   readonly #statements: Statements
   readonly #watchers = new HeadWatchers()
+  /** Revisions whose flush is still under way, in order. */
+  readonly #unkept: RevisionRecord[] = []
   readonly #now: () => number
   readonly #retention: { auditMs: number; edgeMs: number; eventMs: number }
 
@@ -43,7 +45,7 @@ class EmbeddedConfigStore implements ConfigStore {
   }
 
   head(scope: string): Promise<RevisionRecord | undefined> {
-    return answer(() => this.#head(scope))
+    return answer(() => this.#keptHead(scope))
   }
 
   read(scope: string, revision: number): Promise<Revision | undefined> {
@@ -55,7 +57,7 @@ class EmbeddedConfigStore implements ConfigStore {
   }
 
   list(scope: string, { before = Number.MAX_SAFE_INTEGER, limit }: { before?: number; limit: number }): Promise<RevisionRecord[]> {
-    return answer(() => this.#statements.list.all(scope, before, limit).map(recordOf))
+    return answer(() => this.#statements.list.all(scope, Math.min(before, this.#firstUnkept(scope)), limit).map(recordOf))
   }
 
   lastFromFile(scope: string): Promise<RevisionRecord | undefined> {
@@ -65,11 +67,18 @@ class EmbeddedConfigStore implements ConfigStore {
     })
   }
 
-  commit(commit: Commit): Promise<CommitOutcome> {
+  async commit(commit: Commit): Promise<CommitOutcome> {
+    const { outcome, kept } = await this.write(commit)
+    await kept
+    return outcome
+  }
+
+  /** The process goes on meanwhile: in the embedded mode it is the one that accepts connections. */
+  write(commit: Commit): Promise<WrittenCommit> {
     return answer(() => {
-      const { record, outcome } = inTransaction(this.#database, () => this.#compareAndSet(commit))
-      if (record) this.#watchers.tell(record)
-      return outcome
+      const { record, outcome } = this.#unhurried.run(() => this.#compareAndSet(commit))
+      if (record !== undefined) this.#unkept.push(record)
+      return { outcome, kept: this.#keep() }
     })
   }
 
@@ -89,11 +98,12 @@ class EmbeddedConfigStore implements ConfigStore {
 
   appendEvent({ scope, atMs, key, body }: StoredEvent): Promise<void> {
     return answer(() => {
-      inTransaction(this.#database, () => {
+      this.#unhurried.run(() => {
         this.#statements.insertEvent.run(scope, atMs, key, body)
         this.#statements.trimEvents.run(this.#now() - this.#retention.eventMs)
         this.#statements.trimEventsTo.run(scope, MAX_EVENTS - 1)
       })
+      return this.#unhurried.flushed()
     })
   }
 
@@ -103,10 +113,11 @@ class EmbeddedConfigStore implements ConfigStore {
 
   saveEdge(scope: string, { name, instance, lastHeartbeatMs }: KnownEdge): Promise<void> {
     return answer(() => {
-      inTransaction(this.#database, () => {
+      this.#unhurried.run(() => {
         this.#statements.saveEdge.run(scope, name, instance, lastHeartbeatMs)
         this.#statements.trimEdges.run(this.#oldestEdge())
       })
+      return this.#unhurried.flushed()
     })
   }
 
@@ -119,7 +130,7 @@ class EmbeddedConfigStore implements ConfigStore {
   }
 
   watch(scope: string, onHead: (head: RevisionRecord) => void): { stop(): void } {
-    const stop = this.#watchers.add(scope, onHead, this.#database.isOpen ? this.#head(scope) : undefined)
+    const stop = this.#watchers.add(scope, onHead, this.#database.isOpen ? this.#keptHead(scope) : undefined)
     return { stop }
   }
 
@@ -133,13 +144,30 @@ class EmbeddedConfigStore implements ConfigStore {
 
   async close(): Promise<void> {
     this.#watchers.clear()
-    this.#unhurried.stop()
+    await this.#unhurried.stop()
     if (this.#database.isOpen) this.#database.close()
   }
 
   #head(scope: string): RevisionRecord | undefined {
     const row = this.#statements.head.get(scope)
     return row && recordOf(row)
+  }
+
+  #keptHead(scope: string): RevisionRecord | undefined {
+    const row = this.#statements.list.get(scope, this.#firstUnkept(scope), 1)
+    return row && recordOf(row)
+  }
+
+  #firstUnkept(scope: string): number {
+    return this.#unkept.find((record) => record.scope === scope)?.revision ?? Number.MAX_SAFE_INTEGER
+  }
+
+  /** Flushes what has been written until now, and tells the watchers of it. */
+  async #keep(): Promise<void> {
+    const last = this.#unkept.at(-1)
+    await answer(() => this.#unhurried.flushed())
+    const count = last === undefined ? 0 : this.#unkept.indexOf(last) + 1
+    for (const record of this.#unkept.splice(0, count)) this.#watchers.tell(record)
   }
 
   #oldestEdge(): number {

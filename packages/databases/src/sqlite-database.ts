@@ -3,7 +3,7 @@
  * committed (`synchronous = FULL` syncs the log at each commit), its schema brought up to date step by step.
  */
 import { closeSync, mkdirSync, openSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { SluiceError } from '@sluice/errors'
@@ -51,12 +51,16 @@ const flushAfterMs = 1000
 
 /**
  * Transactions that do not wait for the disk: when `run` returns, what it wrote outlives the process. It is flushed within
- * a second, with the next that `inTransaction` makes, or when the database is closed; a loss of power before that takes it.
+ * a second, with the next that `inTransaction` makes, when `flushed` is asked for, or when the database is closed; a loss
+ * of power before that takes it.
  */
 export class UnhurriedTransactions {
   readonly #database: DatabaseSync
   readonly #log: string
+  #handle: FileHandle | undefined
   #timer: NodeJS.Timeout | undefined
+  #asked: { resolve(): void; reject(error: unknown): void }[] = []
+  #flushing: Promise<void> | undefined
 
   constructor(database: DatabaseSync, file: string) {
     this.#database = database
@@ -69,28 +73,75 @@ export class UnhurriedTransactions {
       return inTransaction(this.#database, work)
     } finally {
       if (this.#database.isOpen) this.#database.exec('PRAGMA synchronous = FULL')
-      this.#timer ??= setTimeout(() => void this.#flush(), flushAfterMs).unref()
+      this.#timer ??= setTimeout(() => void this.flushed().catch(() => undefined), flushAfterMs).unref()
     }
   }
 
-  /** To be called before the database is closed, which flushes everything. */
-  stop(): void {
-    clearTimeout(this.#timer)
+  /**
+   * Resolves when the disk has all that `run` has written until now; rejects when it does not take it. One flush is for
+   * all who ask while the one before it runs.
+   */
+  flushed(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ resolve, reject })
+      this.#flushing ??= this.#flushForAll()
+    })
   }
 
-  /** Beside the event loop, which SQLite's own way to flush would hold up. What fails here the next transaction makes good. */
+  /** To be called before the database is closed, which flushes everything. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer)
+    await this.#flushing
+    await this.#handle?.close()
+    this.#handle = undefined
+  }
+
+  async #flushForAll(): Promise<void> {
+    while (this.#asked.length > 0) {
+      clearTimeout(this.#timer)
+      this.#timer = undefined
+      const asked = this.#asked.splice(0)
+      try {
+        await this.#flush()
+        for (const { resolve } of asked) resolve()
+      } catch (error) {
+        for (const { reject } of asked) reject(error)
+      }
+    }
+    // In the same turn as the look at who asks: nobody comes in between.
+    this.#flushing = undefined
+  }
+
+  /** Beside the event loop, which SQLite's own way to flush would hold up. */
   async #flush(): Promise<void> {
-    this.#timer = undefined
-    const handle = await open(this.#log, 'r+').catch(() => undefined)
-    await handle?.datasync().catch(() => undefined)
-    await handle?.close()
+    try {
+      this.#handle ??= await this.#openLog()
+      await this.#handle.datasync()
+    } catch {
+      // Once a flush has failed the next may succeed without having written anything: SQLite writes it all to the database itself.
+      checkpoint(this.#database)
+    }
+  }
+
+  /** SQLite makes the log anew each time that the database is opened: its name has to be on the disk as well. */
+  async #openLog(): Promise<FileHandle> {
+    const handle = await open(this.#log, 'r+')
+    const directory = await open(dirname(this.#log), 'r')
+    await directory.sync().finally(() => directory.close())
+    return handle
   }
 }
 
+/** Everything in the write-ahead log is in the database afterwards, and on the disk. */
+function checkpoint(database: DatabaseSync): void {
+  const row = database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()
+  if (Number(row?.busy) !== 0) throw new Error('the write-ahead log could not be written to the database')
+}
+
 /** Turns what SQLite throws (disk full, closed, damaged) into `dependency.store_unreachable`. */
-export async function answer<T>(work: () => T): Promise<T> {
+export async function answer<T>(work: () => T | Promise<T>): Promise<T> {
   try {
-    return work()
+    return await work()
   } catch (error) {
     if (error instanceof SluiceError) throw error
     throw new SluiceError('dependency.store_unreachable', { cause: error })

@@ -26,7 +26,7 @@ interface Order {
 /** A store that can be taken away: reading goes on, as on the smaller side of a split, or nothing does. */
 function losable(store: ConfigStore) {
   const state = { lost: 'nothing' as 'nothing' | 'writes' | 'all' }
-  const writes = new Set(['commit', 'requireWritable', 'appendAudit', 'saveEdge', 'removeEdge'])
+  const writes = new Set(['commit', 'write', 'requireWritable', 'appendAudit', 'saveEdge', 'removeEdge'])
   const proxy = new Proxy(store, {
     get(target, name: keyof ConfigStore) {
       const found = target[name]

@@ -70,14 +70,14 @@ test('a control that begins with nothing does not take the place of what another
     get(target, key) {
       const value = Reflect.get(target, key) as unknown
       if (typeof value !== 'function') return value
-      if (key !== 'commit') return value.bind(target)
+      if (key !== 'write') return value.bind(target)
       return async (commit: Parameters<typeof target.commit>[0]) => {
         if (isFirst) {
           isFirst = false
           const other = await startControl(context, { ...surroundings, log: [] })
           await other.json('PUT', '/v1/upstreams/users', upstream())
         }
-        return target.commit(commit)
+        return target.write!(commit)
       }
     },
   })

@@ -28,6 +28,7 @@ test('a receipt says how many edges run the revision, and how long it took', asy
   const { revision, edges: told, propagationMs } = answer.json<Receipt>()
   assert.deepEqual([answer.status, told], [201, { acknowledged: 2, expected: 2, missing: [] }])
   assert.ok(propagationMs !== undefined && propagationMs >= 0 && propagationMs < 5000)
+  assert.match(String(answer.headers['server-timing']), /^check;dur=[\d.]+, store;dur=[\d.]+, edges;dur=[\d.]+$/)
   assert.deepEqual(edges.map((edge) => edge.revision), [revision, revision])
   await waitUntil(() => surroundings.log.some((line) => line.includes(`revision ${revision}: 2/2 edges effective in `)))
 })

@@ -29,10 +29,12 @@ export async function answerRevision(parts: AdminParts, reply: FastifyReply, cha
   const { revision, at, warnings, ring } = committed
   reply.request.outcome = committed.isNew ? `revision ${revision}` : `unchanged, revision ${revision}`
   reply.header('etag', `"${revision}"`)
+  tellTimes(reply, committed)
   const told = { ...(ring && { ring: { edges: ring.edges, stable: ring.stable } }), ...(warnings.length > 0 && { warnings: warnings.map(tell) }) }
   if (wait.wait === undefined) return send(reply, status, { revision, ...told })
   const goals = [revisionGoal(revision, ring?.edges), ...(credentials === undefined ? [] : [credentialGoal(credentials)])]
   const receipt = await parts.rollout.waitFor(all(goals), wait.timeoutMs, at)
+  tellTimes(reply, committed, parts.clock.monotonic() - at)
   return send(reply, receipt.missing.length > 0 ? 202 : status === 204 ? 200 : status, { revision, ...receiptOf(receipt), ...told })
 }
 
@@ -44,6 +46,13 @@ export async function answerVersion(parts: AdminParts, reply: FastifyReply, chan
   if (wait.wait === undefined) return send(reply, status, { ...extra, version })
   const receipt = await parts.rollout.waitFor(credentialGoal(version), wait.timeoutMs, at)
   return send(reply, receipt.missing.length > 0 ? 202 : status === 204 ? 200 : status, { ...extra, version, ...receiptOf(receipt) })
+}
+
+/** Where the time of a write went, as browsers and `curl -i` show it (W3C Server Timing). */
+function tellTimes(reply: FastifyReply, { took }: Committed, edgesMs?: number): void {
+  if (took === undefined) return
+  const times = { ...took, ...(edgesMs !== undefined && { edges: edgesMs }) }
+  reply.header('server-timing', Object.entries(times).map(([name, ms]) => `${name};dur=${ms.toFixed(1)}`).join(', '))
 }
 
 /** Notes for the audit log that a request changes nothing. */

@@ -4,7 +4,7 @@
  * the revision that its author saw.
  */
 import { randomUUID } from 'node:crypto'
-import type { Commit, CommitOutcome, ConfigStore } from '@sluice/config-stores/config-store'
+import type { Commit, ConfigStore } from '@sluice/config-stores/config-store'
 import { codeOf, SluiceError } from '@sluice/errors'
 import { deltaBetween, entitiesOf, lineOf, readLine, type RevisionDocumentInput, type SegmentedConfig } from '@sluice/proto/config'
 import type { Clock, Sealing } from '@sluice/service-kit'
@@ -18,6 +18,7 @@ import { findEntity, type WrittenDocument } from './resources.ts'
 import { storeBeside } from './store-beside.ts'
 import { encodeBody, type Ring } from './stored-body.ts'
 import { type StoredRevision, StoredRevisions } from './stored-revisions.ts'
+import { keepAgain, writeOnce } from './write-once.ts'
 
 export interface Committed {
   readonly revision: number
@@ -30,9 +31,21 @@ export interface Committed {
   readonly ring?: Ring | undefined
   /** The content that edges outside of the ring keep. */
   readonly stable?: StoredRevision | undefined
-  /** When it was committed, or found to be so already; on the monotonic clock. */
+  /** When the store had it, or it was found to be so already; on the monotonic clock. */
   readonly at: number
+  /** What its check and the store took, in ms; left out when nothing was written. */
+  readonly took?: { readonly check: number; readonly store: number }
   readonly warnings: readonly Warning[]
+}
+
+/** A revision that the next can be made from, and nobody is to hear of yet. */
+interface Written {
+  readonly committed: Omit<Committed, 'at' | 'took'>
+  readonly commit: Commit
+  readonly kept: Promise<void>
+  /** On the monotonic clock. */
+  readonly beganAt: number
+  readonly writtenAt: number
 }
 
 export interface Preview {
@@ -65,6 +78,8 @@ export class RevisionLine {
   readonly stored: StoredRevisions
   readonly #parts: RevisionLineParts
   #last: Promise<unknown> = Promise.resolve()
+  /** What was written last, while the store does not show it as its head: it may not be on the disk yet. */
+  #ahead: { readonly revision: StoredRevision; readonly kept: Promise<void> } | undefined
   #indexed: { readonly config: SegmentedConfig; readonly document: WrittenDocument; readonly index: DocumentIndex } | undefined
 
   constructor(parts: RevisionLineParts) {
@@ -72,11 +87,19 @@ export class RevisionLine {
     this.stored = new StoredRevisions(parts.store, parts.scope, parts.sealing)
   }
 
-  /** Makes the change a revision. Changes made here go one after the other; against other controls the store decides. */
+  /**
+   * Makes the change a revision. Changes made here go one after the other; against other controls the store decides. One that is
+   * written waits for the disk beside the next one's check, so that a flush is for several.
+   */
   commit(change: Change): Promise<Committed> {
-    const mine = this.#last.then(() => this.#commit(change))
+    return this.#inTurn(() => this.#commit(change))
+  }
+
+  async #inTurn<W extends Written | Committed | undefined>(make: () => Promise<W>): Promise<Committed | Exclude<W, Written>> {
+    const mine = this.#last.then(make)
     this.#last = mine.catch(() => undefined)
-    return mine
+    const made = await mine
+    return isWritten(made) ? this.#keep(made) : (made as Exclude<W, Written>)
   }
 
   /**
@@ -84,20 +107,18 @@ export class RevisionLine {
    * another one by now.
    */
   moveOn(revision: number, ring: Ring | undefined, { author, note }: Pick<Change, 'author' | 'note'>): Promise<Committed | undefined> {
-    const mine = this.#last.then(async () => {
-      const head = await this.stored.head()
+    return this.#inTurn(async () => {
+      const head = await this.#head()
       if (head?.record.revision !== revision) return undefined
       const { document, secrets, config } = head
       const validation: Validation = { problems: [], warnings: [], document: undefined, revision: undefined, consumers: undefined }
-      return this.#write({ author, note, origin: 'api' }, { validation, document, secrets, config, delta: [] }, head, { ring, isSame: true })
+      return this.#write({ author, note, origin: 'api' }, { validation, document, secrets, config, delta: [] }, head, { ring, isSame: true, beganAt: this.#parts.clock.monotonic() })
     })
-    this.#last = mine.catch(() => undefined)
-    return mine
   }
 
   /** The head's resources in which these references stand, as a change of them would name them. */
   async usersOf(references: readonly string[]): Promise<string[]> {
-    const head = await this.stored.head()
+    const head = await this.#head()
     if (head === undefined) return []
     const index = this.#indexOf(head)
     return [...new Set(references.flatMap((reference) => [...index.usersOf(reference)]))]
@@ -105,22 +126,32 @@ export class RevisionLine {
 
   /** What the change would do. Throws what `commit` would throw for it. */
   async preview(change: Change): Promise<Preview> {
-    const head = await this.stored.head()
+    const head = await this.#head()
     const { validation, document } = await this.#make(change, head)
     return { head: head?.record.revision ?? 0, differences: differencesBetween(documentOf(head), document), validation }
   }
 
-  async #commit(change: Change): Promise<Committed> {
+  async #commit(change: Change): Promise<Written | Committed> {
+    const beganAt = this.#parts.clock.monotonic()
     let isPrepared = false
     for (let tries = 0; tries < maxTries; tries++) {
-      const head = await this.stored.head()
+      const head = await this.#head()
       const checked = await this.#make(change, head)
       if (!isPrepared) await change.prepare?.(checked.validation)
       isPrepared = true
-      const committed = await this.#write(change, checked, head, { ring: this.#parts.ringOf?.(change, checked.document, head), isSame: change.fileDigest !== undefined })
-      if (committed !== undefined) return committed
+      const made = await this.#write(change, checked, head, { ring: this.#parts.ringOf?.(change, checked.document, head), isSame: change.fileDigest !== undefined, beganAt })
+      if (made !== undefined) return made
     }
     throw new SluiceError('config.revision_conflict', { detail: 'Other changes came in between each time; try again' })
+  }
+
+  /** What the next change is made from. */
+  async #head(): Promise<StoredRevision | undefined> {
+    const head = await this.stored.head()
+    const ahead = this.#ahead?.revision
+    if (ahead !== undefined && (head?.record.revision ?? 0) < ahead.record.revision) return ahead
+    this.#ahead = undefined
+    return head
   }
 
   async #make(change: Change, head: StoredRevision | undefined): Promise<CheckedChange> {
@@ -129,8 +160,8 @@ export class RevisionLine {
   }
 
   /** `isSame`: a revision is made even when nothing differs. Undefined: another writer was faster. */
-  async #write(change: Facts, checked: CheckedChange, head: StoredRevision | undefined, { ring, isSame }: { ring: Ring | undefined; isSame: boolean }): Promise<Committed | undefined> {
-    const { store, scope, sealing, clock, onCommitted } = this.#parts
+  async #write(change: Facts, checked: CheckedChange, head: StoredRevision | undefined, { ring, isSame, beganAt }: { ring: Ring | undefined; isSame: boolean; beganAt: number }): Promise<Written | Committed | undefined> {
+    const { store, scope, sealing, clock } = this.#parts
     const { config, delta, document, secrets, validation } = checked
     const { digest } = config
     const { author, note, origin, fileDigest = '', isForced = false } = change
@@ -139,20 +170,38 @@ export class RevisionLine {
     const about = { config, forcedRevision, warnings: validation.warnings }
     // What is on its way to a few is made a revision for all when it is to go to all.
     const isAround = head?.ring === undefined || ring !== undefined
-    if (head?.config.digest === digest && !isSame && isAround) return { ...about, ring: head.ring, revision: head.record.revision, isNew: false, at: clock.monotonic() }
+    if (head?.config.digest === digest && !isSame && isAround) {
+      await this.#ahead?.kept
+      return { ...about, ring: head.ring, revision: head.record.revision, isNew: false, at: clock.monotonic() }
+    }
     const storage = storeBeside(head && { revision: expectedHead, storage: head.storage }, config, delta)
     const body = encodeBody({ base: storage.base, lines: storage.base === 0 ? (checked.lines ?? linesInOrder({ ...document, secrets })) : [...storage.lines.values()], forcedRevision, ring }, sealing)
     const facts = { scope, digest, changeId: randomUUID(), author, note, origin, fileDigest, committedAtMs: clock.now() }
     const made = { record: { ...facts, revision: expectedHead + 1 }, config, document, secrets, forcedRevision, ring, storage }
     this.stored.underWay = made
-    const outcome = await commitOnce(store, { ...facts, body, expectedHead })
-    if (outcome.outcome === 'conflict') return undefined
+    const commit = { ...facts, body, expectedHead }
+    const writtenAt = clock.monotonic()
+    const { outcome, kept } = await writeOnce(store, commit)
+    if (outcome.outcome === 'conflict') {
+      // A store that writes in two steps may not show it as its head yet.
+      if (store.write !== undefined) this.#ahead = { revision: await this.stored.read(outcome.head), kept }
+      return undefined
+    }
     const { revision } = outcome
     this.stored.keep(made)
+    if (store.write !== undefined) this.#ahead = { revision: made, kept }
     const stable = ring && (await this.stored.read(ring.stable))
-    const committed = { ...about, ring, stable, revision, isNew: true, at: clock.monotonic() }
-    onCommitted(committed)
-    return committed
+    return { committed: { ...about, ring, stable, revision, isNew: true }, commit, kept, beganAt, writtenAt }
+  }
+
+  /** Told once nothing takes it any more; in order, since the store keeps them so. */
+  async #keep({ committed, commit, kept, beganAt, writtenAt }: Written): Promise<Committed> {
+    const { store, clock, onCommitted } = this.#parts
+    await kept.catch(() => keepAgain(store, commit))
+    const at = clock.monotonic()
+    const done = { ...committed, at, took: { check: writtenAt - beganAt, store: at - writtenAt } }
+    onCommitted(done)
+    return done
   }
 
   /** Kept from one change to the next: what differs since is all that is looked at. */
@@ -183,17 +232,8 @@ export class RevisionLine {
   }
 }
 
-/**
- * A failure of the store leaves open whether it took the commit; asked again with the same change id it answers the
- * first outcome.
- */
-async function commitOnce(store: ConfigStore, commit: Commit): Promise<CommitOutcome> {
-  try {
-    return await store.commit(commit)
-  } catch (error) {
-    if (codeOf(error) !== 'dependency.store_unreachable') throw error
-    return store.commit(commit)
-  }
+function isWritten(made: Written | Committed | undefined): made is Written {
+  return made !== undefined && 'kept' in made
 }
 
 /** In the order in which the document holds them, so that it can be shown so again. */
