@@ -49,12 +49,15 @@ export interface AnswerOptions<M extends DescMessage> extends ListenOptions {
   readonly isOurs?: (message: MessageShape<M>) => boolean
 }
 
-/** Answers typed calls on `subject`; a throwing handler sends its code back. What was only announced there is heard as well. */
+/**
+ * Answers typed calls on `subject`; a throwing handler sends its code back. What was only announced there is heard as well:
+ * `isCall` tells, and what is answered then goes nowhere.
+ */
 export function answer<Q extends DescMessage, A extends DescMessage>(
   bus: Bus,
   subject: string,
   types: Call<Q, A>,
-  handler: (message: MessageShape<Q>) => MessageInitShape<A> | Promise<MessageInitShape<A>>,
+  handler: (message: MessageShape<Q>, isCall: boolean) => MessageInitShape<A> | Promise<MessageInitShape<A>>,
   options: AnswerOptions<Q> = {},
 ): Subscription {
   return bus.subscribe(
@@ -63,7 +66,7 @@ export function answer<Q extends DescMessage, A extends DescMessage>(
       const decoded = decode(bus, types.request, message.subject, message.data, options)
       if (decoded === undefined || options.isOurs?.(decoded) === false) return
       try {
-        const result = await handler(decoded)
+        const result = await handler(decoded, message.wantsReply)
         if (message.wantsReply) message.respond(encodeReply({ case: 'body', value: toBinary(types.reply, create(types.reply, result)) }))
       } catch (error) {
         if (!(error instanceof SluiceError)) options.onError?.(message.subject, error)

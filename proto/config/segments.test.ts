@@ -22,6 +22,9 @@ test('what leads to a configuration is told from wherever it is asked, and asked
     assert.deepEqual(deltaBetween(first, second), ['["routes/7",{"name":"seven"}]'])
     assert.deepEqual(deltaBetween(third, third), [])
   }
+  assert.equal(third.with(['["routes/new",{"name":"new"}]', '["routes/7"]']), third)
+  const fourth = third.with(['["routes/new",{"name":"new"}]', '["routes/8",{"name":"eight"}]'])
+  assert.deepEqual(deltaBetween(third, fourth), ['["routes/8",{"name":"eight"}]'])
 })
 
 test('values of references are sealed and all else stays readable; lines that were never sealed stay as they are', () => {

@@ -55,8 +55,12 @@ export class SegmentedConfig {
       changes.set(index, own)
     }
     const segments = [...this.segments]
-    for (const [index, lines] of changes) segments[index] = changed(segments[index]!, lines)
-    return new SegmentedConfig(segments)
+    const effective: string[] = []
+    for (const [index, lines] of changes) segments[index] = changed(segments[index]!, lines, effective)
+    if (effective.length === 0) return this
+    const made = new SegmentedConfig(segments)
+    remember(this, made, effective)
+    return made
   }
 
   /** Every line, segment by segment. */
@@ -83,10 +87,14 @@ export class SegmentedConfig {
   }
 }
 
-/** More lines than this are not remembered: looking for them costs less than keeping them. */
-const maxRemembered = 100
-/** What led to a content, as it was asked last: an edge asks for it three times of each change. */
+/** More lines than this are not remembered: they would be kept for as long as the content is. */
+const maxRemembered = 10_000
+/** What led to a content, as it was made or asked last: an edge asks for it for its disk, its guard and each of its workers. */
 const remembered = new WeakMap<SegmentedConfig, { readonly from: WeakRef<SegmentedConfig>; readonly delta: readonly string[] }>()
+
+function remember(from: SegmentedConfig, to: SegmentedConfig, delta: readonly string[]): void {
+  if (delta.length <= maxRemembered) remembered.set(to, { from: new WeakRef(from), delta })
+}
 
 /** What makes `to` of `from`, as lines. Looks only into segments that differ. */
 export function deltaBetween(from: SegmentedConfig, to: SegmentedConfig): readonly string[] {
@@ -104,7 +112,7 @@ export function deltaBetween(from: SegmentedConfig, to: SegmentedConfig): readon
     }
     for (const key of old.keys()) delta.push(`[${key}]`)
   }
-  if (delta.length <= maxRemembered) remembered.set(to, { from: new WeakRef(from), delta })
+  remember(from, to, delta)
   return delta
 }
 
@@ -155,7 +163,10 @@ export function lineKey(line: string): string {
   throw new SyntaxError('no line of a configuration')
 }
 
-function changed({ text }: Segment, changes: ReadonlyMap<string, string>): Segment {
+/** `effective` gets the lines that made a difference. */
+function changed(segment: Segment, changes: ReadonlyMap<string, string>, effective: string[]): Segment {
+  const { text } = segment
+  const before = effective.length
   const lines = linesOf(text)
   const keys = lines.map(lineKey)
   const added: string[] = []
@@ -163,9 +174,12 @@ function changed({ text }: Segment, changes: ReadonlyMap<string, string>): Segme
     const place = placeOf(keys, key)
     const isThere = keys[place] === key
     const isRemoval = line.length === key.length + 2
+    if (isThere ? lines[place] === line : isRemoval) continue
+    effective.push(line)
     if (isThere) lines[place] = isRemoval ? '' : line
-    else if (!isRemoval) added.push(line)
+    else added.push(line)
   }
+  if (effective.length === before) return segment
   const kept = lines.filter((line) => line !== '')
   return makeSegment(textOfLines(added.length === 0 ? kept : inOrder([...kept, ...added])))
 }

@@ -1,2 +1,2 @@
 export { createEdge } from './host-agent.ts'
-export type { Edge, EdgeParts } from './host-agent.ts'
+export type { Edge, EdgeParts } from './edge.ts'

@@ -80,7 +80,7 @@ export class Rollout {
     const watching = store.watch(scope, () => void this.#followStore())
     const subscriptions: Subscription[] = [
       this.serving.listen(bus, { queue: queues.control, ...this.#logging('config request') }),
-      answer(bus, subjects.edgeReports(scope), { request: EdgeReportSchema, reply: EdgeReportReplySchema }, (report) => this.#hear(report), this.#logging('edge report')),
+      answer(bus, subjects.edgeReports(scope), { request: EdgeReportSchema, reply: EdgeReportReplySchema }, (report, isCall) => this.#hear(report, isCall), this.#logging('edge report')),
       bus.onStatus((status) => {
         if (status === 'connected') void this.#reconnected()
       }),
@@ -140,7 +140,8 @@ export class Rollout {
     return this.#receipts.wait(goal, timeoutMs, since)
   }
 
-  async #hear(report: EdgeReport) {
+  /** A report of what has changed is no call, and needs no count of everybody. */
+  async #hear(report: EdgeReport, isCall: boolean) {
     const own = headFor(this.#head, report.edge)
     const head = { headRevision: own?.revision ?? 0, headDigest: own?.config.digest ?? '', trafficEveryMs: this.#head?.ring === undefined ? 0 : trafficEveryMs }
     if (report.scope !== this.#parts.scope) return { accepted: false, reason: `this control serves the scope "${this.#parts.scope}"`, ...head }
@@ -151,7 +152,7 @@ export class Rollout {
     }
     this.#receipts.check(hearing.edge)
     await this.#memory.note(hearing.edge, hearing.before)
-    return { accepted: true, ...head, workers: this.#registry.workersAround(hearing.edge) }
+    return { accepted: true, ...head, ...(isCall && { workers: this.#registry.workersAround(hearing.edge) }) }
   }
 
   #sweep(): void {

@@ -7,7 +7,10 @@ import { write } from 'node:fs'
 import { type FileHandle, open, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** A flush costs the disk a turn; one in this time is for all that was appended meanwhile. */
+/**
+ * A flush costs the disk a turn; one in this time is for all that was appended meanwhile. Edges hear of a change together:
+ * half of it at least and by chance, so that those that share a disk do not flush together as well.
+ */
 const flushAfterMs = 1000
 
 export interface ChangeFacts {
@@ -43,7 +46,7 @@ export class ChangeLog {
     this.#handle ??= await this.#open()
     const first: FirstLine = { revision, digest, forcedRevision, bytes: Buffer.byteLength(text) }
     await writeAll(this.#handle.fd, Buffer.from(`${JSON.stringify(first)}\n${text}`))
-    this.#timer ??= setTimeout(() => void this.#flush(), flushAfterMs).unref()
+    this.#timer ??= setTimeout(() => void this.#flush(), flushAfterMs * (0.5 + Math.random() / 2)).unref()
   }
 
   async close(): Promise<void> {

@@ -1,16 +1,15 @@
 /**
- * The workers of an edge as the host agent keeps them: started, told the same things in the same order, replaced when
- * they end, hang or are told to end, and counted among those that serve from the moment they are told to listen.
+ * The workers of an edge as the host agent keeps them: started, replaced when they end, hang or are told to end, and
+ * counted among those that serve from the moment they are told to listen. What they are told is `handed-out.ts`.
  */
 import cluster, { type Worker } from 'node:cluster'
-import { randomBytes } from 'node:crypto'
 import { getCompileCacheDir } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import type { ConfigRevision } from '@sluice/buses/config-feed'
-import { deltaBetween, emptyConfig, type SegmentedConfig, textOfLines } from '@sluice/proto/config'
 import type { Logger, MetricSnapshot } from '@sluice/service-kit'
+import { HandedOut } from './handed-out.ts'
 import { giveBackLostConnections } from './lost-connections.ts'
-import { readMessage, sendMessage, type ConfigMessage, type EndpointsMessage, type FleetMessage, type FromWorker, type OrdersMessage, type Refusal, type ToWorker, type WorkerSettings } from './messages.ts'
+import { type Member, newMember, type Reached, reachedBy, revisionOf } from './member.ts'
+import { readMessage, sendMessage, type FromWorker, type ToWorker, type WorkerSettings } from './messages.ts'
 
 export interface WorkerPoolParts {
   readonly settings: WorkerSettings
@@ -27,37 +26,7 @@ export interface WorkerPoolParts {
   readonly onGone: (worker: number) => void
 }
 
-interface Member {
-  readonly worker: Worker
-  readonly startedAt: number
-  /** What it was given last; nothing before it has booted. */
-  sent: SegmentedConfig | undefined
-  /** What it has been given and has not answered for; meanwhile it is given nothing more. */
-  taking: ConfigRevision | undefined
-  /** What it serves. */
-  running: ConfigRevision | undefined
-  /** Counted among those that serve: from `listen` until it is gone. */
-  serving: boolean
-  /** The revision that may have been acknowledged without it: it answers nobody by an older one. */
-  listensFrom: number
-  mayListen: boolean
-  listening: boolean
-  draining: boolean
-  /** It has spoken. */
-  started: boolean
-  hung: boolean
-  credentialVersion: number
-  /** The break-glass orders that it obeys. */
-  orders: readonly string[]
-  refusal: (Refusal & { revision: number; digest: string }) | undefined
-  addresses: readonly string[]
-  lastPongAt: number
-  detachBus: () => void
-}
-
 const pingMs = 2000
-/** Who gets hold of the keys under session tickets can take sessions over: they are short-lived (RFC 9325 §4.4). */
-const ticketKeysMs = 86_400_000
 /** A worker that answers no ping for this long hangs: it is killed and replaced. */
 const hangMs = 10_000
 /** One that has not said a word yet is loading its sources, which on a busy machine takes its time. */
@@ -66,21 +35,18 @@ const metricsTimeoutMs = 1000
 /** A worker that ends this soon after its start makes the next one wait. */
 const crashLoopMs = 5000
 const hopelessCrashes = 5
+const replaceDeadlineMs = 30_000
+/** After the last exchange: for access records and usage to leave. */
+const flushMs = 3000
 
 export class WorkerPool {
   private readonly parts: WorkerPoolParts
   private readonly members = new Map<number, Member>()
-  private readonly endpoints = new Map<string, EndpointsMessage>()
-  private config: ConfigRevision | undefined
-  /** The newest one that a worker has run. */
-  private proven: ConfigRevision | undefined
-  private fleet: FleetMessage | undefined
-  private orders: OrdersMessage | undefined
+  /** What workers are told. */
+  readonly handedOut = new HandedOut(() => this.members.values())
   private readonly metricsWaiting = new Map<number, (snapshot: readonly MetricSnapshot[]) => void>()
   private nextMetricsId = 1
   private pinger: NodeJS.Timeout | undefined
-  private ticketKeys = newTicketKeys()
-  private keyTurner: NodeJS.Timeout | undefined
   private isStarted = false
   /** Workers that were loaded before `start`. */
   private readonly loaded: (() => void)[] = []
@@ -101,7 +67,7 @@ export class WorkerPool {
     cluster.setupPrimary({ exec: fileURLToPath(new URL('../worker-main.ts', import.meta.url)), args: [], serialization: 'advanced' })
     for (let index = 0; index < this.parts.settings.workers; index++) this.fork()
     this.pinger = setInterval(() => this.ping(), pingMs).unref()
-    this.keyTurner = setInterval(() => this.turnTicketKeys(), ticketKeysMs).unref()
+    this.handedOut.start()
   }
 
   start(): void {
@@ -110,54 +76,13 @@ export class WorkerPool {
     for (const boot of this.loaded.splice(0)) boot()
   }
 
-  /**
-   * Every worker gets it, those that drain too: they still answer on their connections. One that is at work on another gets
-   * the newest of those that come meanwhile when it is done.
-   */
-  publishConfig(revision: ConfigRevision, isProven = false): void {
-    this.config = revision
-    if (isProven) this.proven = revision
-    const deltas = new Map<SegmentedConfig, string>()
-    for (const member of this.members.values()) this.giveNewest(member, deltas)
-  }
-
-  publishEndpoints(message: EndpointsMessage): void {
-    this.endpoints.set(message.upstream, message)
-    this.tellAll(message)
-  }
-
-  /** Heard every ten seconds, and mostly the same. */
-  publishFleet(message: FleetMessage): void {
-    const { az, dc, global } = message.workers
-    if (this.fleet !== undefined && this.fleet.workers.az === az && this.fleet.workers.dc === dc && this.fleet.workers.global === global) return
-    this.fleet = message
-    this.tellAll(message)
-  }
-
-  /** What every worker that serves has reached; no revision before the first document. */
-  reached(): { revision: ConfigRevision | undefined; credentialVersion: number; listening: number; refusal: Member['refusal'] } {
-    let lowest: Member | undefined
-    let refusal: Member['refusal']
-    let credentialVersion = Infinity
-    let listening = 0
-    for (const member of this.members.values()) {
-      if (!member.serving) continue
-      if (lowest === undefined || revisionOf(member) < revisionOf(lowest)) lowest = member
-      if (member.listening && !member.draining) listening++
-      credentialVersion = Math.min(credentialVersion, member.credentialVersion)
-      refusal ??= member.refusal
-    }
-    return { revision: lowest?.running, credentialVersion: lowest === undefined ? 0 : credentialVersion, listening, refusal }
-  }
-
-  publishOrders(message: OrdersMessage): void {
-    this.orders = message
-    this.tellAll(message)
+  reached(): Reached {
+    return reachedBy(this.members.values())
   }
 
   /** Those that every worker that serves obeys. */
   obeyedOrders(): string[] {
-    if (this.orders === undefined) return []
+    if (this.handedOut.standingOrders === undefined) return []
     const serving = [...this.members.values()].filter((member) => member.serving)
     return (serving[0]?.orders ?? []).filter((order) => serving.every(({ orders }) => orders.includes(order)))
   }
@@ -183,7 +108,7 @@ export class WorkerPool {
   async stop(lameDuckMs: number, deadlineMs: number): Promise<void> {
     this.stopping = true
     clearInterval(this.pinger)
-    clearInterval(this.keyTurner)
+    this.handedOut.stop()
     const gone = [...this.members.values()].map((member) => new Promise<void>((resolve) => member.worker.once('exit', () => resolve())))
     for (const member of this.members.values()) this.drain(member, lameDuckMs, deadlineMs)
     const lastResort = setTimeout(() => this.killAll(), lameDuckMs + deadlineMs + flushMs)
@@ -199,10 +124,7 @@ export class WorkerPool {
   private fork(): Member {
     const worker = cluster.fork(compileCache())
     const { detach } = this.parts.attachBus(worker)
-    const member: Member = {
-      worker, startedAt: performance.now(), sent: undefined, serving: false, listensFrom: 0, mayListen: false, listening: false, draining: false, started: false, hung: false, taking: undefined, running: undefined,
-      credentialVersion: 0, orders: [], refusal: undefined, addresses: [], lastPongAt: performance.now(), detachBus: detach,
-    }
+    const member = newMember(worker, detach)
     this.members.set(worker.id, member)
     giveBackLostConnections(worker, () => [...this.members.values()].some((one) => one !== member && one.listening && !one.draining))
     worker.on('message', (raw: unknown) => {
@@ -220,23 +142,26 @@ export class WorkerPool {
       case 'started':
         member.started = true
         member.lastPongAt = performance.now()
-        if (!this.isStarted) this.loaded.push(() => this.boot(member, reply))
-        else this.boot(member, reply)
+        if (this.isStarted) this.handedOut.boot(member, this.parts.settings)
+        else this.loaded.push(() => this.handedOut.boot(member, this.parts.settings))
         return
       case 'prepared':
         member.serving = true
-        member.listensFrom = this.config?.revision ?? 0
+        member.listensFrom = this.handedOut.revision
         return this.letListen(member)
       case 'listening':
         member.listening = true
         member.addresses = message.addresses
         return this.parts.onChange()
       case 'applied':
-        return this.onApplied(member, message)
+        if (!this.handedOut.applied(member, message)) return
+        if (message.addresses.length > 0) member.addresses = message.addresses
+        this.parts.onChange()
+        return this.onAnswered(member, message)
       case 'refused':
         member.refusal = { ...message.refusal, revision: message.revision, digest: message.digest }
         this.parts.onChange()
-        return this.answered(member, message)
+        return this.onAnswered(member, message)
       case 'credentials':
         member.credentialVersion = message.version
         return this.parts.onChange()
@@ -259,48 +184,8 @@ export class WorkerPool {
     }
   }
 
-  /** The newest of everything, before it is asked to listen; messages arrive in order. */
-  private boot(member: Member, reply: (message: ToWorker) => void): void {
-    reply({ kind: 'boot', settings: this.parts.settings })
-    reply({ kind: 'ticket-keys', keys: this.ticketKeys })
-    for (const message of this.endpoints.values()) reply(message)
-    if (this.fleet !== undefined) reply(this.fleet)
-    if (this.orders !== undefined) reply(this.orders)
-    member.sent = emptyConfig
-    // First what is known to run: should the newest be refused, there is something to serve.
-    if (this.proven !== undefined && this.proven !== this.config) this.give(member, this.proven, new Map())
-    this.giveNewest(member, new Map())
-    reply({ kind: 'prepare' })
-  }
-
-  private giveNewest(member: Member, deltas: Map<SegmentedConfig, string>): void {
-    const { config } = this
-    if (config === undefined || member.sent === undefined || member.taking !== undefined) return
-    this.give(member, config, deltas)
-  }
-
-  private give(member: Member, revision: ConfigRevision, deltas: Map<SegmentedConfig, string>): void {
-    member.taking = revision
-    sendMessage(member.worker, messageFor(revision, member.sent!, deltas, revision === this.proven))
-    member.sent = revision.config
-  }
-
-  private onApplied(member: Member, message: Extract<FromWorker, { kind: 'applied' }>): void {
-    if (!isAbout(member.taking, message)) return
-    member.running = member.taking
-    this.proven = member.running
-    member.refusal = undefined
-    if (message.addresses.length > 0) member.addresses = message.addresses
-    this.parts.onChange()
-    this.answered(member, message)
-  }
-
-  private answered(member: Member, message: RevisionAnswer): void {
-    const { taking } = member
-    if (!isAbout(taking, message)) return
-    member.taking = undefined
-    if (taking !== this.config) this.giveNewest(member, new Map())
-    this.letListen(member)
+  private onAnswered(member: Member, message: Extract<FromWorker, { kind: 'applied' | 'refused' }>): void {
+    if (this.handedOut.answered(member, message)) this.letListen(member)
   }
 
   private letListen(member: Member): void {
@@ -375,26 +260,6 @@ export class WorkerPool {
       } else sendMessage(member.worker, { kind: 'ping' } satisfies ToWorker)
     }
   }
-
-  private turnTicketKeys(): void {
-    this.ticketKeys = newTicketKeys()
-    this.tellAll({ kind: 'ticket-keys', keys: this.ticketKeys })
-  }
-
-  private tellAll(message: ToWorker): void {
-    for (const member of this.members.values()) sendMessage(member.worker, message)
-  }
-}
-
-type RevisionAnswer = Pick<Extract<FromWorker, { kind: 'applied' | 'refused' }>, 'revision' | 'digest'>
-
-/** A worker that cannot listen refuses what it runs, not what it is being given. */
-function isAbout(taking: ConfigRevision | undefined, { revision, digest }: RevisionAnswer): boolean {
-  return taking?.revision === revision && taking.config.digest === digest
-}
-
-function revisionOf({ running }: Member): number {
-  return running?.revision ?? 0
 }
 
 /** What this process has compiled and kept, its workers need not compile again. */
@@ -407,19 +272,3 @@ function compileCache(): Record<string, string> {
 function isOwnFault(code: number | null, signal: string | null): boolean {
   return (code !== null && code !== 0) || (signal !== null && signal !== 'SIGKILL' && signal !== 'SIGTERM')
 }
-
-/** What leads from what a worker has to the revision; workers are mostly at the same one, so `deltas` keeps it. */
-function messageFor({ revision, config }: ConfigRevision, sent: SegmentedConfig, deltas: Map<SegmentedConfig, string>, isProven: boolean): ConfigMessage {
-  const lines = deltas.get(sent) ?? (sent === emptyConfig ? config.segments.map((segment) => segment.text).join('') : textOfLines(deltaBetween(sent, config)))
-  deltas.set(sent, lines)
-  return { kind: 'config', revision, digest: config.digest, lines, isProven }
-}
-
-/** As `node:tls` wants them: 16 bytes of a name, 16 for the HMAC, 16 for AES. */
-function newTicketKeys(): Uint8Array {
-  return randomBytes(48)
-}
-
-const replaceDeadlineMs = 30_000
-/** After the last exchange: for access records and usage to leave. */
-const flushMs = 3000
