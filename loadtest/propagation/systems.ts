@@ -18,9 +18,8 @@ export interface MeasuredSystem {
   readonly bus: string
   readonly edges: number
   readonly workers: number
-  /** Ports of client traffic; several connections to one port reach its workers in turn. */
+  /** Of client traffic: one for each edge. */
   readonly ports: readonly number[]
-  readonly connectionsPerPort: number
   /** What `listeners.http.address` has to be. */
   readonly listen: string
   readonly adminUrl: string
@@ -54,7 +53,7 @@ export async function startOverNats(directory: string, edges: number, edgeSettin
   const traffic = others.slice(0, edges)
   const pids: number[] = []
   return {
-    store: 'embedded', bus: 'nats', edges, workers: edges, ports: traffic, connectionsPerPort: 1,
+    store: 'embedded', bus: 'nats', edges, workers: edges, ports: traffic,
     listen: '127.0.0.1:8000', adminUrl: `http://127.0.0.1:${admin}`, adminToken,
     processes: () => ({ control: [control.pid!], NATS: [nats.pid], 'host agents': pids, workers: pids.flatMap((pid) => processTree(pid).slice(1)) }),
     redisPort: Number(new URL(redis.url).port),
@@ -87,7 +86,7 @@ export async function startEmbedded(directory: string, workers: number): Promise
   const gateway = processes.start('gateway', ['run', '-c', config, '--workers', String(workers), '--data-dir', join(directory, 'data')], env)
   await processes.ready('gateway', metrics)
   return {
-    store: 'embedded', bus: 'local', edges: 1, workers, ports: [http], connectionsPerPort: 2 * workers,
+    store: 'embedded', bus: 'local', edges: 1, workers, ports: [http],
     listen, adminUrl: `http://127.0.0.1:${admin}`, adminToken,
     processes: () => ({ 'control and host agent': [gateway.pid!], workers: processTree(gateway.pid!).slice(1) }),
     startEdges: async () => {},
