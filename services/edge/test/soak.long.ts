@@ -33,7 +33,7 @@ interface Sample {
 }
 
 test('mixed traffic for a long time: no error, and neither memory nor open files nor latency grow', { timeout: (minutes * 60 + 1800) * 1000 }, async (t) => {
-  const load = await LoadProcess.start(t)
+  const [load, paced] = [await LoadProcess.start(t), await LoadProcess.start(t)]
   const [port, securePort] = [await freePort(), await freePort()]
   const authority = makeCertificate({ subject: 'soak authority', isAuthority: true })
   const issue = () => makeCertificate({ names: ['127.0.0.1'], issuer: authority })
@@ -43,9 +43,10 @@ test('mixed traffic for a long time: no error, and neither memory nor open files
   const document = () => ({
     listeners: { http: { address: `127.0.0.1:${port}`, ...patient }, https: { address: `127.0.0.1:${securePort}`, certificates: [{ certFile: 'soak.pem', keyFile: 'soak.key' }], ...patient } },
     secrets: { 'file:soak.pem': certificate.cert, 'file:soak.key': certificate.key },
-    upstreams: { main: { endpoints: [{ url: load.upstream }], timeouts: { requestMs: 3_600_000, idleMs: 120_000, firstByteMs: 120_000 } } },
+    upstreams: { main: { endpoints: [{ url: load.upstream }], timeouts: { requestMs: 3_600_000, idleMs: 120_000, firstByteMs: 120_000 } }, paced: { endpoints: [{ url: paced.upstream }] } },
     routes: [
       { name: 'all', match: { pathPrefix: '/' }, upstream: 'main', policies: [{ 'request-limits': { maxBodyBytes: bodyBytes } }] },
+      { name: 'paced', match: { path: '/paced' }, upstream: 'paced' },
       { name: 'version', match: { path: '/version' }, policies: [{ 'fixed-response': { body: String(version) } }] },
     ],
   })
@@ -57,9 +58,11 @@ test('mixed traffic for a long time: no error, and neither memory nor open files
   /** Odd while one is under way. */
   const ends = { kills: 0, replaced: 0 }
   const quiet = figuresOf(survivor!)
-  load.tell({ kind: 'begin', place: { port, securePort, authority: authority.cert }, idleConnections, bodyBytes })
+  const begin = { kind: 'begin', place: { port, securePort, authority: authority.cert }, idleConnections, bodyBytes } as const
+  load.tell({ ...begin, part: 'mixed' })
   await waitUntil(() => load.latest?.idle === idleConnections, { timeoutMs: 1_200_000, everyMs: 200, what: `${idleConnections} idle connections` })
-  await waitUntil(() => (load.latest?.ratePerSecond ?? 0) > 0, { timeoutMs: 120_000, everyMs: 200, what: 'half of saturation to be known' })
+  paced.tell({ ...begin, part: 'paced' })
+  await waitUntil(() => (paced.latest?.ratePerSecond ?? 0) > 0, { timeoutMs: 120_000, everyMs: 200, what: 'half of saturation to be known' })
 
   const end = performance.now() + minutes * 60_000
   const wrong: string[] = []
@@ -79,6 +82,7 @@ test('mixed traffic for a long time: no error, and neither memory nor open files
   /** The other one of the two, which may die so that the first can be watched. */
   const other = () => under.edge.workerPids.find((pid) => pid !== survivor)
   const bothServe = (gone: number | undefined) => waitUntil(() => under.edge.workerPids.length === 2 && other() !== gone, { timeoutMs: 120_000 })
+  const tellEnds = () => [load, paced].forEach((one) => one.tell({ kind: 'ends', ends }))
   const ending = (async () => {
     for (let round = 0; performance.now() < end; round++) {
       await sleep(Math.min(45_000, Math.max(0, end - performance.now())))
@@ -86,28 +90,30 @@ test('mixed traffic for a long time: no error, and neither memory nor open files
       if (victim === undefined || performance.now() > end - 20_000) continue
       const what = round % 2 === 0 ? 'replaced' : 'kills'
       ends[what]++
-      load.tell({ kind: 'ends', ends })
+      tellEnds()
       process.kill(victim, what === 'kills' ? 'SIGKILL' : 'SIGTERM')
       await bothServe(victim)
       // Whatever was under way on it has broken or ended by now, and its clients know.
       await sleep(2000)
       ends[what]++
-      load.tell({ kind: 'ends', ends })
+      tellEnds()
     }
   })()
   const samples: Sample[] = []
   const began = performance.now()
-  let answered = load.latest!.latencies
+  let answered = paced.latest!.latencies
   while (performance.now() < end) {
     await sleep(sampleMs)
-    const { idle, latencies } = load.latest!
+    const [{ idle }, { latencies }] = [load.latest!, paced.latest!]
     const sample = { second: Math.round((performance.now() - began) / 1000), ...figuresOf(survivor!), idle, p50Ms: quantileBetween(answered, latencies, 0.5), p99Ms: quantileBetween(answered, latencies, 0.99) }
     answered = latencies
     samples.push(sample)
-    if (process.env['SLUICE_SOAK_OUT'] !== undefined) appendFileSync(process.env['SLUICE_SOAK_OUT'], `${JSON.stringify({ ...sample, ...load.latest?.done, ...counts, ...ends, failures: load.latest?.failures.length })}\n`)
+    if (process.env['SLUICE_SOAK_OUT'] !== undefined) appendFileSync(process.env['SLUICE_SOAK_OUT'], `${JSON.stringify({ ...sample, ...load.latest!.done, paced: paced.latest!.done.paced, ...counts, ...ends, failures: load.latest!.failures.length + paced.latest!.failures.length })}\n`)
   }
-  await Promise.all([changing, ending, load.stop()])
-  const { done, failures, ratePerSecond } = load.latest!
+  await Promise.all([changing, ending, load.stop(), paced.stop()])
+  const { ratePerSecond } = paced.latest!
+  const done = { ...load.latest!.done, paced: paced.latest!.done.paced }
+  const failures = [...load.latest!.failures, ...paced.latest!.failures]
   if (process.env['SLUICE_SOAK_PLOT'] !== undefined) writeFileSync(process.env['SLUICE_SOAK_PLOT'], plotOf(samples, ratePerSecond))
 
   const warm = samples.filter(({ second }) => second >= minutes * 60 * warmShare)

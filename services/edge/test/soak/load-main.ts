@@ -1,4 +1,7 @@
-/** The upstream and the clients of the soak in a process of their own, so that what they cost delays nobody who accepts connections. */
+/**
+ * An upstream and clients of the soak in a process of their own: what they cost delays nobody who accepts connections, and whoever asks at an
+ * even rate waits for the gateway alone, not for bodies of a gigabyte that its own process sends.
+ */
 import type { Cleanup } from '@sluice/testkit'
 import type { FromLoad, ToLoad } from './load-messages.ts'
 import { SoakTraffic } from './soak-traffic.ts'

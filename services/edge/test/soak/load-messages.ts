@@ -1,7 +1,16 @@
 import type { SoakTraffic } from './soak-traffic.ts'
 
+export interface Begin {
+  readonly kind: 'begin'
+  /** Requests at an even rate, or everything else. */
+  readonly part: 'paced' | 'mixed'
+  readonly place: { readonly port: number; readonly securePort: number; readonly authority: string }
+  readonly idleConnections: number
+  readonly bodyBytes: number
+}
+
 export type ToLoad =
-  | { readonly kind: 'begin'; readonly place: { readonly port: number; readonly securePort: number; readonly authority: string }; readonly idleConnections: number; readonly bodyBytes: number }
+  | Begin
   /** Odd while one is under way. */
   | { readonly kind: 'ends'; readonly ends: { readonly kills: number; readonly replaced: number } }
   | { readonly kind: 'stop' }

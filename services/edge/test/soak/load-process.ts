@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { waitUntil, type Cleanup } from '@sluice/testkit'
 import type { FromLoad, ToLoad } from './load-messages.ts'
 
-/** The process that the soak's traffic comes from and goes to; it ends with the test. */
+/** A process that a part of the soak's traffic comes from and goes to; it ends with the test. */
 export class LoadProcess {
   upstream = ''
   latest: Extract<FromLoad, { kind: 'report' }> | undefined

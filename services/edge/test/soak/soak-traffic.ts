@@ -9,6 +9,7 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { PacedTraffic } from './paced-traffic.ts'
+import type { Begin } from './load-messages.ts'
 
 export interface Place {
   readonly port: number
@@ -34,16 +35,17 @@ export class SoakTraffic {
   private readonly opening = new Set<Socket>()
   private running = true
   private readonly paced = new PacedTraffic((agent) => this.askPaced(agent))
-  /** Half of saturation, once that was measured. */
+  /** Half of saturation, once that was measured while everything else went on. */
   ratePerSecond = 0
 
   constructor(place: Place) {
     this.place = place
   }
 
-  start({ idleConnections, bodyBytes }: { idleConnections: number; bodyBytes: number }): void {
+  start({ part, idleConnections, bodyBytes }: Begin): void {
+    if (part === 'paced') return void this.lanes.push(this.pacedLane())
     const lanes = [...Array(4).fill(() => this.http1Lane()), ...Array(2).fill(() => this.http2Lane()), ...Array(2).fill(() => this.chatLane()), ...Array(2).fill(() => this.eventLane())] as (() => Promise<void>)[]
-    for (const lane of [...lanes, () => this.bodyLane(bodyBytes), () => this.idleLane(idleConnections), () => this.pacedLane()]) this.lanes.push(lane())
+    for (const lane of [...lanes, () => this.bodyLane(bodyBytes), () => this.idleLane(idleConnections)]) this.lanes.push(lane())
   }
 
   get openIdle(): number {
@@ -88,9 +90,7 @@ export class SoakTraffic {
     agent.destroy()
   }
 
-  /** Saturation is found while everything else goes on, idle connections included. */
   private async pacedLane(): Promise<void> {
-    while (this.opening.size > 0 || this.idle.size === 0) await sleep(100)
     this.ratePerSecond = Math.round((await this.paced.saturation(saturationSeconds)) / 2)
     await this.paced.run(this.ratePerSecond, () => this.running)
   }
@@ -98,8 +98,8 @@ export class SoakTraffic {
   private async askPaced(agent: Agent): Promise<void> {
     const before = this.place.kills()
     try {
-      const { status, body } = await this.ask('/short', agent)
-      if (status !== 200 || !body.includes('"/short"')) this.fail(`paced: ${status} ${body.slice(0, 200)}`)
+      const { status, body } = await this.ask('/paced', agent)
+      if (status !== 200 || !body.includes('"/paced"')) this.fail(`paced: ${status} ${body.slice(0, 200)}`)
       this.done.paced++
     } catch (error) {
       if (this.place.kills() === before && before % 2 === 0) this.fail(`paced: ${String(error)}`)
@@ -141,7 +141,8 @@ export class SoakTraffic {
       const stream = current().request({ ':path': '/stream' })
       let [status, body] = [0, '']
       stream.setEncoding('utf8').on('response', (fields) => (status = Number(fields[':status']))).on('data', (text: string) => (body += text))
-      stream.on('end', () => resolve({ status, body })).on('error', reject)
+      // A session whose worker was killed ends its streams without an error.
+      stream.on('end', () => (status === 0 ? reject(new Error('the stream ended without an answer')) : resolve({ status, body }))).on('error', reject)
       stream.setTimeout(60_000, () => stream.destroy(new Error('no answer within 60 s')))
       stream.end()
     })
