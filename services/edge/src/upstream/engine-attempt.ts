@@ -1,4 +1,5 @@
 import { SluiceError, type ErrorCode } from '@sluice/errors'
+import { idempotentMethods } from './retry-rule.ts'
 import type { Attempt, AttemptHandler, AttemptRequest } from './upstream-client.ts'
 
 /** The connection that an attempt runs on, as the attempt sees it. */
@@ -63,4 +64,9 @@ export class EngineAttempt implements Attempt {
   fail(code: ErrorCode, sent: boolean, cause: unknown): void {
     this.end()?.onFailure(code, sent, cause ?? new SluiceError(code))
   }
+}
+
+/** Whether it may go out twice (RFC 9110 §9.2.2, RFC 9112 §9.3.1). */
+export function isRepeatable({ request }: EngineAttempt): boolean {
+  return request.body === null && idempotentMethods.has(request.method)
 }

@@ -1,33 +1,26 @@
 /**
  * One connection to an endpoint, one request at a time on it. A request without a body is one string and one write; a
- * response's head is read once from one latin-1 string (RFC 9112 §4, §6). Sockets read into one shared buffer
- * (`onread`), which spares a Buffer and a stream event for each read: what has to outlive the callback is copied.
+ * response's head is read once from one latin-1 string (RFC 9112 §4, §6).
  */
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { ErrorCode } from '@sluice/errors'
-import { ChunkedDecoder, isBrokenHead, isNamed, type ResponseHead } from '@sluice/http'
-import type { Destination } from './destination.ts'
-import type { EngineAttempt } from './engine-attempt.ts'
+import { ChunkedDecoder, isBrokenHead, type ResponseHead } from '@sluice/http'
+import { isRepeatable, type EngineAttempt } from './engine-attempt.ts'
 import { BodyPump } from './engine-body-pump.ts'
+import { handOnCopy } from './read-copy.ts'
+import { hasLength, requestText } from './request-text.ts'
 import type { ResponseHeads } from './response-heads.ts'
 import { SweptDeadline } from '../swept-deadline.ts'
 import { TextWriter } from '../text-writer.ts'
-import { idempotentMethods } from './retry-rule.ts'
-import { connectSecurely, isTlsError, type UpstreamTls } from './upstream-tls.ts'
+import { connectCode, openSocket, type SocketPlace, type SocketReader } from './upstream-socket.ts'
+import { isTlsError } from './upstream-tls.ts'
 import { agreesToWebsocket, askForWebsocket } from './websocket-upgrade.ts'
 
 /** The pool, as its connections see it. */
-export interface ConnectionOwner {
-  readonly destination: Destination
+export interface ConnectionOwner extends SocketPlace {
   readonly connectMs: number
-  /** Undefined: connections are not encrypted. */
-  readonly tls: UpstreamTls | undefined
-  /** Whether its connections may become something else than HTTP: those are not read into the shared buffer. */
-  readonly forUpgrades: boolean
   /** Of all its connections. */
   readonly heads: ResponseHeads
-  /** What the next handshake may begin with. */
-  tlsSession: Buffer | undefined
   /** The connection is free for another request. */
   release(connection: UpstreamConnection): void
   /** The connection is gone. */
@@ -36,10 +29,6 @@ export interface ConnectionOwner {
   resend(attempt: EngineAttempt): void
 }
 
-const readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
-/** A copy of a large read that its reader is done with: a stream of large reads needs no new memory while the client keeps up. */
-let spareCopy: Buffer | undefined
-const largeRead = 32 * 1024
 /** Beyond it bytes are cheaper than a text. */
 const maxWholeText = 16 * 1024
 const maxHeadBytes = 64 * 1024
@@ -48,7 +37,7 @@ const maxInterimResponses = 20
 
 type Phase = 'connecting' | 'idle' | 'head' | 'body' | 'switched' | 'gone'
 
-export class UpstreamConnection {
+export class UpstreamConnection implements SocketReader {
   /** The sweep that first saw it free, on the monotonic clock; 0 before. */
   freeSince = 0
   private readonly owner: ConnectionOwner
@@ -75,36 +64,11 @@ export class UpstreamConnection {
 
   constructor(owner: ConnectionOwner) {
     this.owner = owner
-    this.socket = owner.tls === undefined ? this.openPlain() : this.openSecure(owner.tls)
+    this.socket = openSocket(owner, this)
     this.writer = new TextWriter(this.socket, owner.tls !== undefined)
     this.socket.on('error', (error) => this.onGone(error))
     this.socket.on('end', () => this.onEnd())
     this.socket.on('close', () => this.onGone(undefined))
-  }
-
-  private openPlain(): Socket {
-    const { destination, forUpgrades } = this.owner
-    if (forUpgrades) {
-      const socket = connect({ ...destination, noDelay: true, keepAlive: true })
-      socket.on('data', (chunk: Buffer) => void this.onRead(chunk))
-      return socket.on('connect', () => this.onConnect())
-    }
-    const onread = { buffer: readBuffer, callback: (length: number) => this.onRead(readBuffer.subarray(0, length)) }
-    const socket = connect({ ...destination, noDelay: true, keepAlive: true, onread } as never)
-    return socket.on('connect', () => this.onConnect())
-  }
-
-  /** `onread` is not to be had with TLS. */
-  private openSecure(tls: UpstreamTls): Socket {
-    const { owner } = this
-    const socket = connectSecurely({ destination: owner.destination, tls, session: owner.tlsSession, protocol: 'http/1.1' })
-    socket.on('connect', () => (this.isShakingHands = true))
-    socket.on('session', (session: Buffer) => (owner.tlsSession = session))
-    socket.on('data', (chunk: Buffer) => void this.onRead(chunk))
-    return socket.on('secureConnect', () => {
-      this.isShakingHands = false
-      this.onConnect()
-    })
   }
 
   begin(attempt: EngineAttempt): void {
@@ -163,20 +127,21 @@ export class UpstreamConnection {
     attempt?.fail('upstream.reset', isSent, undefined)
   }
 
-  private onConnect(): void {
+  onHandshake(): void {
+    this.isShakingHands = true
+  }
+
+  onConnect(): void {
+    this.isShakingHands = false
     if (this.phase !== 'connecting') return
     this.phase = 'idle'
     if (this.attempt !== undefined) this.write(this.attempt)
   }
 
   private write(attempt: EngineAttempt): void {
-    const { method, path, fields, body, acceptsTrailers, upgrade } = attempt.request
+    const { fields, body, upgrade } = attempt.request
     this.phase = 'head'
-    let text = `${method} ${path} HTTP/1.1\r\n`
-    // Piece by piece to the end: a piece put together before costs as much again.
-    for (let index = 0; index < fields.length; index += 2) text = text + fields[index]! + ': ' + fields[index + 1]! + '\r\n'
-    // What TE says is for this hop alone, and has to be named so (RFC 9110 §10.1.4).
-    if (acceptsTrailers) text += 'Connection: TE\r\n'
+    let text = requestText(attempt.request)
     if (upgrade !== undefined) text += this.askToSwitch(fields)
     if (body === null) this.writer.write(`${text}\r\n`)
     else {
@@ -209,22 +174,21 @@ export class UpstreamConnection {
     else this.deadline.clear()
   }
 
-  /** True goes on reading. */
-  private onRead(input: Buffer): boolean {
+  onRead(bytes: Buffer, length: number): boolean {
     if (this.attempt === undefined) {
       // Bytes that nobody asked for, after a response or before any request: whose they are cannot be known.
       this.drop()
       return false
     }
-    this.take(input)
+    this.take(bytes, length)
     return this.attempt?.isPaused !== true
   }
 
-  private take(input: Buffer): void {
-    if (this.phase === 'body') return this.takeRest(input, 0)
-    const text = this.headText + input.toString('latin1')
-    const at = this.takeHead(input, text)
-    if (at >= 0 && !(text.length === input.length && this.giveWhole(text, at))) this.takeRest(input, at)
+  private take(bytes: Buffer, length: number): void {
+    if (this.phase === 'body') return this.takeRest(bytes.subarray(0, length), 0)
+    const text = this.headText + bytes.toString('latin1', 0, length)
+    const at = this.takeHead(bytes, length, text)
+    if (at >= 0 && !(text.length === length && this.giveWhole(text, at))) this.takeRest(bytes.subarray(0, length), at)
   }
 
   /** The usual case: a short body that came with its head, and nothing behind it. As text it is copied least. */
@@ -238,7 +202,7 @@ export class UpstreamConnection {
   }
 
   /** Answers where the body begins, -1 when there is nothing to go on with. */
-  private takeHead(input: Buffer, text: string): number {
+  private takeHead(bytes: Buffer, length: number, text: string): number {
     const { heads } = this.owner
     const { method } = this.attempt!.request
     const before = this.headText.length
@@ -253,7 +217,7 @@ export class UpstreamConnection {
       if (end < 0) return this.keepHead(text.slice(start))
       const head = heads.read(text, start, end + 4, method)
       if (head === undefined || end + 4 - start > maxHeadBytes) return this.refuse()
-      if (head.status === 101) return this.switchProtocols(head, input.subarray(end + 4 - before))
+      if (head.status === 101) return this.switchProtocols(head, bytes.subarray(end + 4 - before, length))
       if (head.status >= 200) {
         this.headText = ''
         this.beginBody(head)
@@ -391,45 +355,6 @@ export class UpstreamConnection {
   }
 }
 
-/** Gives the reader a copy: what was read is overwritten by the next read. */
 function handOn({ handler }: EngineAttempt, piece: Buffer): void {
-  if (handler === undefined) return
-  if (piece.length < largeRead) {
-    handler.onData(Buffer.from(piece))
-    return
-  }
-  const memory = spareCopy ?? Buffer.allocUnsafeSlow(readBuffer.length)
-  spareCopy = undefined
-  piece.copy(memory)
-  if (handler.onData(memory.subarray(0, piece.length))) spareCopy = memory
-}
-
-/** Whether it may go out twice (RFC 9110 §9.2.2, RFC 9112 §9.3.1). */
-export function isRepeatable({ request }: EngineAttempt): boolean {
-  return request.body === null && idempotentMethods.has(request.method)
-}
-
-function hasLength(fields: readonly string[]): boolean {
-  for (let index = 0; index < fields.length; index += 2) {
-    const name = fields[index]!
-    if (name.length === 14 && isNamed(name, 'content-length')) return true
-  }
-  return false
-}
-
-/** What a connection that did not come about is called. */
-export function connectCode(error: Error | undefined): ErrorCode {
-  switch ((error as NodeJS.ErrnoException | undefined)?.code) {
-    case 'ECONNREFUSED':
-      return 'upstream.connect_refused'
-    case 'ETIMEDOUT':
-      return 'upstream.connect_timeout'
-    // This worker has no room for another connection: nothing is known against the endpoint.
-    case 'EMFILE':
-    case 'ENFILE':
-    case 'EADDRNOTAVAIL':
-      return 'upstream.overloaded'
-    default:
-      return 'upstream.unreachable'
-  }
+  if (handler !== undefined) handOnCopy(handler, piece)
 }

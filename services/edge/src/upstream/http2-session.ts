@@ -8,10 +8,10 @@ import { connect, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { ErrorCode } from '@sluice/errors'
 import type { Destination } from './destination.ts'
-import type { EngineAttempt } from './engine-attempt.ts'
-import { connectCode, isRepeatable } from './engine-upstream.ts'
+import { isRepeatable, type EngineAttempt } from './engine-attempt.ts'
 import type { Http2PoolLimits } from './http2-pool-limits.ts'
 import { UpstreamStream, type StreamOwner } from './http2-stream.ts'
+import { connectCode } from './upstream-socket.ts'
 import { connectSecurely, isTlsError, type UpstreamTls } from './upstream-tls.ts'
 
 /** The pool, as its sessions see it. */
