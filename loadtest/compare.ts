@@ -1,20 +1,20 @@
 /**
  * `npm run bench:compare`: this gateway beside others, plain (W1) and with a token, a limit and a log line on each request
  * (W2); each on one pinned core, nginx just before and after each of them as the yardstick. `--seconds N` [6] a round,
- * `--plot FILE`: the ratios as an SVG; `--sweeps`: instead, what the gateway's cost grows with (routes, bodies, policies, connections).
+ * `--twice`: two rounds of each, one after another, both told; `--plot FILE`: the ratios as an SVG; `--sweeps`: instead, what the gateway's cost grows with (routes, bodies, policies, connections).
  */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { gatewayCore, inPlace, loadCore } from './bench/bench-place.ts'
 import { bareRelay, nginxProxy, plainNode, type BenchPlace, type Contender } from './bench/contenders.ts'
-import { machine, measure, printRows, rated, rowText, type RatedRow, type Round } from './bench/measure.ts'
+import { machine, measure, measureRounds, printRows, rated, rowText, type RatedRow, type Round } from './bench/measure.ts'
 import { nodePeers } from './bench/node-peers.ts'
 import { barChart } from './bench/plot.ts'
 import { caddy, envoy, haproxy, traefik } from './bench/peers.ts'
 import { sweeps } from './bench/sweeps.ts'
 import { makeTokens, plainWorkload, policyWorkload } from './bench/workloads.ts'
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '6' }, connections: { type: 'string', default: '64' }, sweeps: { type: 'boolean', default: false }, plot: { type: 'string' } } })
+const { values } = parseArgs({ options: { seconds: { type: 'string', default: '6' }, connections: { type: 'string', default: '64' }, sweeps: { type: 'boolean', default: false }, twice: { type: 'boolean', default: false }, plot: { type: 'string' } } })
 const round: Round = { seconds: Number(values.seconds), connections: Number(values.connections), core: loadCore }
 
 await inPlace(gatewayCore, async (place) => {
@@ -28,10 +28,11 @@ async function runContenders(place: BenchPlace): Promise<void> {
   const rows: RatedRow[] = []
   let before = await measure(nginxProxy(place), round)
   for (const contender of await contenders(place)) {
-    const row = await measure(contender, round)
+    const measured = await measureRounds(contender, round, values.twice ? 2 : 1)
     const after = await measure(nginxProxy(place), round)
-    rows.push(rated(row, (before.perCpuSecond + after.perCpuSecond) / 2))
-    console.error(rowText(rows.at(-1)!))
+    const ratedRows = measured.map((row) => rated(row, (before.perCpuSecond + after.perCpuSecond) / 2))
+    for (const row of ratedRows) console.error(rowText(row))
+    rows.push(...ratedRows)
     before = after
   }
   printRows(rows)

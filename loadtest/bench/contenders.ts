@@ -56,7 +56,7 @@ export function nginxUpstream(place: BenchPlace, core: number): ChildProcess {
   const body = JSON.stringify({ id: 17, text: 'x'.repeat(256 - 21) })
   const config = `
     worker_processes 1; daemon off; pid ${place.directory}/upstream.pid; error_log /dev/null;
-    events { worker_connections 4096; }
+    events { worker_connections 16384; }
     http { access_log off; keepalive_requests 1000000000; client_body_temp_path ${place.directory}/u1; proxy_temp_path ${place.directory}/u2;
       fastcgi_temp_path ${place.directory}/u3; uwsgi_temp_path ${place.directory}/u4; scgi_temp_path ${place.directory}/u5;
       server { listen 127.0.0.1:${place.upstreamPort}; default_type application/json; location / { return 200 '${body}'; }

@@ -9,10 +9,10 @@ export interface Sweep {
 
 export function sweeps(place: BenchPlace): Sweep[] {
   return [
-    { name: 'Routes', steps: [1, 100, 10_000].map((count) => ({ contender: gateway(place, `${count} routes`, workload(place, { routes: count })) })) },
+    { name: 'Routes', steps: [1, 100, 10_000, 100_000].map((count) => ({ contender: gateway(place, `${count} routes`, workload(place, { routes: count })) })) },
     { name: 'Bytes of the response', steps: sizes.map((size) => ({ contender: gateway(place, `${size} bytes`, workload(place, {}), undefined, `/bytes/${size}`) })) },
     { name: 'Policies', steps: [0, 1, 2, 5, 10].map((count) => ({ contender: gateway(place, `${count} policies`, workload(place, { policies: policies.slice(0, count) })) })) },
-    { name: 'Connections', steps: [16, 64, 256, 1024, 4096].map((connections) => ({ contender: gateway(place, `${connections} connections`, workload(place, {})), connections })) },
+    { name: 'Connections', steps: [16, 64, 256, 1024, 4096, 10_000].map((connections) => ({ contender: gateway(place, `${connections} connections`, workload(place, {})), connections })) },
   ]
 }
 
