@@ -1,6 +1,7 @@
 /** A client of HTTP/2 that writes frames itself, for what `node:http2` does not let a client do (RFC 9113 §4.1, §6). */
 import { once } from 'node:events'
-import { connect, type TLSSocket } from 'node:tls'
+import { connect as connectPlain, type Socket } from 'node:net'
+import { connect } from 'node:tls'
 import { waitUntil, type Cleanup } from '@sluice/testkit'
 
 export interface Frame {
@@ -9,10 +10,11 @@ export interface Frame {
   readonly payload: Buffer
 }
 
+export const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 export const goaway = 7
 export const goawayFrame = frameOf(goaway, 0, 0, Buffer.alloc(8))
 
-export function frameOf(type: number, flags: number, stream: number, payload = Buffer.alloc(0)): Buffer {
+export function frameOf(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
   const head = Buffer.alloc(9)
   head.writeUIntBE(payload.length, 0, 3)
   head[3] = type
@@ -33,10 +35,10 @@ export function requestFrame(stream: number, flags = endStreamAndHeaders): Buffe
 export class FrameClient {
   readonly frames: Frame[] = []
   readonly ended: Promise<unknown>
-  private readonly socket: TLSSocket
+  readonly socket: Socket
   private input = Buffer.alloc(0)
 
-  private constructor(socket: TLSSocket) {
+  private constructor(socket: Socket) {
     this.socket = socket
     this.ended = new Promise((resolve) => socket.once('close', resolve))
     socket.on('error', () => undefined)
@@ -48,7 +50,17 @@ export class FrameClient {
     t.after(() => void socket.destroy())
     await once(socket, 'secureConnect')
     const client = new FrameClient(socket)
-    client.send(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frameOf(4, 0, 0))
+    client.send(preface, frameOf(4, 0, 0))
+    return client
+  }
+
+  /** Without TLS; begins with `first`. */
+  static async openPlain(t: Cleanup, port: number, first: readonly Buffer[] = [preface, frameOf(4, 0, 0)]): Promise<FrameClient> {
+    const socket = connectPlain({ host: '127.0.0.1', port })
+    t.after(() => void socket.destroy())
+    await once(socket, 'connect')
+    const client = new FrameClient(socket)
+    client.send(...first)
     return client
   }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { afterPromise, answer, echo, freePort, makeCertificate, neverAnswer, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
-import { endHeaders, FrameClient, frameOf, goaway, goawayFrame, requestFrame } from './http2-frames.ts'
+import { endHeaders, FrameClient, frameOf, goaway, goawayFrame, requestFrame, type Frame } from './http2-frames.ts'
 import { secureListener } from './secure-listener.ts'
 
 const made = makeCertificate({ names: ['one.example.com', '127.0.0.1'] })
@@ -390,7 +390,7 @@ describe('an edge speaks HTTP/2 with its clients', { concurrency: false }, () =>
     await raw.answerTo(1)
   })
 
-  it('a drain tells a client with its response, and an idle one after a moment, to go elsewhere', async () => {
+  it('a drain tells clients that the end is near, then which request was the last, and answers what came in between', async () => {
     let release = (): void => undefined
     const opened = new Promise<void>((resolve) => (release = resolve))
     upstream.does(afterPromise(opened, answer(200, 'fine')))
@@ -399,15 +399,22 @@ describe('an edge speaks HTTP/2 with its clients', { concurrency: false }, () =>
     busy.send(requestFrame(1))
     await waitUntil(() => upstream.requests.length > before)
     const restarted = under.edge.restartWorkers()
-    await idle.frame(({ type }) => type === goaway)
+    const goesAway = (last: number) => ({ type, payload }: Frame) => type === goaway && payload.readUInt32BE(0) === last && payload.readUInt32BE(4) === constants.NGHTTP2_NO_ERROR
+    // First that no more are wanted (RFC 9113 §6.8); what left the client before it knew is served.
+    await busy.frame(goesAway(0x7fff_ffff))
+    busy.send(requestFrame(3))
+    await waitUntil(() => upstream.requests.length === before + 2)
+    await idle.frame(goesAway(0))
     await idle.ended
+    await busy.frame(goesAway(3))
+    busy.send(requestFrame(5))
+    const { payload } = await busy.frame(({ type, stream }) => type === 3 && stream === 5)
+    assert.equal(payload.readUInt32BE(0), constants.NGHTTP2_REFUSED_STREAM)
     release()
-    await busy.answerTo(1)
-    const { payload } = await busy.frame(({ type }) => type === goaway)
-    assert.equal(payload.readUInt32BE(0), 1, 'the last stream that was served')
-    assert.equal(payload.readUInt32BE(4), constants.NGHTTP2_NO_ERROR)
+    await Promise.all([busy.answerTo(1), busy.answerTo(3)])
     await busy.ended
     await restarted
+    assert.equal(upstream.requests.length, before + 2)
   })
 
   it('no request fails while workers are restarted', async () => {

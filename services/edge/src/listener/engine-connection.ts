@@ -83,7 +83,7 @@ export class EngineConnection implements EngineHost {
     this.deadline.set(this.limits.headMs)
     socket.setNoDelay(true)
     if (readDirectly(socket, (bytes, length) => this.onShared(bytes, length))) process.nextTick(() => this.takeRead())
-    else socket.on('data', (chunk: Buffer) => this.onData(chunk))
+    else socket.on('data', (chunk: Buffer) => this.onData(chunk)).resume()
     socket.on('end', () => this.onEnd())
     socket.on('drain', () => this.onDrain())
     socket.on('error', () => undefined)

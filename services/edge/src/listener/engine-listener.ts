@@ -43,7 +43,7 @@ export class EngineListener implements Listener {
       onRefused: parts.onRefused,
       refusal: encrypted ? undefined : (reason) => refusedConnectionText(reason, parts.requestId()),
     })
-    this.server = createServer({ allowHalfOpen: !encrypted, noDelay: true }, (socket: Socket) => this.admission.accept(encrypted || this.rules.h2c ? socket : takeOver(socket)))
+    this.server = createServer({ allowHalfOpen: !encrypted, noDelay: true }, (socket: Socket) => this.admission.accept(encrypted ? socket : takeOver(socket)))
     this.sweeper = setInterval(() => this.sweep(), engineLimits.sweepMs).unref()
   }
 

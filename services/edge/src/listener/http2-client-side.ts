@@ -1,75 +1,86 @@
 /**
- * `ClientSide` over one stream of an HTTP/2 connection. Flow control is the stream's own: a body is taken only while
- * its reader wants it, so the client's window closes when the upstream is slow, and the other way round.
+ * `ClientSide` over one stream of an HTTP/2 connection: a small object, no stream of Node's. The head of a response and a short body are one
+ * text; what the client's windows or the socket do not take yet waits here, and whoever sends is told to wait.
  */
-import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Duplex, Readable } from 'node:stream'
 import { passableTrailers } from '@sluice/http'
 import type { ClientCertificate } from '@sluice/policies/exchange'
 import type { ClientSide, ClientWatcher, Upgrade } from './client-side.ts'
 import { EngineBody } from './engine-body.ts'
-import type { Http2Request } from './http2-request.ts'
-import { http2Fields } from './http2-response.ts'
+import { Http2RequestBody, type BodyOwner } from './http2-request-body.ts'
+import { encodeHead, encodeTrailers, statusField } from './http2/field-encoder.ts'
+import { dataHead, errorCodes, headersFrames, maxFrameBytes } from './http2/frames.ts'
+import type { Http2Request } from './http2/request-fields.ts'
+import type { Http2Session } from './http2/session.ts'
+import type { SessionStream } from './http2/session-stream.ts'
+import { TunnelEnd } from './http2/tunnel-end.ts'
 
 /** What a stream needs of the connection that it runs on. */
 export interface Http2Host {
+  readonly session: Http2Session
   readonly peerAddress: string
   readonly localPort: number
   readonly encrypted: boolean
   readonly clientCertificate: ClientCertificate | undefined
   /** How long a client may stay away with a body that is waited for, with taking what was sent, and go on with what nobody reads. */
   readonly limits: { readonly bodyMs: number; readonly sendMs: number; readonly discardMs: number }
-  /** The last piece of a response is about to be sent. */
-  onResponseEnding(): void
-  /** The stream is gone; `takenBack`: by the client, before it had an answer. */
-  onStreamOver(side: Http2ClientSide, takenBack: boolean): void
+  /** Whether the socket has more than it can send. */
+  readonly isBehind: boolean
+  /** Frames as text. */
+  send(frames: string): void
+  sendContent(head: string, content: Uint8Array): void
 }
 
-const { NGHTTP2_INTERNAL_ERROR, NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants
 const none: readonly string[] = []
-/** Of an answer in HTTP/1.1. */
-const handshakeFields: ReadonlySet<string> = new Set(['sec-websocket-accept', 'content-length'])
 
-export class Http2ClientSide implements ClientSide {
+export class Http2ClientSide implements ClientSide, SessionStream, BodyOwner {
   readonly httpVersion = '2.0'
+  readonly id: number
   readonly method: string
   readonly target: string
   readonly fields: string[]
   readonly declaredBytes: number | undefined
   readonly upgrade: Upgrade | undefined
   watcher: ClientWatcher | undefined
+  sendWindow: number
+  receiveWindow: number
+  untold = 0
   private readonly host: Http2Host
-  private readonly stream: ServerHttp2Stream
   private readonly request: Http2Request
-  private source: EngineBody | undefined
-  private bodyDone: boolean
   /** The client waits for a 100 before it sends the body. */
   private awaitsContinue: boolean
-  private bodyDeadlineAt = Infinity
   private sendDeadlineAt = Infinity
-  /** Held back until the first piece of the body, so that a response without one is a single frame. */
-  private pendingHead: string[] | undefined
-  private trailers: readonly string[] | undefined
-  private bodyless = false
+  /** undefined: the request has none. */
+  private readonly incoming: Http2RequestBody | undefined
+  private source: EngineBody | undefined
+  private tunnel: TunnelEnd | undefined
+  /** The response's head as a field block, held back until the first piece of the body. */
+  private head = ''
   private headSent = false
-  private hasTrailers = false
+  private bodyless = false
+  /** What the client does not take yet; and whether that is the end, with which trailers. */
+  private unsent: Uint8Array[] | undefined
+  private isEnding = false
+  private lastBlock = ''
+  private endSent = false
+  /** The whole response was handed over. */
   private responseEnded = false
+  private isOver = false
   private cutByUs = false
 
-  constructor(host: Http2Host, stream: ServerHttp2Stream, request: Http2Request, hasBody: boolean) {
+  constructor(host: Http2Host, id: number, request: Http2Request, isWhole: boolean, receiveWindow: number) {
     this.host = host
-    this.stream = stream
+    this.id = id
     this.request = request
     this.method = request.method
     this.target = request.target
     this.fields = request.fields
-    this.bodyDone = !hasBody
-    this.awaitsContinue = request.expectsContinue && hasBody
+    this.sendWindow = host.session.firstSendWindow
+    this.receiveWindow = receiveWindow
+    this.awaitsContinue = request.expectsContinue && !isWhole
     this.upgrade = request.protocol === 'websocket' ? 'websocket' : undefined
-    this.declaredBytes = hasBody && this.upgrade === undefined ? (request.contentLength < 0 ? undefined : request.contentLength) : 0
-    stream.on('error', () => undefined)
-    stream.on('drain', this.onDrain)
-    stream.on('close', this.onClose)
+    this.declaredBytes = isWhole || this.upgrade !== undefined ? 0 : request.contentLength < 0 ? undefined : request.contentLength
+    this.incoming = isWhole ? undefined : new Http2RequestBody(this, this.upgrade === undefined ? request.contentLength : -1)
   }
 
   get peerAddress(): string {
@@ -97,67 +108,130 @@ export class Http2ClientSide implements ClientSide {
   }
 
   get isGone(): boolean {
-    return !this.responseEnded && (this.stream.closed || this.stream.destroyed)
+    return this.isOver && !this.responseEnded
+  }
+
+  get isAnswered(): boolean {
+    return this.headSent
+  }
+
+  get isHalfClosed(): boolean {
+    return this.incoming === undefined || this.incoming.isComplete
   }
 
   checkDeadline(now: number): void {
-    if (now >= this.sendDeadlineAt) this.stream.close(NGHTTP2_CANCEL)
-    else if (now >= this.bodyDeadlineAt) this.bodyTimedOut()
+    if (now >= this.sendDeadlineAt) this.host.session.reset(this, errorCodes.cancel)
+    else if (this.incoming !== undefined && now >= this.incoming.deadlineAt) this.bodyTimedOut()
   }
 
+  // --- the request's body ---
+
   body(onChunk: (bytesSoFar: number, piece: Uint8Array) => boolean): Readable {
-    const { stream } = this
     const source = new EngineBody(onChunk, this.onWanted)
     this.source = source
-    if (this.bodyDone) source.finish(none)
-    // Paused first: listening to `data` would otherwise let it flow before anybody wants it.
-    stream.pause()
-    stream.on('data', this.onData)
-    stream.on('trailers', (_fields: unknown, _flags: unknown, raw?: string[]) => (source.trailers = raw ?? none))
-    stream.on('end', this.onBodyEnd)
+    if (this.incoming === undefined) source.finish(none)
+    else this.incoming.readBy(source)
     return source
   }
 
+  onBody(bytes: Buffer, from: number, to: number): boolean {
+    return this.incoming!.take(bytes, from, to)
+  }
+
+  onBodyEnd(trailers: readonly string[]): boolean {
+    if (!this.incoming!.complete(trailers)) return false
+    if (this.endSent && this.unsent === undefined) this.over()
+    return true
+  }
+
+  /** A gRPC call, and a WebSocket, is a conversation: a client that says nothing for a while may be listening. */
+  get bodyMs(): number {
+    return this.request.isGrpc || this.upgrade !== undefined ? Infinity : this.host.limits.bodyMs
+  }
+
+  onBodyTaken(bytes: number): void {
+    this.host.session.giveBack(this, bytes)
+  }
+
+  onBodyWanted(): void {
+    if (this.awaitsContinue && !this.headSent && !this.isOver) this.sendBlock(statusField(100), false)
+    this.awaitsContinue = false
+  }
+
+  private readonly onWanted = (): void => this.incoming?.onWanted()
+
+  private bodyTimedOut(): void {
+    if (this.responseEnded) return this.host.session.reset(this, errorCodes.none)
+    this.incoming!.deadlineAt = Infinity
+    this.source?.fail(new Error('the body did not arrive in time'))
+    this.watcher?.onBadBody('client.body_timeout')
+  }
+
+  // --- the response ---
+
   sendHead(status: number, fields: string[], flush: boolean): void {
+    if (this.isOver) return
     this.bodyless = this.method === 'HEAD' || status === 204 || status === 205 || status === 304
-    this.pendingHead = http2Fields(status, fields)
-    if (flush) this.respond(this.bodyless)
+    const block = encodeHead(status, fields)
+    // A field that HTTP/2 cannot carry: the client sees the stream fail, others are not touched.
+    if (block === undefined) return this.destroy()
+    this.head = block
+    if (flush) this.writeHead(this.bodyless)
   }
 
   send(chunk: Uint8Array): boolean {
-    if (this.isGone || this.bodyless || chunk.length === 0) return true
-    this.respond(false)
-    if (!this.stream.writable) return true
-    const roomy = this.stream.write(chunk)
-    if (!roomy) this.sendDeadlineAt = performance.now() + this.host.limits.sendMs
-    return roomy
+    if (this.isOver || this.bodyless || chunk.length === 0) return true
+    this.writeHead(false)
+    this.push(chunk)
+    return this.unsent === undefined && !this.waitsForSocket()
   }
 
   end(chunk?: Uint8Array | string, trailers?: readonly string[]): void {
     if (this.responseEnded) return
+    if (typeof chunk === 'string') return this.endText(Buffer.from(chunk, 'utf8').toString('latin1'), trailers)
+    this.responseEnded = true
+    if (this.isOver) return
+    this.noteTrailers(trailers)
     const hasBody = chunk !== undefined && chunk.length > 0 && !this.bodyless
-    this.trailers = trailers
-    this.host.onResponseEnding()
-    if (!this.isGone) {
-      this.respond(!hasBody && !this.sendsTrailers)
-      if (hasBody) this.stream.end(chunk)
-      else if (this.stream.writable) this.stream.end()
+    this.writeHead(!hasBody && this.lastBlock === '')
+    this.isEnding = true
+    if (hasBody) this.push(chunk)
+    else this.pump()
+  }
+
+  /** The whole body as latin-1 text. Where the windows have room for it, head and body are one text. */
+  endText(body: string, trailers?: readonly string[]): void {
+    if (this.responseEnded) return
+    const { session, isBehind } = this.host
+    const { length } = body
+    if (this.isOver || this.bodyless || length === 0 || length > maxFrameBytes || trailers !== undefined || this.unsent !== undefined || isBehind || length > this.sendWindow || length > session.sendWindow) {
+      return this.end(length === 0 ? undefined : Buffer.from(body, 'latin1'), trailers)
     }
     this.responseEnded = true
-    this.sendDeadlineAt = performance.now() + this.host.limits.sendMs
-    this.leaveBody()
+    this.writeHead(false)
+    this.endSent = true
+    session.noteSent(this, length, false)
+    this.host.send(dataHead(length, true, this.id) + body)
+    this.finish()
   }
 
   /** RFC 8441 §5: the stream carries what a connection would; nobody had to prove that they understood. */
   switchProtocols(fields: string[]): Duplex {
-    const { stream } = this
+    const tunnel = new TunnelEnd({ onWanted: this.onWanted, push: (chunk) => this.pushTunnel(chunk), end: () => this.endTunnel(), destroy: () => this.host.session.reset(this, errorCodes.cancel) })
     this.responseEnded = true
-    stream.off('drain', this.onDrain)
-    stream.pause()
-    const head = http2Fields(200, fields)
-    const kept = head.filter((_, at) => !handshakeFields.has(head[at & ~1]!))
-    if (!stream.closed && !stream.destroyed) stream.respond(kept)
-    return stream
+    this.tunnel = tunnel
+    if (this.incoming === undefined) tunnel.finish()
+    else this.incoming.readBy(tunnel)
+    const kept: string[] = []
+    for (let at = 0; at < fields.length; at += 2) {
+      // An answer in HTTP/1.1 has these.
+      if (!/^(?:sec-websocket-accept|content-length)$/i.test(fields[at]!)) kept.push(fields[at]!, fields[at + 1]!)
+    }
+    const block = encodeHead(200, kept)
+    if (this.isOver || block === undefined) return tunnel.destroy()
+    this.head = block
+    this.writeHead(false)
+    return tunnel
   }
 
   /** Other streams of the connection have nothing to do with it: nothing but the rest of the body is given up. */
@@ -168,102 +242,131 @@ export class Http2ClientSide implements ClientSide {
   destroy(): void {
     this.cutByUs = true
     this.source?.destroy()
-    this.stream.close(NGHTTP2_INTERNAL_ERROR)
+    this.host.session.reset(this, errorCodes.internal)
   }
 
-  private get sendsTrailers(): boolean {
-    return this.request.acceptsTrailers && this.trailers !== undefined && this.trailers.length > 0 && !this.bodyless
+  /** There is room for more. */
+  onRoom(): void {
+    this.pump()
+    if (this.unsent !== undefined || (this.responseEnded && this.tunnel === undefined) || this.waitsForSocket()) return
+    this.sendDeadlineAt = Infinity
+    this.host.session.waiting.delete(this)
+    if (this.tunnel !== undefined) this.tunnel.onRoom()
+    else if (!this.responseEnded) this.watcher?.onClientDrain()
   }
 
-  private respond(endStream: boolean): void {
-    const head = this.pendingHead
-    this.pendingHead = undefined
-    if (head === undefined || this.stream.closed || this.stream.destroyed) return
-    const waitForTrailers = this.request.acceptsTrailers && !endStream
-    this.hasTrailers = waitForTrailers
-    try {
-      if (waitForTrailers) this.stream.on('wantTrailers', this.onWantTrailers)
-      this.stream.respond(head, { endStream, waitForTrailers })
-      this.headSent = true
-    } catch {
-      // A field that HTTP/2 cannot carry: the client sees the stream fail, others are not touched.
-      this.destroy()
+  onBroken(): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.unsent = undefined
+    this.sendDeadlineAt = Infinity
+    this.incoming?.drop()
+    this.source?.fail(new Error('the client left before the body was complete'))
+    this.tunnel?.destroy()
+    if (!this.responseEnded && !this.cutByUs) this.watcher?.onClientGone()
+  }
+
+  private noteTrailers(trailers: readonly string[] | undefined): void {
+    if (trailers === undefined || trailers.length === 0 || !this.request.acceptsTrailers || this.bodyless || this.endSent) return
+    this.lastBlock = encodeTrailers(passableTrailers(trailers)) ?? ''
+  }
+
+  private writeHead(endStream: boolean): void {
+    const { head } = this
+    if (head === '') return
+    this.head = ''
+    this.headSent = true
+    this.sendBlock(head, endStream)
+  }
+
+  private sendBlock(block: string, endStream: boolean): void {
+    if (endStream) this.endSent = true
+    this.host.send(headersFrames(this.id, this.host.session.takeTableUpdate() + block, endStream))
+  }
+
+  private push(chunk: Uint8Array): void {
+    if (this.unsent === undefined) this.unsent = [chunk]
+    else this.unsent.push(chunk)
+    this.pump()
+  }
+
+  /** Sends what the client's windows and the socket take, and the end behind it. */
+  private pump(): void {
+    const { session } = this.host
+    if (this.isOver) return
+    while (this.unsent !== undefined) {
+      const chunk = this.unsent[0]!
+      const length = Math.min(chunk.length, maxFrameBytes, this.sendWindow, session.sendWindow)
+      if (length <= 0 || this.host.isBehind) return this.wait()
+      const isAll = length === chunk.length
+      if (!isAll) this.unsent[0] = chunk.subarray(length)
+      else if (this.unsent.length > 1) this.unsent.shift()
+      else this.unsent = undefined
+      const isEnd = this.isEnding && this.unsent === undefined && this.lastBlock === ''
+      if (isEnd) this.endSent = true
+      session.noteSent(this, length, !isAll && length < maxFrameBytes)
+      this.host.sendContent(dataHead(length, isEnd, this.id), isAll ? chunk : chunk.subarray(0, length))
     }
+    if (this.isEnding) this.finish()
   }
 
-  private readonly onWantTrailers = (): void => {
-    const kept = passableTrailers(this.trailers ?? none)
-    const trailers: Record<string, string[]> = {}
-    for (let at = 0; at < kept.length; at += 2) (trailers[kept[at]!.toLowerCase()] ??= []).push(kept[at + 1]!)
-    this.stream.sendTrailers(trailers)
+  private wait(): void {
+    const { waiting } = this.host.session
+    // At the end of those that wait.
+    waiting.delete(this)
+    waiting.add(this)
+    if (this.sendDeadlineAt === Infinity) this.sendDeadlineAt = performance.now() + this.host.limits.sendMs
   }
 
-  /** The response is complete; the client is told to stop sending what nobody reads (RFC 9113 §8.1). */
-  private leaveBody(): void {
-    if (this.bodyDone) return
-    this.source?.destroy()
-    if (this.hasTrailers || this.request.isGrpc) return this.discardBody()
-    this.bodyDeadlineAt = Infinity
-    this.stream.close(NGHTTP2_NO_ERROR)
+  private waitsForSocket(): boolean {
+    if (!this.host.isBehind) return false
+    this.wait()
+    return true
+  }
+
+  /** All of the response has been handed to the connection. */
+  private finish(): void {
+    this.sendDeadlineAt = Infinity
+    if (!this.endSent) {
+      this.endSent = true
+      if (this.lastBlock !== '') this.sendBlock(this.lastBlock, true)
+      else if (this.isEnding) this.host.send(dataHead(0, true, this.id))
+    }
+    this.host.session.waiting.delete(this)
+    if (this.isHalfClosed) this.over()
+    else if (this.tunnel === undefined) this.leaveBody()
+  }
+
+  private over(): void {
+    this.isOver = true
+    if (this.tunnel === undefined && this.incoming?.isKept === true) {
+      this.source?.destroy()
+      this.incoming.drop()
+    }
+    this.host.session.end(this)
   }
 
   /**
-   * A reset would overtake trailers (and Node ends the process for a stream that still waits for them), and gRPC clients
-   * take it for the end of the call: they stop by themselves once they have read how it ended.
+   * The client is told to stop sending what nobody reads (RFC 9113 §8.1); but gRPC clients take that for the end of the call: they
+   * stop by themselves once they have read how it ended.
    */
-  private discardBody(): void {
-    this.bodyDeadlineAt = performance.now() + this.host.limits.discardMs
-    this.stream.off('data', this.onData)
-    this.stream.resume()
+  private leaveBody(): void {
+    const incoming = this.incoming!
+    this.source?.destroy()
+    incoming.drop()
+    if (this.request.isGrpc) incoming.deadlineAt = performance.now() + this.host.limits.discardMs
+    else this.host.session.reset(this, errorCodes.none)
   }
 
-  private readonly onWanted = (): void => {
-    if (this.awaitsContinue && !this.headSent && !this.isGone) this.stream.additionalHeaders({ ':status': 100 })
-    this.awaitsContinue = false
-    this.armBodyDeadline()
-    this.stream.resume()
+  private pushTunnel(chunk: Uint8Array): boolean {
+    if (this.isOver) return true
+    this.push(chunk)
+    return this.unsent === undefined && !this.waitsForSocket()
   }
 
-  private readonly onData = (chunk: Buffer): void => {
-    const source = this.source!
-    source.accept(chunk)
-    if (source.isWanting) this.armBodyDeadline()
-    else {
-      this.bodyDeadlineAt = Infinity
-      this.stream.pause()
-    }
-  }
-
-  private readonly onBodyEnd = (): void => {
-    this.bodyDone = true
-    this.bodyDeadlineAt = Infinity
-    this.source?.finish(this.source.trailers)
-  }
-
-  /** A gRPC call is a conversation: a client that says nothing for a while may be listening. */
-  private armBodyDeadline(): void {
-    this.bodyDeadlineAt = this.request.isGrpc ? Infinity : performance.now() + this.host.limits.bodyMs
-  }
-
-  private bodyTimedOut(): void {
-    this.bodyDeadlineAt = Infinity
-    if (this.responseEnded) return this.stream.close(NGHTTP2_NO_ERROR)
-    this.source?.fail(new Error('the body did not arrive in time'))
-    this.watcher?.onBadBody('client.body_timeout')
-  }
-
-  private readonly onDrain = (): void => {
-    if (!this.responseEnded) this.sendDeadlineAt = Infinity
-    this.watcher?.onClientDrain()
-  }
-
-  private readonly onClose = (): void => {
-    const takenBack = !this.responseEnded && !this.cutByUs
-    const isUnanswered = takenBack && !this.headSent
-    this.sendDeadlineAt = Infinity
-    this.bodyDeadlineAt = Infinity
-    if (!this.bodyDone) this.source?.fail(new Error('the client left before the body was complete'))
-    if (takenBack) this.watcher?.onClientGone()
-    this.host.onStreamOver(this, isUnanswered)
+  private endTunnel(): void {
+    if (this.isOver) return
+    this.isEnding = true
+    this.pump()
   }
 }

@@ -2,8 +2,10 @@ import type { Socket } from 'node:net'
 import type { DoorRules } from './door-rules.ts'
 import type { HttpListenerParts } from './http-listener.ts'
 import { Http2Connection, type Http2ConnectionParts } from './http2-connection.ts'
-import type { Http2Flood } from './http2-floods.ts'
 import { http2Limits } from './http2-limits.ts'
+import type { Http2Flood } from './http2/flood-watch.ts'
+import { KnownStrings } from './http2/known-strings.ts'
+import { SendRound } from './http2/outbox.ts'
 
 export interface Http2ConnectionsParts extends Pick<HttpListenerParts, 'isServing' | 'onExchange' | 'onConnections' | 'requestId'> {
   readonly encrypted: boolean
@@ -25,6 +27,8 @@ export class Http2Connections {
       limits: () => rules().limits,
       lifetime: () => rules().lifetime,
       http2: http2Limits,
+      strings: new KnownStrings(),
+      round: new SendRound(),
       healthPath: () => rules().healthPath,
       isDraining: () => this.draining,
       onClosed: (connection) => {

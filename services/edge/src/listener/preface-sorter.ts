@@ -53,13 +53,7 @@ export class PrefaceSorter {
   private handOn(socket: Socket, peerAddress: string, begun: Buffer, isHttp2: boolean): void {
     socket.pause()
     socket.unshift(begun)
-    if (isHttp2) {
-      // A client that has closed its side is gone: nothing would tell the session of it otherwise.
-      socket.allowHalfOpen = false
-      this.parts.onHttp2(socket, peerAddress)
-    } else {
-      this.parts.onHttp1(socket, peerAddress)
-      socket.resume()
-    }
+    if (isHttp2) this.parts.onHttp2(socket, peerAddress)
+    else this.parts.onHttp1(socket, peerAddress)
   }
 }

@@ -13,14 +13,22 @@ export function statusLine(status: number): string {
 
 let dateSecond = 0
 let dateText = ''
+let dateLine = ''
 
-/** The Date field (RFC 9110 §6.6.1), made once a second. */
-export function dateField(): string {
+/** The time of the Date field (RFC 9110 §6.6.1), made once a second. */
+export function httpDate(): string {
   const now = Date.now()
   const second = Math.floor(now / 1000)
   if (second !== dateSecond) {
     dateSecond = second
-    dateText = `Date: ${new Date(now).toUTCString()}\r\n`
+    dateText = new Date(now).toUTCString()
+    dateLine = `Date: ${dateText}\r\n`
   }
   return dateText
+}
+
+/** The Date field with its line end. */
+export function dateField(): string {
+  httpDate()
+  return dateLine
 }

@@ -1,6 +1,6 @@
 import type { MetricsRegistry } from '@sluice/service-kit'
 import type { CertificateTable } from './certificate-table.ts'
-import type { Http2Flood } from './http2-floods.ts'
+import type { Http2Flood } from './http2/flood-watch.ts'
 import type { HandshakeErrorReason } from './tls-server.ts'
 
 /** What a worker counts of its encrypted connections. */

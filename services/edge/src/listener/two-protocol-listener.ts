@@ -3,7 +3,7 @@ import type { DoorRules } from './door-rules.ts'
 import { EngineListener } from './engine-listener.ts'
 import { engineLimits } from './engine-limits.ts'
 import { Http2Connections } from './http2-connections.ts'
-import type { Http2Flood } from './http2-floods.ts'
+import type { Http2Flood } from './http2/flood-watch.ts'
 import type { HttpListenerParts, Listener } from './http-listener.ts'
 
 export interface TwoProtocolListenerParts extends HttpListenerParts {
