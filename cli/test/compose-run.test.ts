@@ -2,7 +2,7 @@
 // test. Cassandra is the shared one, in a keyspace of its own.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fetchOnce, freePorts, needServer, runProcess, startNats, startProcess, startRedis, waitUntil } from '@sluice/testkit'
@@ -38,7 +38,7 @@ async function environments(t: TestContext, cassandra: string, places: Places): 
   const here: Readonly<Record<string, string>> = { 'nats://nats:4222': nats.url, 'redis://redis:6379': redis.url, 'cassandra:9042': cassandra, 'http://control:8001': `http://127.0.0.1:${places.admin}` }
   const own = { SLUICE_CASSANDRA_DATACENTER: 'datacenter1', SLUICE_CASSANDRA_KEYSPACE: `compose_${randomBytes(4).toString('hex')}`, SLUICE_ADMIN_ADDRESS: `127.0.0.1:${places.admin}` }
   return (name, variables) => {
-    const placed = { ...own, SLUICE_DATA_DIR: scratch(t), SLUICE_METRICS_ADDRESS: `127.0.0.1:${places.metrics[name]}` }
+    const placed = { ...own, SLUICE_DATA_DIR: scratch(t), SLUICE_METRICS_ADDRESS: `127.0.0.1:${places.metrics[name]}`, ...('SLUICE_LISTEN_HTTP' in variables && { SLUICE_LISTEN_HTTP: variables['SLUICE_LISTEN_HTTP']!.replace('8000', String(places.traffic)) }) }
     const entries = Object.entries(variables).map(([variable, value]) => [variable, here[value] ?? (value.startsWith('${') ? token : value)])
     return { ...(Object.fromEntries(entries) as Record<string, string>), ...placed }
   }
@@ -54,9 +54,7 @@ test('the services of docker-compose.yml find each other and serve what is appli
     const path = name === 'edge' ? 'healthz' : 'readyz'
     await waitUntil(async () => (await fetchOnce(`http://127.0.0.1:${port}/${path}`)).status === 200, { timeoutMs: 60_000, everyMs: 100, what: `${name} to be ready` })
   }
-  const config = readFileSync(join(root, 'infra/compose/gateway.yaml'), 'utf8').replace('":8000"', `"127.0.0.1:${places.traffic}"`)
-  const file = join(scratch(t), 'gateway.yaml')
-  writeFileSync(file, config)
+  const file = join(root, 'infra/compose/gateway.yaml')
   const env = { SLUICE_ADMIN_URL: `http://127.0.0.1:${places.admin}`, SLUICE_ADMIN_TOKEN: token }
   const applied = await runProcess(t, sluice, ['apply', '-c', file, '--wait=30'], { env })
   assert.equal(applied.code, 0, applied.stderr)
