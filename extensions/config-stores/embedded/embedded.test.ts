@@ -51,7 +51,7 @@ describe('the embedded config store', () => {
     assert.match(await openInChild(t, file), /opened/)
   })
 
-  test('an audit entry that returned survives the kill of its process, and the commits after it are flushed as ever', async (t) => {
+  test('an audit entry that returned survives the kill of its process', async (t) => {
     const file = join(directory, 'audited.sqlite')
     await runChild(t, `
       const store = await createEmbeddedConfigStore({ file: ${JSON.stringify(file)} })
@@ -60,17 +60,6 @@ describe('the embedded config store', () => {
     const store = await createEmbeddedConfigStore({ file })
     assert.deepEqual((await store.listAudit('s', { limit: 10 })).map(({ actor, outcome }) => [actor, outcome]), [['ann', 'revision 1']])
     await store.close()
-
-    const database = new DatabaseSync(file)
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
-    const unhurried = new UnhurriedTransactions(database, file)
-    const level = () => database.prepare('PRAGMA synchronous').get()?.['synchronous']
-    const [normal, full] = [1, 2]
-    assert.deepEqual([unhurried.run(level), level()], [normal, full])
-    assert.throws(() => unhurried.run(() => assert.fail('not to be kept')), /not to be kept/)
-    assert.equal(level(), full)
-    await unhurried.stop()
-    database.close()
   })
 
   test('of commits made one from the other, nobody hears of one before it is on the disk, and then of all in order', async () => {

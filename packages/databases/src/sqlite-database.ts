@@ -50,9 +50,9 @@ export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
 const flushAfterMs = 1000
 
 /**
- * Transactions that do not wait for the disk: when `run` returns, what it wrote outlives the process. It is flushed within
- * a second, with the next that `inTransaction` makes, when `flushed` is asked for, or when the database is closed; a loss
- * of power before that takes it.
+ * Makes a database's transactions not wait for the disk: when `run` returns, what it wrote outlives the process. It is
+ * flushed within a second, when `flushed` is asked for, or when the database is closed; a loss of power before that
+ * takes it, and never a part of a transaction.
  */
 export class UnhurriedTransactions {
   readonly #database: DatabaseSync
@@ -65,14 +65,13 @@ export class UnhurriedTransactions {
   constructor(database: DatabaseSync, file: string) {
     this.#database = database
     this.#log = `${file}-wal`
+    database.exec('PRAGMA synchronous = NORMAL')
   }
 
   run<T>(work: () => T): T {
-    this.#database.exec('PRAGMA synchronous = NORMAL')
     try {
       return inTransaction(this.#database, work)
     } finally {
-      if (this.#database.isOpen) this.#database.exec('PRAGMA synchronous = FULL')
       this.#timer ??= setTimeout(() => void this.flushed().catch(() => undefined), flushAfterMs).unref()
     }
   }

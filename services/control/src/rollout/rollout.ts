@@ -77,7 +77,10 @@ export class Rollout {
     const { bus, scope, store } = this.#parts
     await this.#memory.recall()
     await this.#readHead()
-    const watching = store.watch(scope, () => void this.#followStore())
+    // What was made here is announced in this turn, and need not be read.
+    const watching = store.watch(scope, ({ revision }) => setImmediate(() => {
+      if (this.#running.length > 0 && revision > (this.#head?.revision ?? 0)) void this.#followStore()
+    }))
     const subscriptions: Subscription[] = [
       this.serving.listen(bus, { queue: queues.control, ...this.#logging('config request') }),
       answer(bus, subjects.edgeReports(scope), { request: EdgeReportSchema, reply: EdgeReportReplySchema }, (report, isCall) => this.#hear(report, isCall), this.#logging('edge report')),
