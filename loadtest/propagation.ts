@@ -7,8 +7,8 @@
  *
  * The last line is for comparing: from the moment the store had the revision until the last worker's first answer by
  * it had arrived; what the store took (the `store` of the answer's `Server-Timing`) stands in a line of its own. Each
- * worker is asked every 50 ms, and from a change's sending on every 5 ms until it has answered the change: that is in the
- * figures. What a change costs is measured afterwards, while nobody probes, over `--cpu-changes N` [100] changes: CPU time
+ * worker is asked every 50 ms, and from shortly before a change can show every 5 ms until it has answered the change: that is in
+ * the figures. What a change costs is measured afterwards, while nobody probes, over `--cpu-changes N` [100] changes: CPU time
  * of all processes without what they use up in the same time when nothing changes.
  *
  * Above 10 a second nothing waits for a receipt, and the prober is an even load of 500 requests a second: `--spells N` [3]

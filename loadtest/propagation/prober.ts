@@ -22,6 +22,7 @@ export class Prober {
   readonly probes: readonly Probe[]
   readonly #pace: Pace
   #wanted = 0
+  #chaseFrom = 0
   #timer: NodeJS.Timeout | undefined
 
   constructor(probes: readonly Probe[], pace: Pace) {
@@ -30,14 +31,15 @@ export class Prober {
   }
 
   start(): void {
-    this.#spread(this.#pace.everyMs)
+    this.#spread(this.#pace.everyMs, performance.now())
     this.#tick()
   }
 
-  /** From now on every connection is asked more often, each until it has answered the change. */
-  lookFor(number: number): void {
+  /** After `waitMs` every connection is asked more often, each until it has answered the change. */
+  lookFor(number: number, waitMs: number): void {
     this.#wanted = number
-    this.#spread(this.#pace.chaseMs)
+    this.#chaseFrom = performance.now() + waitMs
+    this.#spread(this.#pace.chaseMs, this.#chaseFrom)
     clearTimeout(this.#timer)
     this.#tick()
   }
@@ -54,17 +56,21 @@ export class Prober {
   }
 
   /** In turn, and none later than it was to be asked anyhow. */
-  #spread(everyMs: number): void {
-    const now = performance.now()
-    for (const [index, probe] of this.probes.entries()) probe.dueAt = Math.min(probe.dueAt, now + (everyMs * index) / this.probes.length)
+  #spread(everyMs: number, from: number): void {
+    for (const [index, probe] of this.probes.entries()) probe.dueAt = Math.min(probe.dueAt, from + (everyMs * index) / this.probes.length)
   }
 
   #tick(): void {
     const now = performance.now()
     let next = Infinity
+    const isChase = now >= this.#chaseFrom
     for (const probe of this.probes) {
-      if (probe.dueAt <= now) probe.ask(now, probe.newest < this.#wanted ? this.#pace.chaseMs : this.#pace.everyMs)
+      if (probe.dueAt <= now) probe.ask(now, isChase && probe.newest < this.#wanted ? this.#pace.chaseMs : this.#pace.everyMs)
       next = Math.min(next, probe.dueAt)
+    }
+    if (!isChase && next > this.#chaseFrom) {
+      this.#spread(this.#pace.chaseMs, this.#chaseFrom)
+      next = this.#chaseFrom
     }
     this.#timer = setTimeout(() => this.#tick(), Math.max(1, Math.min(1000, Math.ceil(next - performance.now()))))
   }
