@@ -1,5 +1,4 @@
 /** One worker: takes revisions in, compiles and adopts them, listens, and carries exchanges through the pipeline. */
-import { balancers } from '@sluice/balancers'
 import type { Bus } from '@sluice/buses/bus'
 import { createRelayedBus, ipcChannel } from '@sluice/buses/relay'
 import { cacheStoreNamed } from '@sluice/cache-stores'
@@ -11,6 +10,7 @@ import type { Logger } from '@sluice/service-kit'
 import { MetricsRegistry, oncePerMinute, systemClock } from '@sluice/service-kit'
 import { createVerifier } from '@sluice/verifier'
 import { join, resolve } from 'node:path'
+import { loadBalancers } from './balancer/load-balancers.ts'
 import { measureUpstreams } from './balancer/upstream-metrics.ts'
 import { UpstreamFindings } from './balancer/upstream-findings.ts'
 import { UpstreamRegistry } from './balancer/upstream-registry.ts'
@@ -333,10 +333,6 @@ export class EdgeWorker {
     this.running?.pools.destroy()
     this.parts.onDrained()
   }
-}
-
-async function loadBalancers() {
-  return new Map(await Promise.all(balancers.map(async (entry) => [entry.name, await entry.load()] as const)))
 }
 
 /** `SLUICE_LISTEN_HTTP` and `_HTTPS` move the addresses of an edge and nothing else: a listener that is switched off stays off. */

@@ -2,12 +2,12 @@
  * The self-tests of a configuration as far as they can be answered without a gateway, for `sluice check`. Router and policies are a worker's; what auth
  * alone knows, such as whose a key is, nobody is asked: a test that comes to it is held to its route and no further.
  */
-import { balancers } from '@sluice/balancers'
 import { sourceOf } from '@sluice/errors'
 import { catalogue as policyCatalogue } from '@sluice/policies'
 import type { IdentityPart, LimitVerdict, QuotaPart } from '@sluice/policies/policy'
 import { entitiesOf, lineOf, type RevisionDocumentInput, type SelfTest } from '@sluice/proto/config'
 import { systemClock } from '@sluice/service-kit'
+import { loadBalancers } from './balancer/load-balancers.ts'
 import { UpstreamRegistry } from './balancer/upstream-registry.ts'
 import { SnapshotCompiler } from './compile-snapshot.ts'
 import { loadPolicies } from './policy-chain/compile-chain.ts'
@@ -59,7 +59,7 @@ function otherRoute({ expect }: SelfTest, { route }: Outcome): string | undefine
 }
 
 async function createCompiler(): Promise<SnapshotCompiler> {
-  const upstreams = new UpstreamRegistry(new Map(await Promise.all(balancers.map(async (entry) => [entry.name, await entry.load()] as const))))
+  const upstreams = new UpstreamRegistry(await loadBalancers())
   const policies = await loadPolicies(policyCatalogue.map(({ name }) => name))
   const logger = { warn: () => {}, info: () => {} }
   return new SnapshotCompiler({ policies, upstreams, policyParts: { clock: systemClock, logger, identity: nobodyKnown, quota: nothingCounted } })

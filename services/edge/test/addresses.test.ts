@@ -75,6 +75,21 @@ it('the file of a Unix socket that was left behind is taken over, one that someb
   assert.equal((await fetchOnce('http://localhost/x', { socketPath: taken })).body, 'served')
 })
 
+it('an edge is told how to move from one address of a port to all of them', async (t) => {
+  const upstream = await startUpstream(t, answer(200, 'fine'))
+  const [port, between] = [await freePort(), await freePort()]
+  const at = (address: string) => documentFor(address, upstream.url)
+  const under = await startEdge(t, at(`127.0.0.1:${port}`), { workers: 2 })
+  const status = async (host: string) => (await fetchOnce(`http://${host}:${port}/x`).catch(() => ({ status: 0 }))).status
+  const { refusal } = await under.apply(at(`:${port}`))
+  assert.equal(refusal?.detail, `:${port} cannot be opened while this edge listens at 127.0.0.1:${port}; move listeners.http.address to another port first, or set SLUICE_LISTEN_HTTP and start the edge again`)
+  assert.equal(await status('127.0.0.1'), 200)
+  assert.equal((await under.apply(at(`127.0.0.1:${between}`))).refusal, undefined)
+  await waitUntil(async () => (await status('127.0.0.1')) === 0)
+  assert.equal((await under.apply(at(`:${port}`))).refusal, undefined)
+  for (let count = 0; count < 4; count++) assert.deepEqual([await status('127.0.0.1'), await status('127.0.0.2')], [200, 200])
+})
+
 it('an upstream may be a Unix socket', async (t) => {
   const path = join(await folder(t), 'upstream.sock')
   const server = await serveAt(t, { path })

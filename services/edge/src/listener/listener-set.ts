@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { CidrSet } from '@sluice/http'
 import type { OpenLimit } from '@sluice/policies/policy'
 import type { HttpListener as HttpSettings, HttpsListener as HttpsSettings, Listeners, NamedCertificate } from '@sluice/proto/config'
+import { parseAddress } from '@sluice/service-kit'
 import { compileCertificates, type CertificateTable } from './certificate-table.ts'
 import { doorRules, type DoorRules } from './door-rules.ts'
 import { HttpListener, type HttpListenerParts, type Listener } from './http-listener.ts'
@@ -80,7 +81,7 @@ export class ListenerSet {
       for (const door of wanted === undefined ? [] : doorsOf(wanted)) {
         const { address } = door.settings
         const known = this.doors.get(address)
-        if (known === undefined) opened.set(address, await this.openDoor(door))
+        if (known === undefined) opened.set(address, await this.openDoor(door).catch((error: unknown) => this.explain(error, door)))
         else if (known.scheme !== door.scheme) throw new Error(`${address} carries ${known.scheme} until another revision has moved it away (listeners.${known.scheme}.address)`)
       }
     } catch (error) {
@@ -117,6 +118,13 @@ export class ListenerSet {
     await Promise.all([...this.doors.values()].map(({ listener }) => listener.drain(deadlineMs)))
   }
 
+  /** Of an address that is taken it may be this edge itself that has it, as `127.0.0.1:80` stands in the way of `:80`. */
+  private explain(error: unknown, { scheme, settings: { address } }: Door): never {
+    const own = isInUse(error) ? [...this.doors.keys()].find((open) => overlap(open, address)) : undefined
+    if (own === undefined) throw error
+    throw new Error(`${address} cannot be opened while this edge listens at ${own}; move listeners.${scheme}.address to another port first, or set SLUICE_LISTEN_${scheme.toUpperCase()} and start the edge again`, { cause: error })
+  }
+
   private rulesOf({ scheme, settings, trustedProxies }: Door): DoorRules {
     const { workers, addressLimit } = this.parts
     return doorRules(settings, { trustedProxies, workers, addressLimit: (limit) => addressLimit(scheme, limit) })
@@ -142,6 +150,16 @@ function doorsOf({ listeners: { http, https }, trustedProxies, certificates }: P
 
 function tlsFacts({ settings, certificates }: Extract<Door, { scheme: 'https' }>) {
   return { certificates, http2: settings.http2 }
+}
+
+function isInUse(error: unknown): boolean {
+  return ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE'
+}
+
+/** Whether one of them is a port on all addresses, and the other the same port. */
+function overlap(one: string, other: string): boolean {
+  const [a, b] = [parseAddress(one), parseAddress(other)]
+  return 'port' in a && 'port' in b && a.port === b.port && [a.host, b.host].some((host) => host === undefined || host === '0.0.0.0' || host === '::')
 }
 
 function urlAt(scheme: string, address: string, port: number): string {
