@@ -31,6 +31,8 @@ export interface Http2Host {
   sendContent(head: string, content: Uint8Array): void
 }
 
+/** Up to here copying is cheaper than a write of its own. */
+const smallPiece = 4096
 const none: readonly string[] = []
 
 export class Http2ClientSide implements ClientSide, SessionStream, BodyOwner {
@@ -127,7 +129,7 @@ export class Http2ClientSide implements ClientSide, SessionStream, BodyOwner {
   // --- the request's body ---
 
   body(onChunk: (bytesSoFar: number, piece: Uint8Array) => boolean): Readable {
-    const source = new EngineBody(onChunk, this.onWanted)
+    const source = new EngineBody(onChunk, () => this.incoming?.onWanted())
     this.source = source
     if (this.incoming === undefined) source.finish(none)
     else this.incoming.readBy(source)
@@ -140,7 +142,7 @@ export class Http2ClientSide implements ClientSide, SessionStream, BodyOwner {
 
   onBodyEnd(trailers: readonly string[]): boolean {
     if (!this.incoming!.complete(trailers)) return false
-    if (this.endSent && this.unsent === undefined) this.over()
+    if (this.responseEnded && this.endSent && this.unsent === undefined) this.over()
     return true
   }
 
@@ -157,8 +159,6 @@ export class Http2ClientSide implements ClientSide, SessionStream, BodyOwner {
     if (this.awaitsContinue && !this.headSent && !this.isOver) this.sendBlock(statusField(100), false)
     this.awaitsContinue = false
   }
-
-  private readonly onWanted = (): void => this.incoming?.onWanted()
 
   private bodyTimedOut(): void {
     if (this.responseEnded) return this.host.session.reset(this, errorCodes.none)
@@ -217,7 +217,7 @@ export class Http2ClientSide implements ClientSide, SessionStream, BodyOwner {
 
   /** RFC 8441 §5: the stream carries what a connection would; nobody had to prove that they understood. */
   switchProtocols(fields: string[]): Duplex {
-    const tunnel = new TunnelEnd({ onWanted: this.onWanted, push: (chunk) => this.pushTunnel(chunk), end: () => this.endTunnel(), destroy: () => this.host.session.reset(this, errorCodes.cancel) })
+    const tunnel = new TunnelEnd({ onWanted: () => this.incoming?.onWanted(), push: (chunk) => this.pushTunnel(chunk), end: () => this.endTunnel(), destroy: () => this.host.session.reset(this, errorCodes.cancel) })
     this.responseEnded = true
     this.tunnel = tunnel
     if (this.incoming === undefined) tunnel.finish()
@@ -305,9 +305,15 @@ export class Http2ClientSide implements ClientSide, SessionStream, BodyOwner {
       const isEnd = this.isEnding && this.unsent === undefined && this.lastBlock === ''
       if (isEnd) this.endSent = true
       session.noteSent(this, length, !isAll && length < maxFrameBytes)
-      this.host.sendContent(dataHead(length, isEnd, this.id), isAll ? chunk : chunk.subarray(0, length))
+      this.sendPiece(isAll ? chunk : chunk.subarray(0, length), isEnd)
     }
     if (this.isEnding) this.finish()
+  }
+
+  private sendPiece(piece: Uint8Array, isEnd: boolean): void {
+    const head = dataHead(piece.length, isEnd, this.id)
+    if (piece.length > smallPiece) this.host.sendContent(head, piece)
+    else this.host.send(head + Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString('latin1'))
   }
 
   private wait(): void {

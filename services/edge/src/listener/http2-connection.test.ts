@@ -345,6 +345,31 @@ test('a client that is gone is told of once, whatever it had under way', async (
   for (const exchange of under.exchanges) answer(exchange)
 })
 
+test('a response without a body may be through before its request is, and its client is still there', async (t) => {
+  const under = await serve(t, (client) => client.sendHead(204, [], true))
+  const client = await FrameClient.openPlain(t, under.port, [preface, settings(), requestFrame(1, endHeaders)])
+  await client.frame(({ type, stream }) => type === 1 && stream === 1)
+  client.send(frameOf(0, 1, 1, Buffer.from('late')), frameOf(6, 0, 0, Buffer.from('allread!')))
+  await client.frame(({ type }) => type === 6)
+  assert.equal(under.exchanges[0]!.isGone, false)
+  under.exchanges[0]!.end()
+  client.send(frameOf(0, 1, 1, Buffer.from('later')))
+  await client.frame(isReset(1, 5))
+  assert.equal(client.frames.filter(({ stream }) => stream === 1).length, 2, 'one head and the reset')
+})
+
+test('pieces of a response come in their order, large and small', async (t) => {
+  const pieces = [10, 5000, 1, 20_000, 4096, 4097, 3].map((length, index) => Buffer.alloc(length, String(index)))
+  const under = await serve(t, (client) => {
+    client.sendHead(200, [], true)
+    for (const piece of pieces) client.send(piece)
+    client.end(Buffer.from('end'), ['x-sum', '1'])
+  })
+  const client = await FrameClient.openPlain(t, under.port, [preface, settings([tables.window, 1_000_000]), requestFrame(1)])
+  await waitUntil(() => bodyOf(client, 1).toString().endsWith('end'))
+  assert.equal(bodyOf(client, 1).toString(), `${Buffer.concat(pieces).toString()}end`)
+})
+
 test('a response that cannot be completed breaks its stream alone', async (t) => {
   const under = await serve(t, (client) => {
     if (under.exchanges.length > 1) return answer(client)
