@@ -9,20 +9,24 @@ import type { LimitStatement } from './exchange.ts'
 export function limitFields(limits: readonly LimitStatement[]): string[] {
   const tightest = leastRemaining(limits)
   if (tightest === undefined) return []
+  // Nearly always there is one: its numbers are put into text once.
+  const left = String(tightest.remaining)
+  const reset = String(tightest.resetSeconds)
   let policies = ''
   let states = ''
   for (const limit of limits) {
     if (limit.isHidden === true) continue
     const separator = policies === '' ? '' : ', '
     policies += separator + policyText(limit)
-    states += `${separator}"${limit.name}";r=${limit.remaining};t=${limit.resetSeconds}`
+    const isTightest = limit === tightest
+    states = states + separator + '"' + limit.name + '";r=' + (isTightest ? left : limit.remaining) + ';t=' + (isTightest ? reset : limit.resetSeconds)
   }
   return [
     'RateLimit-Policy', policies,
     'RateLimit', states,
     'X-RateLimit-Limit', String(tightest.burst),
-    'X-RateLimit-Remaining', String(tightest.remaining),
-    'X-RateLimit-Reset', String(tightest.resetSeconds),
+    'X-RateLimit-Remaining', left,
+    'X-RateLimit-Reset', reset,
   ]
 }
 

@@ -70,3 +70,50 @@ test('a connection whose far end is gone ends with the error of the write', asyn
   })
   assert.match((near.errored as NodeJS.ErrnoException).code ?? '', /^(EPIPE|ECONNRESET)$/)
 })
+
+test('whole messages of one turn leave at its end, and what is written at once comes behind them', async (t) => {
+  const { near, far } = await pair(t)
+  const writer = new TextWriter(near, false)
+  writer.writeSoon('1')
+  writer.writeSoon('2')
+  assert.ok(writer.isHolding)
+  writer.write('3')
+  assert.ok(!writer.isHolding)
+  writer.writeSoon('4')
+  writer.flush()
+  near.write('5', 'latin1')
+  writer.writeSoon('6')
+  let read = ''
+  far.setEncoding('latin1').on('data', (piece: string) => (read += piece)).resume()
+  await waitUntil(() => read === '123456')
+  assert.ok(!writer.isHolding)
+})
+
+test('however many connections hold something, each gets its own', async (t) => {
+  const pairs = await Promise.all(Array.from({ length: 40 }, () => pair(t)))
+  const read = pairs.map(({ far }) => once(far.setEncoding('latin1').resume(), 'data'))
+  for (const [index, { near }] of pairs.entries()) new TextWriter(near, index % 2 === 1).writeSoon(`to ${index}`)
+  assert.deepEqual((await Promise.all(read)).map(([text]) => text), pairs.map((_, index) => `to ${index}`))
+})
+
+test('what is held for a connection that goes meanwhile goes with it', async (t) => {
+  const { near, throughStream } = await pair(t)
+  const writer = new TextWriter(near, false)
+  writer.writeSoon('x')
+  near.destroy()
+  writer.flush()
+  assert.ok(!writer.isHolding)
+  assert.equal(throughStream(), 0)
+})
+
+test('what is too long to be held is not', async (t) => {
+  const { near, far } = await pair(t)
+  const writer = new TextWriter(near, false)
+  writer.writeSoon('a')
+  writer.writeSoon('b'.repeat(16 * 1024))
+  assert.ok(!writer.isHolding)
+  let read = ''
+  far.setEncoding('latin1').on('data', (piece: string) => (read += piece)).resume()
+  await waitUntil(() => read.length === 16 * 1024 + 1)
+  assert.ok(read.startsWith('ab'))
+})

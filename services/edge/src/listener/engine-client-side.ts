@@ -155,7 +155,8 @@ export class EngineClientSide implements ClientSide {
 
   send(chunk: Uint8Array): boolean {
     if (this.over || this.bodyless || chunk.length === 0) return true
-    const { socket } = this.host
+    const { socket, writer } = this.host
+    writer.flush()
     const before = this.isChunked ? `${this.pendingHead}${chunk.length.toString(16)}\r\n` : this.pendingHead
     this.pendingHead = ''
     if (before !== '') {
@@ -176,7 +177,7 @@ export class EngineClientSide implements ClientSide {
     else {
       if (hasBody) this.send(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
       const last = this.isChunked ? `0\r\n${this.trailerText(trailers)}\r\n` : ''
-      if (this.pendingHead !== '' || last !== '') this.host.writer.write(this.pendingHead + last)
+      if (this.pendingHead !== '' || last !== '') this.host.writer.writeSoon(this.pendingHead + last)
     }
     this.finishResponse()
   }
@@ -184,7 +185,7 @@ export class EngineClientSide implements ClientSide {
   /** The whole body as latin-1 text, its length told by the head: with that it is one write. */
   endText(body: string): void {
     if (this.over || this.responseEnded) return
-    this.host.writer.write(this.bodyless ? this.pendingHead : this.pendingHead + body)
+    this.host.writer.writeSoon(this.bodyless ? this.pendingHead : this.pendingHead + body)
     this.finishResponse()
   }
 
@@ -209,7 +210,8 @@ export class EngineClientSide implements ClientSide {
   destroy(): void {
     this.over = true
     this.source?.destroy()
-    const { socket, encrypted } = this.host
+    const { socket, writer, encrypted } = this.host
+    writer.flush()
     // Where the connection's end is the response's end, only a reset tells the client that something is missing; under
     // TLS it is the missing close_notify, and a Unix socket knows no reset.
     if (this.endsByClosing && !encrypted && socket.remoteAddress !== undefined) socket.resetAndDestroy()
@@ -267,10 +269,11 @@ export class EngineClientSide implements ClientSide {
   }
 
   private endWith(body: Uint8Array | string): void {
-    const { socket } = this.host
+    const { socket, writer } = this.host
+    if (this.pendingHead !== '' && typeof body !== 'string' && body.length <= smallBodyBytes) return writer.writeSoon(this.pendingHead + Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'))
+    writer.flush()
     if (typeof body === 'string') socket.write(Buffer.from(this.pendingHead + body, 'utf8'))
     else if (this.pendingHead === '') socket.write(body)
-    else if (body.length <= smallBodyBytes) this.host.writer.write(this.pendingHead + Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'))
     else {
       socket.cork()
       socket.write(this.pendingHead, 'latin1')

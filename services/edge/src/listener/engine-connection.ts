@@ -84,7 +84,8 @@ export class EngineConnection implements EngineHost {
     socket.setNoDelay(true)
     if (readDirectly(socket, (bytes, length) => this.onShared(bytes, length))) process.nextTick(() => this.takeRead())
     else socket.on('data', (chunk: Buffer) => this.onData(chunk)).resume()
-    socket.on('end', () => this.onEnd())
+    // Before Node's own listener, behind which nothing can be written to a socket that may not be half open.
+    socket.prependListener('end', () => this.onEnd())
     socket.on('drain', () => this.onDrain())
     socket.on('error', () => undefined)
     socket.on('close', () => this.onClose())
@@ -147,6 +148,7 @@ export class EngineConnection implements EngineHost {
   handOver(): Socket {
     if (this.isInputShared) this.keepInput()
     const { socket, input, inputAt } = this
+    this.writer.flush()
     socket.pause()
     readAsStream(socket)
     for (const event of ['data', 'end', 'drain']) socket.removeAllListeners(event)
@@ -283,6 +285,7 @@ export class EngineConnection implements EngineHost {
     this.inputText = undefined
     this.read(true)
     this.deadline.set(sendMs)
+    this.writer.flush()
     this.socket.end(() => this.deadline.set(lingerMs))
   }
 
@@ -308,6 +311,7 @@ export class EngineConnection implements EngineHost {
    * half-closed looks the same as one that is gone, and work for one that is gone must end (as nginx decides too).
    */
   private onEnd(): void {
+    this.writer.flush()
     if (this.current !== undefined && !this.isDiscarding) this.socket.destroy()
     else if (!this.isClosing) this.close()
   }

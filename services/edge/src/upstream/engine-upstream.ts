@@ -143,7 +143,7 @@ export class UpstreamConnection implements SocketReader {
     this.phase = 'head'
     let text = requestText(attempt.request)
     if (upgrade !== undefined) text += this.askToSwitch(fields)
-    if (body === null) this.writer.write(`${text}\r\n`)
+    if (body === null) this.writer.writeSoon(`${text}\r\n`)
     else {
       const isChunked = !hasLength(fields)
       this.writer.write(isChunked ? `${text}Transfer-Encoding: chunked\r\n\r\n` : `${text}\r\n`)
@@ -178,6 +178,11 @@ export class UpstreamConnection implements SocketReader {
     if (this.attempt === undefined) {
       // Bytes that nobody asked for, after a response or before any request: whose they are cannot be known.
       this.drop()
+      return false
+    }
+    // It came before the request has left: to whom it belongs cannot be known either.
+    if (this.writer.isHolding) {
+      this.fail('upstream.reset', undefined)
       return false
     }
     this.take(bytes, length)
@@ -345,7 +350,7 @@ export class UpstreamConnection implements SocketReader {
 
   private fail(code: ErrorCode, cause: unknown): void {
     const { attempt } = this
-    const isSent = this.phase !== 'connecting'
+    const isSent = this.phase !== 'connecting' && !this.writer.isHolding
     const isUntouched = this.phase === 'head' && this.served > 0 && this.headText === '' && this.interim === 0
     this.attempt = undefined
     this.drop()
