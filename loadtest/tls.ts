@@ -1,7 +1,8 @@
 /**
  * `npm run bench:tls`: the gateway beside nginx where clients come by TLS 1.3, over HTTP/1.1 and over HTTP/2, both plain proxies
  * in front of the same upstream, each pinned to one core. Ratios of requests per CPU-second to nginx just before and
- * just after. `--seconds N` [5] a round, about, `--connections N` [64], `--streams N` [10] on each connection of HTTP/2.
+ * just after. `--seconds N` [5] a round, about, `--connections N` [64], `--streams N` [10] on each connection of HTTP/2, `--warm N` [2]
+ * seconds of CPU before each of them is measured.
  */
 import type { ChildProcess } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -17,9 +18,9 @@ import { machine } from './bench/measure.ts'
 import { usageOfTree } from './bench/process-tree.ts'
 import { workload } from './bench/workloads.ts'
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '5' }, connections: { type: 'string', default: '64' }, streams: { type: 'string', default: '10' }, only: { type: 'string' } } })
+const { values } = parseArgs({ options: { seconds: { type: 'string', default: '5' }, connections: { type: 'string', default: '64' }, streams: { type: 'string', default: '10' }, warm: { type: 'string', default: '2' }, only: { type: 'string' } } })
 const [seconds, connections, streams] = [Number(values.seconds), Number(values.connections), Number(values.streams)]
-const warmUpCpuSeconds = 2
+const warmUpCpuSeconds = Number(values.warm)
 
 interface Row {
   readonly name: string
