@@ -1,5 +1,5 @@
 /** What a walk becomes once its endpoint has agreed to another protocol: the client is told so, and the two ends are joined until one of them closes. */
-import { HeaderFields } from '@sluice/http'
+import type { HeaderFields } from '@sluice/http'
 import type { Duplex } from 'node:stream'
 import type { EdgeExchange } from './exchange.ts'
 import { cleanUpstreamFields, writeResponseFields } from './responder/response-fields.ts'

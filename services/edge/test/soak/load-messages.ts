@@ -1,5 +1,3 @@
-import type { SoakTraffic } from './soak-traffic.ts'
-
 export interface Begin {
   readonly kind: 'begin'
   /** Requests at an even rate, or everything else. */
@@ -9,6 +7,9 @@ export interface Begin {
   readonly bodyBytes: number
 }
 
+/** What has come to a good end. */
+export type DoneCounts = Record<'paced' | 'http1' | 'http2' | 'messages' | 'events' | 'uploads' | 'downloads' | 'reconnects', number>
+
 export type ToLoad =
   | Begin
   /** Odd while one is under way. */
@@ -17,5 +18,5 @@ export type ToLoad =
 
 export type FromLoad =
   | { readonly kind: 'upstream'; readonly url: string }
-  | { readonly kind: 'report'; readonly done: SoakTraffic['done']; readonly failures: readonly string[]; readonly idle: number; readonly latencies: readonly number[]; readonly ratePerSecond: number }
+  | { readonly kind: 'report'; readonly done: Readonly<DoneCounts>; readonly failures: readonly string[]; readonly idle: number; readonly latencies: readonly number[]; readonly ratePerSecond: number }
   | { readonly kind: 'stopped' }

@@ -9,7 +9,7 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { PacedTraffic } from './paced-traffic.ts'
-import type { Begin } from './load-messages.ts'
+import type { Begin, DoneCounts } from './load-messages.ts'
 
 export interface Place {
   readonly port: number
@@ -28,7 +28,7 @@ const saturationSeconds = 15
 
 export class SoakTraffic {
   readonly failures: string[] = []
-  readonly done = { paced: 0, http1: 0, http2: 0, messages: 0, events: 0, uploads: 0, downloads: 0, reconnects: 0 }
+  readonly done: DoneCounts = { paced: 0, http1: 0, http2: 0, messages: 0, events: 0, uploads: 0, downloads: 0, reconnects: 0 }
   private readonly place: Place
   private readonly lanes: Promise<void>[] = []
   private readonly idle = new Set<Socket>()
