@@ -4,7 +4,7 @@
  * the revision that its author saw.
  */
 import { randomUUID } from 'node:crypto'
-import type { Commit, ConfigStore } from '@sluice/config-stores/config-store'
+import type { Commit, ConfigStore, RevisionRecord } from '@sluice/config-stores/config-store'
 import { codeOf, SluiceError } from '@sluice/errors'
 import { deltaBetween, entitiesOf, lineOf, readLine, type RevisionDocumentInput, type SegmentedConfig } from '@sluice/proto/config'
 import type { Clock, Sealing } from '@sluice/service-kit'
@@ -41,6 +41,7 @@ export interface Committed {
 /** A revision that the next can be made from, and nobody is to hear of yet. */
 interface Written {
   readonly committed: Omit<Committed, 'at' | 'took'>
+  readonly record: RevisionRecord
   readonly commit: Commit
   readonly kept: Promise<void>
   /** On the monotonic clock. */
@@ -191,13 +192,14 @@ export class RevisionLine {
     this.stored.keep(made)
     if (store.write !== undefined) this.#ahead = { revision: made, kept }
     const stable = ring && (await this.stored.read(ring.stable))
-    return { committed: { ...about, ring, stable, revision, isNew: true }, commit, kept, beganAt, writtenAt }
+    return { committed: { ...about, ring, stable, revision, isNew: true }, record: made.record, commit, kept, beganAt, writtenAt }
   }
 
   /** Told once nothing takes it any more; in order, since the store keeps them so. */
-  async #keep({ committed, commit, kept, beganAt, writtenAt }: Written): Promise<Committed> {
+  async #keep({ committed, record, commit, kept, beganAt, writtenAt }: Written): Promise<Committed> {
     const { store, clock, onCommitted } = this.#parts
     await kept.catch(() => keepAgain(store, commit))
+    this.stored.lastHead = record
     const at = clock.monotonic()
     const done = { ...committed, at, took: { check: writtenAt - beganAt, store: at - writtenAt } }
     onCommitted(done)

@@ -36,7 +36,7 @@ export class StoredRevisions {
   readonly #sealing: Sealing | undefined
   /** What is being committed here: others hear of it from the store before its committer does. */
   underWay: StoredRevision | undefined
-  /** The head that was read last. */
+  /** The newest head that was read, or made here. */
   lastHead: RevisionRecord | undefined
   /** By number, the one used last at the end. */
   readonly #kept = new Map<number, StoredRevision>()
