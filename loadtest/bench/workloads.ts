@@ -28,9 +28,9 @@ export function plainWorkload(place: BenchPlace, telemetry: object = {}): Conten
   return gateway(place, 'sluice, W1 (plain)', workload(place, { telemetry }))
 }
 
-/** `access.log` in the scratch directory. */
+/** `access.log` in the scratch directory, in one piece. */
 export function withAccessLog(place: BenchPlace): object {
-  return { accessLog: { file: join(place.directory, 'access.log') } }
+  return { accessLog: { file: join(place.directory, 'access.log'), rotateMb: 10_000 } }
 }
 
 /** What W2 needs: the tokens of 16 consumers, a script for wrk that sends them in turn, and the key to check them with. */
