@@ -452,6 +452,10 @@ export class Walk implements ClientWatcher, AttemptHandler, HedgedWalk, TurnedWa
     answerAsStored(this, answer)
   }
 
+  refuse(code: ErrorCode): void {
+    refuse(this, code)
+  }
+
   settleAttempt(isOver: boolean): void {
     if (isOver) this.endAttemptNow()
     else this.abandonAttempt()

@@ -15,13 +15,15 @@ import type { FillOutcome, Waiter } from './fills.ts'
 import { isUnsafe, urlsOvertaken } from './overtaken-urls.ts'
 import type { ResponseCache } from './response-cache.ts'
 import type { ArrivedHead } from './storable.ts'
-import { answerFrom, answerNotCached, type StoredAnswer } from './stored-answer.ts'
-import { isFresh, isUsableStale, wouldAnswer } from './usable.ts'
+import { answerFrom, type StoredAnswer } from './stored-answer.ts'
+import { usableAs } from './usable.ts'
 
 /** The exchange's walk, as its turn at the cache moves it on. */
 export interface TurnedWalk extends RefreshedWalk {
   /** Ends the walk with what is kept. */
   answerStored(answer: StoredAnswer): void
+  /** Ends it with an error of the catalogue. */
+  refuse(code: ErrorCode): void
   /** On to the upstream. */
   goOn(): void
   /** Ends the attempt, whose response the client does not get. `isOver`: nothing more of it will come. */
@@ -164,12 +166,10 @@ export class CacheTurn implements Waiter {
     const { request } = this.#exchange
     const now = clock.now()
     const found = (this.#found = this.#find())
-    if (found !== undefined && this.#isTrusted(found)) {
-      if (isFresh(found, this.#control, now)) return this.#answer('HIT', found)
-      if (isUsableStale(found, this.#control, now)) {
-        if (this.#control.onlyIfCached !== true) this.#refresh(found)
-        return this.#answer('STALE', found)
-      }
+    const usable = this.#usableAs(found, now)
+    if (usable !== undefined) {
+      if (usable === 'STALE' && this.#control.onlyIfCached !== true) this.#refresh(found!)
+      return this.#answer(usable, found!)
     }
     // Whatever is asked for each time anew would make them wait for each other in vain.
     const isEachAnew = found !== undefined && found.freshUntilMs <= found.receivedAtMs
@@ -196,9 +196,9 @@ export class CacheTurn implements Waiter {
     const fillKey = this.#heldKey
     this.#heldKey = undefined
     const found = (this.#found = this.#find())
-    if (found === undefined || !this.#isTrusted(found) || !isFresh(found, this.#control, this.#cache.clock.now())) return this.#ask(fillKey)
+    if (this.#usableAs(found, this.#cache.clock.now()) !== 'HIT') return this.#ask(fillKey)
     if (fillKey !== undefined) this.#cache.fills.end(fillKey, 'stored')
-    this.#answer('HIT', found)
+    this.#answer('HIT', found!)
   }
 
   /** What is for all or for this caller, whichever lasts longer. */
@@ -212,32 +212,35 @@ export class CacheTurn implements Waiter {
   #ask(fillKey: string | undefined): void {
     const { request } = this.#exchange
     if (this.#control.onlyIfCached === true) return this.#refuse()
-    const question = this.#question(request.method === 'GET' && this.#control.noStore !== true, this.#found)
+    const question = this.#question(this.#mayKeep, this.#found)
     this.#filling = new Filling(this.#cache, question, fillKey)
     this.#clientFields = question.fields
     this.#filling.makeConditional(request.headers)
     this.#pass(...this.#whyAsked())
   }
 
+  /** RFC 9111 §5.2.1.7: nothing is kept for a request that wants nobody asked. */
   #refuse(): void {
-    const { request, requestId } = this.#exchange
     this.hasAnswered = true
-    this.#exchange.reason = 'client.not_cached'
     this.#note.status = this.#whyAsked()[0]
     this.#note.detail = 'detail=only-if-cached'
-    this.#walk.answerStored(answerNotCached(request, requestId))
+    this.#walk.refuse('client.not_cached')
   }
 
   /** In shadow: keeps what it would keep and records what it would answer; the upstream is asked as if it were not there. */
   #watch(name: string): void {
-    const { shadow, request } = this.#exchange
+    const { shadow } = this.#exchange
     // In force the walk would not have come here.
     if (shadow?.decision !== undefined) return this.#walk.goOn()
     const found = this.#find()
-    const decision = wouldAnswer(found === undefined || !this.#isTrusted(found) ? undefined : found, this.#control, this.#cache.clock.now())
+    const decision = this.#usableAs(found, this.#cache.clock.now()) ?? (this.#control.onlyIfCached === true ? 'client.not_cached' : undefined)
     if (decision !== undefined) this.#exchange.shadow = { identity: shadow?.identity, decision: `${name}:${decision}` }
-    if (decision !== 'HIT') this.#filling = new Filling(this.#cache, this.#question(request.method === 'GET' && this.#control.noStore !== true, found), undefined)
+    if (decision !== 'HIT') this.#filling = new Filling(this.#cache, this.#question(this.#mayKeep, found), undefined)
     this.#walk.goOn()
+  }
+
+  get #mayKeep(): boolean {
+    return this.#exchange.request.method === 'GET' && this.#control.noStore !== true
   }
 
   #question(mayKeep: boolean, stale: StoredResponse | undefined): Question {
@@ -285,6 +288,10 @@ export class CacheTurn implements Waiter {
 
   #isTrusted(stored: StoredResponse): boolean {
     return this.#cache.isTrusted(stored, this.#cache.clock.now())
+  }
+
+  #usableAs(found: StoredResponse | undefined, now: number): 'HIT' | 'STALE' | undefined {
+    return found !== undefined && this.#isTrusted(found) ? usableAs(found, this.#control, now) : undefined
   }
 
   #isUsableOnError(): boolean {

@@ -1,6 +1,5 @@
 /** A response from what is kept: with its age, as far as the request's conditions and range ask for it (RFC 9111 §4, RFC 9110 §13, §14). */
 import type { StoredResponse } from '@sluice/cache-stores/cache-store'
-import { catalogue, errorBody } from '@sluice/errors'
 import { byteRange, HeaderFields, isNotModified, rangeCounts } from '@sluice/http'
 
 export interface StoredAnswer {
@@ -36,14 +35,6 @@ export function answerFrom(stored: StoredResponse, { method, headers }: Answered
   if (bodiless.has(stored.status)) return { status: stored.status, fields, body: undefined }
   fields.push('Content-Length', String(stored.body.length))
   return { status: stored.status, fields, body: method === 'HEAD' ? undefined : stored.body }
-}
-
-/** RFC 9111 §5.2.1.7: nothing is kept for a request that wants nobody asked. */
-export function answerNotCached({ method, headers }: AnsweredRequest, requestId: string): StoredAnswer {
-  const { status, message } = catalogue['client.not_cached']
-  const { contentType, body } = errorBody({ code: 'client.not_cached', message, requestId }, headers.get('accept'))
-  const bytes = Buffer.from(body)
-  return { status, fields: ['Content-Type', contentType, 'Content-Length', String(bytes.length), 'Cache-Control', 'no-store'], body: method === 'HEAD' ? undefined : bytes }
 }
 
 /** Whole seconds (§4.2.3, §5.1). */

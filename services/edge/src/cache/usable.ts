@@ -3,21 +3,20 @@ import type { StoredResponse } from '@sluice/cache-stores/cache-store'
 import type { CacheControl } from '@sluice/http'
 import { ageSeconds } from './stored-answer.ts'
 
-export function isFresh(stored: StoredResponse, { noCache = false, maxAge = Infinity, minFresh = 0 }: Partial<CacheControl>, now: number): boolean {
+function isFresh(stored: StoredResponse, { noCache = false, maxAge = Infinity, minFresh = 0 }: Partial<CacheControl>, now: number): boolean {
   return !noCache && stored.freshUntilMs - minFresh * 1000 > now && ageSeconds(stored, now) <= maxAge
 }
 
 /** While it is asked for anew, or since the client takes what is stale. */
-export function isUsableStale(stored: StoredResponse, { noCache = false, maxAge = Infinity, minFresh = 0, maxStale }: Partial<CacheControl>, now: number): boolean {
+function isUsableStale(stored: StoredResponse, { noCache = false, maxAge = Infinity, minFresh = 0, maxStale }: Partial<CacheControl>, now: number): boolean {
   if (stored.mustRevalidate || stored.freshUntilMs > now) return false
   if (noCache || minFresh > 0 || ageSeconds(stored, now) > maxAge) return false
   const staleMs = now - stored.freshUntilMs
   return staleMs < stored.staleWhileRevalidateMs || (maxStale !== undefined && staleMs <= maxStale * 1000)
 }
 
-/** What a policy in shadow would have ended the walk with. `found`: what is kept, as far as it can be trusted. */
-export function wouldAnswer(found: StoredResponse | undefined, control: Partial<CacheControl>, now: number): 'HIT' | 'STALE' | 'client.not_cached' | undefined {
-  if (found !== undefined && isFresh(found, control, now)) return 'HIT'
-  if (found !== undefined && isUsableStale(found, control, now)) return 'STALE'
-  return control.onlyIfCached === true ? 'client.not_cached' : undefined
+/** As what it answers; undefined: somebody has to be asked first. */
+export function usableAs(stored: StoredResponse, control: Partial<CacheControl>, now: number): 'HIT' | 'STALE' | undefined {
+  if (isFresh(stored, control, now)) return 'HIT'
+  return isUsableStale(stored, control, now) ? 'STALE' : undefined
 }
