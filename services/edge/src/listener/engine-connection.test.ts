@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitUntil } from '@sluice/testkit'
 import { fieldOf, RawClient } from '../../test/raw-client.ts'
-import type { ClientSide, ClientWatcher } from './client-side.ts'
+import { serveConnections, watcher } from '../../test/swept-connections.ts'
+import type { ClientSide } from './client-side.ts'
 import type { ConnectionLifetime } from './door-rules.ts'
 import { EngineConnection } from './engine-connection.ts'
 import { engineLimits, type EngineLimits } from './engine-limits.ts'
@@ -35,17 +35,7 @@ async function serve(t: TestContext, onExchange: (client: ClientSide) => void, l
     onClosed: (connection: EngineConnection) => void connections.delete(connection),
     requestId: () => 'id',
   }
-  const server = createServer({ allowHalfOpen: true }, (socket: Socket) => void connections.add(new EngineConnection(socket, parts)))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const sweeper = setInterval(() => {
-    for (const connection of connections) connection.checkDeadline(performance.now())
-  }, 5)
-  t.after(async () => {
-    clearInterval(sweeper)
-    for (const { socket } of connections) socket.destroy()
-    await new Promise((resolve) => server.close(resolve))
-  })
-  under.port = (server.address() as AddressInfo).port
+  under.port = await serveConnections(t, { allowHalfOpen: true, connections, open: (socket) => new EngineConnection(socket, parts), end: ({ socket }) => socket.destroy() })
   return under
 }
 
@@ -54,8 +44,6 @@ async function open(t: TestContext, under: Under): Promise<RawClient> {
   t.after(() => client.destroy())
   return client
 }
-
-const watcher = (changes: Partial<ClientWatcher>): ClientWatcher => ({ onClientGone: () => undefined, onClientDrain: () => undefined, onBadBody: () => undefined, ...changes })
 
 function answer(client: ClientSide, body = 'ok', status = 200): void {
   client.sendHead(status, ['Content-Length', String(body.length)], false)

@@ -16,7 +16,7 @@ import { HeadReader } from './engine-head-reader.ts'
 import type { EngineLimits } from './engine-limits.ts'
 import { SweptDeadline } from '../swept-deadline.ts'
 import { TextWriter } from '../text-writer.ts'
-import { readAsStream, readDirectly } from './shared-reads.ts'
+import { readAsStream, readDirectly, takeUnread } from './shared-reads.ts'
 import { asksForWebsocket, websocketKeyOf } from './websocket-request.ts'
 
 export interface EngineConnectionParts {
@@ -82,7 +82,7 @@ export class EngineConnection implements EngineHost {
     this.requestsLeft = lifetime.maxRequests
     this.deadline.set(this.limits.headMs)
     socket.setNoDelay(true)
-    if (readDirectly(socket, (bytes, length) => this.onShared(bytes, length))) process.nextTick(() => this.takeRead())
+    if (readDirectly(socket, (bytes, length) => this.onShared(bytes, length))) process.nextTick(() => this.takeUnread())
     else socket.on('data', (chunk: Buffer) => this.onData(chunk)).resume()
     // Before Node's own listener, behind which nothing can be written to a socket that may not be half open.
     socket.prependListener('end', () => this.onEnd())
@@ -170,11 +170,9 @@ export class EngineConnection implements EngineHost {
     if (this.input !== undefined || !this.isReading) this.advance()
   }
 
-  /** What came before anybody listened. */
-  private takeRead(): void {
-    const { socket } = this
-    for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read() as Buffer | null) this.onData(chunk)
-    if (this.isReading) socket.resume()
+  private takeUnread(): void {
+    takeUnread(this.socket, (chunk) => this.onData(chunk))
+    if (this.isReading) this.socket.resume()
   }
 
   private onData(chunk: Buffer): void {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitUntil } from '@sluice/testkit'
 import { endHeaders, FrameClient, frameOf, goaway, preface, requestFrame, type Frame } from '../../test/http2-frames.ts'
-import type { ClientSide, ClientWatcher } from './client-side.ts'
+import { serveConnections, watcher } from '../../test/swept-connections.ts'
+import type { ClientSide } from './client-side.ts'
 import type { ConnectionLifetime } from './door-rules.ts'
 import { engineLimits, type EngineLimits } from './engine-limits.ts'
 import { Http2Connection } from './http2-connection.ts'
@@ -37,20 +37,8 @@ async function serve(t: TestContext, onExchange: (client: ClientSide) => void, l
     onFlood: (kind: Http2Flood) => void under.floods.push(kind),
     onClosed: (connection: Http2Connection) => void connections.delete(connection),
   }
-  const server = createServer((socket: Socket) => void connections.add(new Http2Connection(takeOver(socket), parts, '127.0.0.1')))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const sweeper = setInterval(() => {
-    for (const connection of connections) connection.checkDeadline(performance.now())
-  }, 5)
-  t.after(async () => {
-    clearInterval(sweeper)
-    for (const connection of connections) connection.destroy()
-    await new Promise((resolve) => server.close(resolve))
-  })
-  return Object.assign(under, { port: (server.address() as AddressInfo).port })
+  return Object.assign(under, { port: await serveConnections(t, { connections, open: (socket) => new Http2Connection(takeOver(socket), parts, '127.0.0.1'), end: (connection) => connection.destroy() }) })
 }
-
-const watcher = (changes: Partial<ClientWatcher>): ClientWatcher => ({ onClientGone: () => undefined, onClientDrain: () => undefined, onBadBody: () => undefined, ...changes })
 
 function answer(client: ClientSide, body: string | Uint8Array = 'fine'): void {
   client.sendHead(200, ['content-length', String(body.length)], false)

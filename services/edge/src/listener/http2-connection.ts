@@ -18,7 +18,7 @@ import { Outbox, type SendRound } from './http2/outbox.ts'
 import type { Http2Request } from './http2/request-fields.ts'
 import { Http2Session } from './http2/session.ts'
 import type { SessionOwner } from './http2/session-stream.ts'
-import { readDirectly } from './shared-reads.ts'
+import { readDirectly, takeUnread } from './shared-reads.ts'
 
 export interface Http2ConnectionParts extends Omit<EngineConnectionParts, 'onClosed'> {
   readonly http2: Http2Limits
@@ -75,7 +75,7 @@ export class Http2Connection implements Http2Host, SessionOwner {
     socket.on('drain', () => this.onDrain())
     socket.on('error', () => undefined)
     socket.on('close', () => this.onClose())
-    if (readDirectly(socket, (bytes, length) => this.onBytes(bytes, length))) process.nextTick(() => this.takeRead())
+    if (readDirectly(socket, (bytes, length) => this.onBytes(bytes, length))) process.nextTick(() => this.takeUnread())
     else socket.on('data', (chunk: Buffer) => this.onBytes(chunk, chunk.length)).resume()
     if (parts.isDraining()) this.beginDrain()
   }
@@ -162,11 +162,9 @@ export class Http2Connection implements Http2Host, SessionOwner {
 
   // --- the socket ---
 
-  /** What came before anybody listened. */
-  private takeRead(): void {
-    const { socket } = this
-    for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read() as Buffer | null) this.onBytes(chunk, chunk.length)
-    if (this.isReading) socket.resume()
+  private takeUnread(): void {
+    takeUnread(this.socket, (chunk) => this.onBytes(chunk, chunk.length))
+    if (this.isReading) this.socket.resume()
   }
 
   private onBytes(bytes: Buffer, length: number): void {

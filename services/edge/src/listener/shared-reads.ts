@@ -64,6 +64,11 @@ function shareDecrypted(socket: TLSSocket): Reader | undefined {
   return reader
 }
 
+/** What came before anybody read the socket, directly or as a stream. */
+export function takeUnread(socket: Socket, onChunk: (chunk: Buffer) => void): void {
+  for (let chunk = socket.read() as Buffer | null; chunk !== null; chunk = socket.read() as Buffer | null) onChunk(chunk)
+}
+
 /** Makes the socket a stream again. */
 export function readAsStream(socket: Socket): void {
   const reader = readers.get(socket)
