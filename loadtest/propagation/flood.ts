@@ -37,11 +37,10 @@ export async function makeFlood(system: MeasuredSystem, admin: AdminClient, prob
   // A spell of both for the code to get warm.
   for (let spell = 0; spell <= spells; spell++) {
     const without = await oneSpell(system, prober, () => sleep(spellMs, 0))
-    const before = { made: flood.made.length, answers: flood.answers.length }
     const withChanges = await oneSpell(system, prober, () => changeFor(admin, perSecond, flood))
     if (spell === 0) {
-      flood.answers.splice(before.answers)
-      flood.storeMs.splice(before.answers)
+      flood.answers.length = 0
+      flood.storeMs.length = 0
       continue
     }
     flood.without.push(without)
