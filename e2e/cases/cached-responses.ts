@@ -151,7 +151,7 @@ export const cachedResponses: Case = {
 
       await t.test('without Redis requests go on, with what is in memory and from the upstream', async () => {
         await warm(system, '/shared/kept')
-        t.after(() => redis.restart())
+        t.after(() => redis.revive())
         await redis.kill()
         for (const one of await everywhere(system, '/shared/kept')) assert.equal(statusOf(one), 'HIT')
         for (const one of await everywhere(system, '/shared/other')) assert.equal(one.status, 200)
@@ -169,7 +169,7 @@ export const cachedResponses: Case = {
 
       await t.test('with the bus away what is kept answers and nothing can be purged; afterwards it is confirmed before it is used', async () => {
         await warm(system, '/cached/a')
-        t.after(() => nats.restart())
+        t.after(() => nats.revive())
         await nats.kill()
         const isRefused = async () => {
           const { status, body } = await system.admin('POST', '/v1/cache/purge?wait=all', { everything: true })

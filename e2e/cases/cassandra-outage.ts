@@ -13,7 +13,7 @@ export const cassandraOutage: Case = {
   modes: ['distributed'],
   async run(system, t) {
     const relay = system.servers!.store
-    await t.test('away: changes are refused with the reason, and nothing acknowledged is lost', (inner) => storeOutage({ kill: () => relay.cut(), restart: () => relay.open() }).run(system, inner))
+    await t.test('away: changes are refused with the reason, and nothing acknowledged is lost', (inner) => storeOutage({ kill: () => relay.cut(), restart: () => relay.open(), revive: () => relay.open() }).run(system, inner))
 
     await t.test('slow by half a second: each change is made once, and nobody who asks for something else waits', async (inner) => {
       await system.apply({ routes: [named('unhurried', { path: '/unhurried' })] })

@@ -23,7 +23,7 @@ export const natsOutage: Case = {
     for (let round = 0; round < 4; round++) await bodyOf(system, '/kept', { headers })
     const traffic = startTraffic(t, system.edges, { path: '/kept', headers, clients: 2 })
     await traffic.more(10)
-    t.after(() => nats.restart())
+    t.after(() => nats.revive())
     await nats.kill()
 
     await t.test('services say that they cannot work, edges go on', async () => {

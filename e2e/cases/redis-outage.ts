@@ -20,7 +20,7 @@ export const redisOutage: Case = {
     // An edge hears within ten seconds of others that have come or gone.
     const inAll = workersPerEdge * system.edges.length
     for (const edge of system.edges) await waitUntil(async () => sum(await readMetrics(edge.metricsUrl), 'sluice_limit_sharers', { scope: 'dc' }) === inAll, { timeoutMs: 25_000, everyMs: 100, what: `${edge.name} to know of ${inAll} workers` })
-    t.after(async () => redis.restart())
+    t.after(() => redis.revive())
     await redis.kill()
     const many = async (edge: Edge, path: string): Promise<FetchedResponse[]> => {
       const answers: FetchedResponse[] = []

@@ -23,6 +23,8 @@ export interface LocalServer {
   kill(signal?: NodeJS.Signals): Promise<void>
   /** Starts it again with the same port, data and settings; ends it in order first when it runs. */
   restart(): Promise<void>
+  /** Starts it again as `restart` does, unless it runs: for the end of a test that may have left it killed. */
+  revive(): Promise<void>
 }
 
 export interface ServerPlan {
@@ -148,6 +150,10 @@ class ServerProcess implements LocalServer {
     await this.kill(this.#stopSignal)
     mkdirSync(this.directory, { recursive: true })
     await this.start()
+  }
+
+  async revive(): Promise<void> {
+    if (!this.#isRunning()) await this.restart()
   }
 
   get #stopSignal(): NodeJS.Signals {
