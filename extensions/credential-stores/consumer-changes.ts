@@ -99,10 +99,10 @@ export function planDelete(consumer: StoredConsumer): ConsumersChange {
   return { consumers: new Map([[consumer.name, undefined]]), claimed: [], released: claimsOf([consumer]), changes: [consumerChanged(consumer, undefined)] }
 }
 
-/** Undefined when the credential belongs to another consumer. */
-export function planAddCredential(consumer: StoredConsumer, credential: StoredCredential, owner: string | undefined): ConsumersChange | undefined {
-  if (owner !== undefined && owner !== consumer.name) return undefined
+/** `owner` has what the credential claims. Throws `config.exists` when that is another consumer. */
+export function planAddCredential(consumer: StoredConsumer, credential: StoredCredential, owner: string | undefined): ConsumersChange {
   const claim = claimOf(credential)
+  if (owner !== undefined && owner !== consumer.name) throw new SluiceError('config.exists', { detail: describeTaken(claim, owner) })
   // A credential has its place by what it claims too: a subject is never there twice.
   const isReplaced = (other: StoredCredential) => other.kind === credential.kind && (other.id === credential.id || claimOf(other).id === claim.id)
   return credentialsChanged(consumer, [...consumer.credentials.filter((other) => !isReplaced(other)), credential], credential.id)
@@ -125,7 +125,7 @@ export function planRevoke(revocations: readonly Revocation[], stored: readonly 
   return { consumers: new Map(), claimed: [], released: [], revocations: [...merged.values()], changes }
 }
 
-export function describeTaken(claim: Claim, owner: string): string {
+function describeTaken(claim: Claim, owner: string): string {
   const nouns: Record<ClaimKind, string> = { apiKey: 'API key id', username: 'user name', subject: 'subject' }
   return `the ${nouns[claim.kind]} ${JSON.stringify(claim.id)} belongs to the consumer ${JSON.stringify(owner)}`
 }

@@ -1,5 +1,4 @@
-import { SluiceError } from '@sluice/errors'
-import { checkSize, claimKey, claimOf, claimsOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, TOKEN_NAMES, type Claim, type ConsumersChange } from '../consumer-changes.ts'
+import { checkSize, claimKey, claimOf, claimsOf, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, TOKEN_NAMES, type Claim, type ConsumersChange } from '../consumer-changes.ts'
 import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, Revocation, RevocationsPage, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
 import { credentialOf } from '../find-credential.ts'
 import { readSettings } from '../settings.ts'
@@ -74,13 +73,7 @@ class CassandraCredentialStore implements CredentialStore {
   }
 
   addCredential(scope: string, name: string, credential: StoredCredential): Promise<number | undefined> {
-    return this.#change(scope, name, async (consumer) => {
-      const claim = claimOf(credential)
-      const owner = await this.#rows.ownerOf(scope, claim, { everywhere: true })
-      const change = planAddCredential(consumer, credential, owner)
-      if (change === undefined) throw new SluiceError('config.exists', { detail: describeTaken(claim, owner ?? '') })
-      return change
-    })
+    return this.#change(scope, name, async (consumer) => planAddCredential(consumer, credential, await this.#rows.ownerOf(scope, claimOf(credential), { everywhere: true })))
   }
 
   deleteCredential(scope: string, name: string, credentialId: string): Promise<number | undefined> {

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { SluiceError } from '@sluice/errors'
-import { checkSize, claimOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, pageByName, SESSION_NAMES, TOKEN_NAMES, type Claim, type ConsumersChange } from '../consumer-changes.ts'
+import { checkSize, claimOf, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, pageByName, SESSION_NAMES, TOKEN_NAMES, type Claim, type ConsumersChange } from '../consumer-changes.ts'
 import { credentialOf } from '../find-credential.ts'
 import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, Revocation, RevocationsPage, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
 import { changeOf, consumerOf, revocationOf } from '../rows.ts'
@@ -62,13 +61,7 @@ class EmbeddedCredentialStore implements CredentialStore {
   }
 
   addCredential(scope: string, name: string, credential: StoredCredential): Promise<number | undefined> {
-    return this.#change(scope, name, (consumer) => {
-      const claim = claimOf(credential)
-      const owner = this.#ownerOf(scope, claim)
-      const change = planAddCredential(consumer, credential, owner)
-      if (change === undefined) throw new SluiceError('config.exists', { detail: describeTaken(claim, owner ?? '') })
-      return change
-    })
+    return this.#change(scope, name, (consumer) => planAddCredential(consumer, credential, this.#ownerOf(scope, claimOf(credential))))
   }
 
   deleteCredential(scope: string, name: string, credentialId: string): Promise<number | undefined> {

@@ -1,7 +1,6 @@
 import { answer } from '@sluice/databases/answer'
 import { PostgresConnection, type Query } from '@sluice/databases/postgres-connection'
-import { SluiceError } from '@sluice/errors'
-import { checkSize, claimKey, claimOf, claimsOf, describeTaken, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, pageByName, SESSION_NAMES, TOKEN_NAMES, type Claim, type ClaimKind, type ConsumersChange } from '../consumer-changes.ts'
+import { checkSize, claimKey, claimOf, claimsOf, planAddCredential, planDelete, planDeleteCredential, planPut, planRevoke, pageByName, SESSION_NAMES, TOKEN_NAMES, type Claim, type ClaimKind, type ConsumersChange } from '../consumer-changes.ts'
 import type { ConsumersWrite, CredentialChangeRecord, CredentialStore, Revocation, RevocationsPage, StoredConsumer, StoredCredential, StoreParts } from '../credential-store.ts'
 import { credentialOf } from '../find-credential.ts'
 import { readSettings } from '../settings.ts'
@@ -70,10 +69,7 @@ class PostgresCredentialStore implements CredentialStore {
   addCredential(scope: string, name: string, credential: StoredCredential): Promise<number | undefined> {
     return this.#change(scope, name, async (consumer, query) => {
       const claim = claimOf(credential)
-      const owner = (await readOwners(query, scope, [claim])).get(claimKey(claim))
-      const change = planAddCredential(consumer, credential, owner)
-      if (change === undefined) throw new SluiceError('config.exists', { detail: describeTaken(claim, owner ?? '') })
-      return change
+      return planAddCredential(consumer, credential, (await readOwners(query, scope, [claim])).get(claimKey(claim)))
     })
   }
 
