@@ -1,6 +1,6 @@
 /**
- * `ClientSide` over one stream of an HTTP/2 connection: a small object, no stream of Node's. The head of a response and a short body are one
- * text; what the client's windows or the socket do not take yet waits here, and whoever sends is told to wait.
+ * `ClientSide` over one stream of an HTTP/2 connection: a small object, no stream of Node's. What the walk asks of a request and its response is
+ * answered here; what of that goes out, and when, is decided in `http2-sending-half.ts`.
  */
 import type { Duplex, Readable } from 'node:stream'
 import { passableTrailers } from '@sluice/http'
@@ -8,76 +8,53 @@ import type { ClientCertificate } from '@sluice/policies/exchange'
 import type { ClientSide, ClientWatcher, Upgrade } from './client-side.ts'
 import { EngineBody } from './engine-body.ts'
 import { Http2RequestBody, type BodyOwner } from './http2-request-body.ts'
+import { Http2SendingHalf, type SendingHost } from './http2-sending-half.ts'
 import { encodeHead, encodeTrailers, statusField } from './http2/field-encoder.ts'
-import { dataHead, errorCodes, headersFrames, maxFrameBytes } from './http2/frames.ts'
+import { dataHead, errorCodes } from './http2/frames.ts'
 import type { Http2Request } from './http2/request-fields.ts'
-import type { Http2Session } from './http2/session.ts'
 import type { SessionStream } from './http2/session-stream.ts'
 import { TunnelEnd } from './http2/tunnel-end.ts'
 
 /** What a stream needs of the connection that it runs on. */
-export interface Http2Host {
-  readonly session: Http2Session
+export interface Http2Host extends SendingHost {
   readonly peerAddress: string
   readonly localPort: number
   readonly encrypted: boolean
   readonly clientCertificate: ClientCertificate | undefined
   /** How long a client may stay away with a body that is waited for, with taking what was sent, and go on with what nobody reads. */
   readonly limits: { readonly bodyMs: number; readonly sendMs: number; readonly discardMs: number }
-  /** Whether the socket has more than it can send. */
-  readonly isBehind: boolean
-  /** Frames as text. */
-  send(frames: string): void
-  sendContent(head: string, content: Uint8Array): void
 }
 
-/** Up to here copying is cheaper than a write of its own. */
-const smallPiece = 4096
 const none: readonly string[] = []
 
-export class Http2ClientSide implements ClientSide, SessionStream, BodyOwner {
+export class Http2ClientSide extends Http2SendingHalf<Http2Host> implements ClientSide, SessionStream, BodyOwner {
   readonly httpVersion = '2.0'
-  readonly id: number
   readonly method: string
   readonly target: string
   readonly fields: string[]
   readonly declaredBytes: number | undefined
   readonly upgrade: Upgrade | undefined
   watcher: ClientWatcher | undefined
-  sendWindow: number
   receiveWindow: number
   untold = 0
-  private readonly host: Http2Host
   private readonly request: Http2Request
   /** The client waits for a 100 before it sends the body. */
   private awaitsContinue: boolean
-  private sendDeadlineAt = Infinity
   /** undefined: the request has none. */
   private readonly incoming: Http2RequestBody | undefined
   private source: EngineBody | undefined
   private tunnel: TunnelEnd | undefined
-  /** The response's head as a field block, held back until the first piece of the body. */
-  private head = ''
-  private headSent = false
   private bodyless = false
-  /** What the client does not take yet; and whether that is the end, with which trailers. */
-  private unsent: Uint8Array[] | undefined
-  private isEnding = false
-  private lastBlock = ''
-  private endSent = false
   /** The whole response was handed over. */
   private responseEnded = false
-  private isOver = false
   private cutByUs = false
 
   constructor(host: Http2Host, id: number, request: Http2Request, isWhole: boolean, receiveWindow: number) {
-    this.host = host
-    this.id = id
+    super(host, id)
     this.request = request
     this.method = request.method
     this.target = request.target
     this.fields = request.fields
-    this.sendWindow = host.session.firstSendWindow
     this.receiveWindow = receiveWindow
     this.awaitsContinue = request.expectsContinue && !isWhole
     this.upgrade = request.protocol === 'websocket' ? 'websocket' : undefined
@@ -183,7 +160,7 @@ export class Http2ClientSide implements ClientSide, SessionStream, BodyOwner {
     if (this.isOver || this.bodyless || chunk.length === 0) return true
     this.writeHead(false)
     this.push(chunk)
-    return this.unsent === undefined && !this.waitsForSocket()
+    return this.takesMore()
   }
 
   end(chunk?: Uint8Array | string, trailers?: readonly string[]): void {
@@ -202,15 +179,14 @@ export class Http2ClientSide implements ClientSide, SessionStream, BodyOwner {
   /** The whole body as latin-1 text. Where the windows have room for it, head and body are one text. */
   endText(body: string, trailers?: readonly string[]): void {
     if (this.responseEnded) return
-    const { session, isBehind } = this.host
     const { length } = body
-    if (this.isOver || this.bodyless || length === 0 || length > maxFrameBytes || trailers !== undefined || this.unsent !== undefined || isBehind || length > this.sendWindow || length > session.sendWindow) {
+    if (this.isOver || this.bodyless || length === 0 || trailers !== undefined || !this.hasRoomFor(length)) {
       return this.end(length === 0 ? undefined : Buffer.from(body, 'latin1'), trailers)
     }
     this.responseEnded = true
     this.writeHead(false)
     this.endSent = true
-    session.noteSent(this, length, false)
+    this.host.session.noteSent(this, length, false)
     this.host.send(dataHead(length, true, this.id) + body)
     this.finish()
   }
@@ -248,9 +224,9 @@ export class Http2ClientSide implements ClientSide, SessionStream, BodyOwner {
   /** There is room for more. */
   onRoom(): void {
     this.pump()
-    if (this.unsent !== undefined || (this.responseEnded && this.tunnel === undefined) || this.waitsForSocket()) return
+    if ((this.responseEnded && this.tunnel === undefined) || !this.takesMore()) return
     this.sendDeadlineAt = Infinity
-    this.host.session.waiting.delete(this)
+    this.host.session.sending.stopWaiting(this)
     if (this.tunnel !== undefined) this.tunnel.onRoom()
     else if (!this.responseEnded) this.watcher?.onClientDrain()
   }
@@ -271,74 +247,7 @@ export class Http2ClientSide implements ClientSide, SessionStream, BodyOwner {
     this.lastBlock = encodeTrailers(passableTrailers(trailers)) ?? ''
   }
 
-  private writeHead(endStream: boolean): void {
-    const { head } = this
-    if (head === '') return
-    this.head = ''
-    this.headSent = true
-    this.sendBlock(head, endStream)
-  }
-
-  private sendBlock(block: string, endStream: boolean): void {
-    if (endStream) this.endSent = true
-    this.host.send(headersFrames(this.id, this.host.session.takeTableUpdate() + block, endStream))
-  }
-
-  private push(chunk: Uint8Array): void {
-    if (this.unsent === undefined) this.unsent = [chunk]
-    else this.unsent.push(chunk)
-    this.pump()
-  }
-
-  /** Sends what the client's windows and the socket take, and the end behind it. */
-  private pump(): void {
-    const { session } = this.host
-    if (this.isOver) return
-    while (this.unsent !== undefined) {
-      const chunk = this.unsent[0]!
-      const length = Math.min(chunk.length, maxFrameBytes, this.sendWindow, session.sendWindow)
-      if (length <= 0 || this.host.isBehind) return this.wait()
-      const isAll = length === chunk.length
-      if (!isAll) this.unsent[0] = chunk.subarray(length)
-      else if (this.unsent.length > 1) this.unsent.shift()
-      else this.unsent = undefined
-      const isEnd = this.isEnding && this.unsent === undefined && this.lastBlock === ''
-      if (isEnd) this.endSent = true
-      session.noteSent(this, length, !isAll && length < maxFrameBytes)
-      this.sendPiece(isAll ? chunk : chunk.subarray(0, length), isEnd)
-    }
-    if (this.isEnding) this.finish()
-  }
-
-  private sendPiece(piece: Uint8Array, isEnd: boolean): void {
-    const head = dataHead(piece.length, isEnd, this.id)
-    if (piece.length > smallPiece) this.host.sendContent(head, piece)
-    else this.host.send(head + Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString('latin1'))
-  }
-
-  private wait(): void {
-    const { waiting } = this.host.session
-    // At the end of those that wait.
-    waiting.delete(this)
-    waiting.add(this)
-    if (this.sendDeadlineAt === Infinity) this.sendDeadlineAt = performance.now() + this.host.limits.sendMs
-  }
-
-  private waitsForSocket(): boolean {
-    if (!this.host.isBehind) return false
-    this.wait()
-    return true
-  }
-
-  /** All of the response has been handed to the connection. */
-  private finish(): void {
-    this.sendDeadlineAt = Infinity
-    if (!this.endSent) {
-      this.endSent = true
-      if (this.lastBlock !== '') this.sendBlock(this.lastBlock, true)
-      else if (this.isEnding) this.host.send(dataHead(0, true, this.id))
-    }
-    this.host.session.waiting.delete(this)
+  protected onAllSent(): void {
     if (this.isHalfClosed) this.over()
     else if (this.tunnel === undefined) this.leaveBody()
   }
@@ -367,7 +276,7 @@ export class Http2ClientSide implements ClientSide, SessionStream, BodyOwner {
   private pushTunnel(chunk: Uint8Array): boolean {
     if (this.isOver) return true
     this.push(chunk)
-    return this.unsent === undefined && !this.waitsForSocket()
+    return this.takesMore()
   }
 
   private endTunnel(): void {

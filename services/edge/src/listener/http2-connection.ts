@@ -177,7 +177,7 @@ export class Http2Connection implements Http2Host, SessionOwner {
   private onDrain(): void {
     this.behindSince = 0
     this.read(true)
-    this.session.wake()
+    this.session.sending.wake()
   }
 
   private read(wanted: boolean): void {

@@ -56,7 +56,7 @@ function converse(bytes: Buffer, cuts: readonly number[]): Outcome {
 function streamOf(session: Http2Session, id: number, isWhole: boolean, events: string[]): SessionStream {
   let body = ''
   const stream = {
-    id, sendWindow: session.firstSendWindow, receiveWindow: http2Limits.windowBytes, untold: 0, isHalfClosed: isWhole, isAnswered: false,
+    id, sendWindow: session.settings.streamWindow, receiveWindow: http2Limits.windowBytes, untold: 0, isHalfClosed: isWhole, isAnswered: false,
     onBody: (bytes: Buffer, from: number, to: number) => {
       body += bytes.toString('latin1', from, to)
       session.giveBack(stream, to - from)

@@ -2,11 +2,10 @@
 import type { Http2Flood } from './flood-watch.ts'
 import type { ReceivingStream } from './receive-windows.ts'
 import type { Http2Request } from './request-fields.ts'
+import type { SendingStream } from './send-windows.ts'
 
 /** A request and its response, as the session knows them. */
-export interface SessionStream extends ReceivingStream {
-  /** What its client takes of the response, by its own window. */
-  sendWindow: number
+export interface SessionStream extends ReceivingStream, SendingStream {
   /** Whether its client has ended it. */
   readonly isHalfClosed: boolean
   /** Whether the response's head has gone. */
@@ -15,8 +14,6 @@ export interface SessionStream extends ReceivingStream {
   onBody(bytes: Buffer, from: number, to: number): boolean
   /** The body is complete; false: it is not as long as was said. */
   onBodyEnd(trailers: readonly string[]): boolean
-  /** There is room for more of the response. */
-  onRoom(): void
   /** It is over before both sides were through. */
   onBroken(): void
   checkDeadline(now: number): void
