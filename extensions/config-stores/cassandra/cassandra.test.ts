@@ -1,45 +1,24 @@
 import assert from 'node:assert/strict'
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, describe, test } from 'node:test'
-import { Client } from 'cassandra-driver'
-import { missingServer, sharedServers, waitUntil } from '@sluice/testkit'
+import { describe, test } from 'node:test'
+import { ownKeyspaces, settingsOf, withClient } from '@sluice/databases/test/cassandra-keyspaces'
+import { missingServer, waitUntil } from '@sluice/testkit'
 import type { ConfigStore } from '../config-store.ts'
 import { commitOf, testConfigStore } from '../config-store.contract.ts'
 import { createCassandraConfigStore, type CassandraParts } from './cassandra.ts'
 import type { CassandraSettings } from './schema.ts'
 
 const skip = missingServer('cassandra')
-const contactPoints = sharedServers().cassandra ?? ''
-const keyspaces: string[] = []
-
-function newKeyspace(): string {
-  const keyspace = `test_${randomBytes(8).toString('hex')}`
-  keyspaces.push(keyspace)
-  return keyspace
-}
-
-const settingsOf = (keyspace: string): CassandraSettings => ({ contactPoints, localDatacenter: 'datacenter1', keyspace })
+const newKeyspace = ownKeyspaces()
 
 async function open(keyspace: string, parts: CassandraParts = {}): Promise<ConfigStore> {
   const store = await createCassandraConfigStore(settingsOf(keyspace), parts)
   await waitUntil(() => store.ping().then(() => true), { timeoutMs: 30_000 })
   return store
 }
-
-async function withClient<T>(work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ contactPoints: [contactPoints], localDataCenter: 'datacenter1', socketOptions: { readTimeout: 30_000 } })
-  return work(client).finally(() => client.shutdown())
-}
-
-after(async () => {
-  if (skip) return
-  await withClient(async (client) => {
-    for (const keyspace of keyspaces) await client.execute(`DROP KEYSPACE IF EXISTS ${keyspace}`)
-  })
-})
 
 // Making tables takes seconds, so what can share them does: one keyspace with the real partitions, one with small ones.
 const shared = newKeyspace()

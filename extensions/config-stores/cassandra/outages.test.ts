@@ -1,117 +1,61 @@
-// What the store does when Cassandra cannot be reached, or an answer gets lost: seen through a proxy that reads the
-// frames of the native protocol (v4 §2) and can break a connection at the one that carries the conditional batch.
+// What the store does when Cassandra cannot be reached, or an answer gets lost: seen through a relay that can break a
+// connection at the frame that carries the conditional batch.
 import assert from 'node:assert/strict'
-import { randomBytes, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
-import { Client } from 'cassandra-driver'
-import { freePort, missingServer, sharedServers, waitUntil } from '@sluice/testkit'
+import { ownKeyspaces, settingsOf } from '@sluice/databases/test/cassandra-keyspaces'
+import { freePort, LossyRelay, missingServer, waitUntil, type Cut, type Splitter } from '@sluice/testkit'
 import type { ConfigStore } from '../config-store.ts'
 import { commitOf } from '../config-store.contract.ts'
 import { createCassandraConfigStore } from './cassandra.ts'
 
 const skip = missingServer('cassandra')
-const contactPoint = sharedServers().cassandra ?? ''
 const HEADER_BYTES = 9
 const BATCH = 0x0d
 
-type Cut = 'before' | 'after' | 'none'
-
-class Proxy {
-  readonly port: number
-  /** Asked at each batch: whether the connection ends before it is passed on, or after it was, without its answer. */
-  onBatch: () => Promise<Cut> = async () => 'none'
-  /** Nothing is passed on, nothing is closed. */
-  isMute = false
-  #server: Server | undefined
-  readonly #sockets = new Set<Socket>()
-
-  constructor(port: number) {
-    this.port = port
-  }
-
-  async open(): Promise<void> {
-    this.#server = createServer((socket) => this.#join(socket))
-    this.#server.listen(this.port, '127.0.0.1')
-    await once(this.#server, 'listening')
-  }
-
-  async close(): Promise<void> {
-    const server = this.#server
-    this.#server = undefined
-    for (const socket of this.#sockets) socket.destroy()
-    if (server) await new Promise((resolve) => server.close(resolve))
-  }
-
-  #join(client: Socket): void {
-    const [host, port] = contactPoint.split(':')
-    const server = connect(Number(port), host)
-    const end = () => [client, server].forEach((socket) => socket.destroy())
-    for (const socket of [client, server]) {
-      this.#sockets.add(socket)
-      socket.on('error', end).on('close', () => {
-        this.#sockets.delete(socket)
-        end()
-      })
-    }
-    let isAnswerLost = false
-    server.on('data', (data) => {
-      if (isAnswerLost) end()
-      else if (!this.isMute) client.write(data)
-    })
-    eachFrame(client, async (frame) => {
-      if (this.isMute) return
-      const cut = frame[4] === BATCH ? await this.onBatch() : 'none'
-      if (cut === 'before') return end()
-      isAnswerLost ||= cut === 'after'
-      server.write(frame)
-    })
-  }
-}
-
-/** Frames in order, each once the one before is dealt with. */
-function eachFrame(socket: Socket, onFrame: (frame: Buffer) => Promise<void>): void {
+/** Frames of the native protocol (v4 §2), each whole. */
+function frames(): Splitter {
   let rest = Buffer.alloc(0)
-  let last = Promise.resolve()
-  socket.on('data', (data: Buffer) => {
+  return (data) => {
+    const whole: Buffer[] = []
     rest = Buffer.concat([rest, data])
     while (rest.length >= HEADER_BYTES && rest.length >= HEADER_BYTES + rest.readUInt32BE(5)) {
       const frame = rest.subarray(0, HEADER_BYTES + rest.readUInt32BE(5))
       rest = rest.subarray(frame.length)
-      last = last.then(() => onFrame(frame))
+      whole.push(frame)
     }
-  })
+    return whole
+  }
 }
 
 describe('the cassandra config store in an outage', { skip }, () => {
-  const keyspace = `test_${randomBytes(8).toString('hex')}`
+  const settings = settingsOf(ownKeyspaces()())
+  const contactPoint = settings.contactPoints
+  const newRelay = async () => new LossyRelay(await freePort(), contactPoint, frames)
   const open = (point: string, warnings: string[] = []) =>
-    createCassandraConfigStore({ contactPoints: point, localDatacenter: 'datacenter1', keyspace }, { onWarning: (message) => warnings.push(message) })
+    createCassandraConfigStore({ ...settings, contactPoints: point }, { onWarning: (message) => warnings.push(message) })
   const unreachable = { code: 'dependency.store_unreachable' }
   let direct: ConfigStore
-  let proxy: Proxy
+  let relay: LossyRelay
 
   before(async () => {
     direct = await open(contactPoint)
     await waitUntil(() => direct.ping().then(() => true), { timeoutMs: 30_000 })
-    proxy = new Proxy(await freePort())
-    await proxy.open()
+    relay = await newRelay()
+    await relay.open()
   })
   after(async () => {
-    await proxy.close()
+    await relay.close()
     await direct.close()
-    const client = new Client({ contactPoints: [contactPoint], localDataCenter: 'datacenter1', socketOptions: { readTimeout: 30_000 } })
-    await client.execute(`DROP KEYSPACE IF EXISTS ${keyspace}`)
-    await client.shutdown()
   })
 
   /** A store whose first conditional batch meets `cut`. */
   async function cutOnce(cut: () => Promise<Cut>): Promise<ConfigStore> {
-    const store = await open(`127.0.0.1:${proxy.port}`)
+    const store = await open(`127.0.0.1:${relay.port}`)
     await store.ping()
-    proxy.onBatch = async () => {
-      proxy.onBatch = async () => 'none'
+    relay.onPiece = (frame) => {
+      if (frame[4] !== BATCH) return 'none'
+      relay.onPiece = () => 'none'
       return cut()
     }
     return store
@@ -146,7 +90,7 @@ describe('the cassandra config store in an outage', { skip }, () => {
   })
 
   test('a store made while Cassandra is away refuses calls, says why once, and works when it is there', async () => {
-    const away = new Proxy(await freePort())
+    const away = await newRelay()
     const warnings: string[] = []
     const store = await open(`127.0.0.1:${away.port}`, warnings)
     const start = performance.now()
@@ -163,7 +107,7 @@ describe('the cassandra config store in an outage', { skip }, () => {
   })
 
   test('a store that loses Cassandra refuses calls and finds it again, and a watcher misses nothing', async () => {
-    const lossy = new Proxy(await freePort())
+    const lossy = await newRelay()
     await lossy.open()
     const store = await open(`127.0.0.1:${lossy.port}`)
     const scope = randomUUID()
@@ -184,7 +128,7 @@ describe('the cassandra config store in an outage', { skip }, () => {
   })
 
   test('no call hangs when Cassandra falls silent', async () => {
-    const silent = new Proxy(await freePort())
+    const silent = await newRelay()
     await silent.open()
     const store = await open(`127.0.0.1:${silent.port}`)
     await store.ping()

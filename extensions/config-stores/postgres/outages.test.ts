@@ -2,57 +2,14 @@
 // and through a relay that loses what it is told to lose.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { connect, createServer, type Server, type Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import pg from 'pg'
-import { freePort, missingServer, startPostgres, waitUntil, type PostgresServer } from '@sluice/testkit'
+import { freePort, LossyRelay, missingServer, startPostgres, waitUntil, type Cut, type PostgresServer } from '@sluice/testkit'
 import type { ConfigStore } from '../config-store.ts'
 import { commitOf } from '../config-store.contract.ts'
 import { createPostgresConfigStore } from './postgres.ts'
 
 const unreachable = { code: 'dependency.store_unreachable' }
-
-/** Passes bytes on between clients and the server, until it is told otherwise. */
-class Relay {
-  readonly port: number
-  readonly #target: number
-  /** Asked at each INSERT of a revision: whether the connection ends before it is passed on, or after, without its answer. */
-  onInsert: () => 'before' | 'after' | 'none' = () => 'none'
-  #server: Server | undefined
-  readonly #sockets = new Set<Socket>()
-
-  constructor(port: number, target: number) {
-    this.port = port
-    this.#target = target
-  }
-
-  async open(): Promise<void> {
-    this.#server = createServer((client) => this.#join(client)).listen(this.port, '127.0.0.1')
-    await once(this.#server, 'listening')
-  }
-
-  async close(): Promise<void> {
-    const server = this.#server
-    this.#server = undefined
-    for (const socket of this.#sockets) socket.destroy()
-    if (server) await new Promise((resolve) => server.close(resolve))
-  }
-
-  #join(client: Socket): void {
-    const server = connect(this.#target, '127.0.0.1')
-    const end = () => [client, server].forEach((socket) => socket.destroy())
-    for (const socket of [client, server]) this.#sockets.add(socket.on('error', end).on('close', () => (this.#sockets.delete(socket), end())))
-    let isAnswerLost = false
-    server.on('data', (data) => (isAnswerLost ? end() : client.write(data)))
-    client.on('data', (data) => {
-      const cut = data.includes('INSERT INTO config_revision') ? this.onInsert() : 'none'
-      if (cut === 'before') return end()
-      isAnswerLost ||= cut === 'after'
-      server.write(data)
-    })
-  }
-}
 
 describe('the postgres config store in an outage', { skip: missingServer('postgres') }, () => {
   let server: PostgresServer
@@ -74,12 +31,14 @@ describe('the postgres config store in an outage', { skip: missingServer('postgr
     await server.stop()
   })
 
-  /** A store whose first INSERT meets `fate`. */
-  async function throughRelay(fate: () => 'before' | 'after' | 'none'): Promise<{ store: ConfigStore; relay: Relay }> {
-    const relay = new Relay(await freePort(), server.port)
+  const newRelay = async () => new LossyRelay(await freePort(), `127.0.0.1:${server.port}`)
+
+  /** A store whose first INSERT of a revision meets `fate`. */
+  async function throughRelay(fate: () => Cut): Promise<{ store: ConfigStore; relay: LossyRelay }> {
+    const relay = await newRelay()
     await relay.open()
     let isFirst = true
-    relay.onInsert = () => (isFirst ? ((isFirst = false), fate()) : 'none')
+    relay.onPiece = (piece) => (isFirst && piece.includes('INSERT INTO config_revision') ? ((isFirst = false), fate()) : 'none')
     return { store: await open(relay.port), relay }
   }
 
@@ -105,7 +64,7 @@ describe('the postgres config store in an outage', { skip: missingServer('postgr
   })
 
   test('a store made while PostgreSQL is away refuses calls at once, says why once, and works when it is there', async () => {
-    const relay = new Relay(await freePort(), server.port)
+    const relay = await newRelay()
     const warnings: string[] = []
     const store = await open(relay.port, warnings)
     await assert.rejects(store.head('default'), unreachable)

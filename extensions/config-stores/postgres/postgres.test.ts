@@ -1,40 +1,21 @@
 import assert from 'node:assert/strict'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { after, before, describe, test } from 'node:test'
-import pg from 'pg'
-import { createFakeClock, missingServer, sharedServers, waitUntil } from '@sluice/testkit'
+import { before, describe, test } from 'node:test'
+import { asAdmin, ownDatabases } from '@sluice/databases/test/postgres-databases'
+import { createFakeClock, missingServer, waitUntil } from '@sluice/testkit'
 import type { ConfigStore, StoreParts } from '../config-store.ts'
 import { commitOf, testConfigStore } from '../config-store.contract.ts'
 import { createPostgresConfigStore } from './postgres.ts'
 import type { PostgresSettings } from './schema.ts'
 
 const skip = missingServer('postgres')
-const server = sharedServers().postgres ?? ''
-const databases: string[] = []
-
-/** A database of its own, made now and gone after the tests. */
-async function newDatabase(): Promise<string> {
-  const name = `test_${randomBytes(8).toString('hex')}`
-  databases.push(name)
-  await asAdmin((client) => client.query(`CREATE DATABASE ${name}`))
-  return server.replace(/[^/]*$/, name)
-}
-
-async function asAdmin<T>(work: (client: pg.Client) => Promise<T>, url = server): Promise<T> {
-  const client = new pg.Client(url)
-  await client.connect()
-  return work(client).finally(() => client.end())
-}
+const newDatabase = ownDatabases()
 
 let shared = ''
 const open = (url: string, parts: StoreParts = {}): Promise<ConfigStore> => createPostgresConfigStore({ url }, parts)
 
 before(async () => {
   if (!skip) shared = await newDatabase()
-})
-
-after(async () => {
-  for (const name of databases) await asAdmin((client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`))
 })
 
 if (!skip) testConfigStore('postgres', { open: () => open(shared), openPeer: () => open(shared) })

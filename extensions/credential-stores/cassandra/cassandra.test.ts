@@ -1,48 +1,27 @@
 import assert from 'node:assert/strict'
-import { randomBytes, randomUUID } from 'node:crypto'
-import { after, describe, test } from 'node:test'
-import { Client, errors } from 'cassandra-driver'
-import { freePort, missingServer, sharedServers, waitUntil } from '@sluice/testkit'
+import { randomUUID } from 'node:crypto'
+import { describe, test } from 'node:test'
+import { errors } from 'cassandra-driver'
+import { Connection } from '@sluice/databases/cassandra-connection'
+import { ownKeyspaces, settingsOf, withClient } from '@sluice/databases/test/cassandra-keyspaces'
+import { freePort, missingServer, waitUntil } from '@sluice/testkit'
 import { planDelete, planPut, type ConsumersChange } from '../consumer-changes.ts'
 import type { CredentialStore } from '../credential-store.ts'
 import { apiKey, consumerOf, subject, testCredentialStore } from '../credential-store.contract.ts'
 import { createCassandraCredentialStore, type CassandraParts } from './cassandra.ts'
 import { ChangeLog, LOG_SIZES, type Head, type LogEntry } from './change-log.ts'
-import { Connection } from '@sluice/databases/cassandra-connection'
 import { ConsumerRows } from './consumer-rows.ts'
 import { intentOf, writeIntent } from './intents.ts'
-import type { CassandraSettings } from './schema.ts'
 import { Writer } from './writer.ts'
 
 const skip = missingServer('cassandra')
-const contactPoints = sharedServers().cassandra ?? ''
-const keyspaces: string[] = []
-
-function newKeyspace(): string {
-  const keyspace = `test_${randomBytes(8).toString('hex')}`
-  keyspaces.push(keyspace)
-  return keyspace
-}
-
-const settingsOf = (keyspace: string): CassandraSettings => ({ contactPoints, localDatacenter: 'datacenter1', keyspace })
+const newKeyspace = ownKeyspaces()
 
 async function open(keyspace: string, parts: CassandraParts = {}): Promise<CredentialStore> {
   const store = await createCassandraCredentialStore(settingsOf(keyspace), parts)
   await waitUntil(() => store.ping().then(() => true), { timeoutMs: 30_000 })
   return store
 }
-
-async function withClient<T>(work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ contactPoints: [contactPoints], localDataCenter: 'datacenter1', socketOptions: { readTimeout: 30_000 } })
-  return work(client).finally(() => client.shutdown())
-}
-
-after(async () => {
-  if (skip) return
-  await withClient(async (client) => {
-    for (const keyspace of keyspaces) await client.execute(`DROP KEYSPACE IF EXISTS ${keyspace}`)
-  })
-})
 
 const shared = newKeyspace()
 const sizes = (changesKept: number) => ({ logSizes: { epochSize: changesKept, changesKept } })
@@ -61,7 +40,7 @@ describe('the cassandra credential store when a writer dies or an answer gets lo
   /** The parts of a store, to stop it halfway. */
   async function withParts<T>(work: (parts: { connection: Connection; log: ChangeLog; rows: ConsumerRows }) => Promise<T>): Promise<T> {
     const migrations = { store: 'credentials', folder: new URL('./migrations/', import.meta.url) }
-    const connection = new Connection({ contactPoints: [contactPoints], localDatacenter: 'datacenter1', keyspace, user: undefined, password: undefined, ca: undefined, replication: undefined }, migrations, () => {})
+    const connection = new Connection({ ...settingsOf(keyspace), contactPoints: [settingsOf(keyspace).contactPoints], user: undefined, password: undefined, ca: undefined, replication: undefined }, migrations, () => {})
     await connection.started()
     return work({ connection, log: new ChangeLog(connection, LOG_SIZES), rows: new ConsumerRows(connection) }).finally(() => connection.close())
   }

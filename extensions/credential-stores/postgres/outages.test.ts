@@ -1,39 +1,13 @@
 // What becomes of a write when its connection ends at COMMIT, and of lookups when PostgreSQL is killed.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { connect, createServer, type Server, type Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
-import { freePort, missingServer, startPostgres, type PostgresServer } from '@sluice/testkit'
+import { freePort, LossyRelay, missingServer, startPostgres, type Cut, type PostgresServer } from '@sluice/testkit'
 import type { CredentialStore } from '../credential-store.ts'
 import { apiKey, consumerOf } from '../credential-store.contract.ts'
 import { createPostgresCredentialStore } from './postgres.ts'
 
 const unreachable = { code: 'dependency.store_unreachable' }
-
-type Cut = 'before' | 'after' | 'none'
-
-/** Passes bytes on to `target`; `onCommit` says whether the connection ends before a COMMIT is passed on, or after, without its answer. */
-async function startRelay(target: number, onCommit: () => Cut): Promise<{ port: number; server: Server; sockets: Set<Socket> }> {
-  const sockets = new Set<Socket>()
-  const server = createServer((client) => {
-    const upstream = connect(target, '127.0.0.1')
-    const end = () => [client, upstream].forEach((socket) => socket.destroy())
-    for (const socket of [client, upstream]) sockets.add(socket.on('error', end).on('close', end))
-    let isAnswerLost = false
-    upstream.on('data', (data) => (isAnswerLost ? end() : client.write(data)))
-    client.on('data', (data) => {
-      const cut = data.includes('COMMIT\0') ? onCommit() : 'none'
-      if (cut === 'before') return end()
-      isAnswerLost ||= cut === 'after'
-      upstream.write(data)
-    })
-  })
-  const port = await freePort()
-  server.listen(port, '127.0.0.1')
-  await once(server, 'listening')
-  return { port, server, sockets }
-}
 
 describe('the postgres credential store in an outage', { skip: missingServer('postgres') }, () => {
   let server: PostgresServer
@@ -52,14 +26,15 @@ describe('the postgres credential store in an outage', { skip: missingServer('po
   /** What a write answers whose first COMMIT meets `cut`, then what `direct` sees. */
   async function writeThrough(cut: Cut, scope: string, write: (store: CredentialStore) => Promise<unknown>): Promise<PromiseSettledResult<unknown>> {
     let isArmed = false
-    const relay = await startRelay(server.port, () => (isArmed ? ((isArmed = false), cut) : 'none'))
+    const relay = new LossyRelay(await freePort(), `127.0.0.1:${server.port}`)
+    relay.onPiece = (piece) => (isArmed && piece.includes('COMMIT\0') ? ((isArmed = false), cut) : 'none')
+    await relay.open()
     const store = await open(relay.port)
     await store.version(scope)
     isArmed = true
     const [result] = await Promise.allSettled([write(store)])
     await store.close()
-    for (const socket of relay.sockets) socket.destroy()
-    relay.server.close()
+    await relay.close()
     return result
   }
 

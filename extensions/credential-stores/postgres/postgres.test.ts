@@ -1,30 +1,19 @@
 import assert from 'node:assert/strict'
-import { randomBytes, randomUUID } from 'node:crypto'
-import { after, before, describe, test } from 'node:test'
-import pg from 'pg'
-import { missingServer, sharedServers } from '@sluice/testkit'
+import { randomUUID } from 'node:crypto'
+import { before, describe, test } from 'node:test'
+import { asAdmin, ownDatabases } from '@sluice/databases/test/postgres-databases'
+import { missingServer } from '@sluice/testkit'
 import { MAX_CONSUMERS_A_WRITE, type CredentialStore } from '../credential-store.ts'
 import { apiKey, consumerOf, subject, testCredentialStore } from '../credential-store.contract.ts'
 import { createPostgresCredentialStore } from './postgres.ts'
 import type { PostgresSettings } from './schema.ts'
 
 const skip = missingServer('postgres')
-const server = sharedServers().postgres ?? ''
-const database = `test_${randomBytes(8).toString('hex')}`
-const url = server.replace(/[^/]*$/, database)
-
-async function asAdmin(text: string, address = server): Promise<pg.QueryResult> {
-  const client = new pg.Client(address)
-  await client.connect()
-  return client.query(text).finally(() => client.end())
-}
+const newDatabase = ownDatabases()
+let url = ''
 
 before(async () => {
-  if (!skip) await asAdmin(`CREATE DATABASE ${database}`)
-})
-
-after(async () => {
-  if (!skip) await asAdmin(`DROP DATABASE ${database} WITH (FORCE)`)
+  if (!skip) url = await newDatabase()
 })
 
 const open = (changesKept?: number): Promise<CredentialStore> => createPostgresCredentialStore({ url, ...(changesKept !== undefined && { changesKept }) })
@@ -45,12 +34,12 @@ describe('the postgres credential store on a server', { skip }, () => {
     const scope = randomUUID()
     const store = await open()
     await store.putConsumers(scope, [consumerOf('acme', apiKey('k1'))], { createOnly: true })
-    await asAdmin(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no room'; END $$`, url)
-    await asAdmin('CREATE TRIGGER fail BEFORE INSERT ON credential_change FOR EACH ROW EXECUTE FUNCTION fail()', url)
+    await asAdmin((client) => client.query(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no room'; END $$`), url)
+    await asAdmin((client) => client.query('CREATE TRIGGER fail BEFORE INSERT ON credential_change FOR EACH ROW EXECUTE FUNCTION fail()'), url)
     try {
       await assert.rejects(store.putConsumers(scope, [consumerOf('acme'), consumerOf('other', apiKey('k2'))], { createOnly: false }), { code: 'dependency.store_unreachable' })
     } finally {
-      await asAdmin('DROP TRIGGER fail ON credential_change', url)
+      await asAdmin((client) => client.query('DROP TRIGGER fail ON credential_change'), url)
     }
     assert.equal((await store.findApiKey(scope, 'k1'))?.consumer.name, 'acme')
     assert.equal(await store.findApiKey(scope, 'k2'), undefined)
@@ -59,7 +48,7 @@ describe('the postgres credential store on a server', { skip }, () => {
   })
 
   test('its tables have a version of their own', async () => {
-    const versions = await asAdmin('SELECT store, version FROM schema_version', url)
+    const versions = await asAdmin((client) => client.query('SELECT store, version FROM schema_version'), url)
     assert.deepEqual(versions.rows, [1, 2, 3].map((version) => ({ store: 'credentials', version })))
   })
 

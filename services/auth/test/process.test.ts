@@ -5,21 +5,10 @@ import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
 import { busNamed } from '@sluice/buses'
 import { CredentialOutcome } from '@sluice/proto/messages/auth'
-import { fetchOnce, freePort, needServer, startNats, startProcess, waitUntil } from '@sluice/testkit'
+import { freePort, needServer, startNats, startServiceProcess, waitUntil } from '@sluice/testkit'
 import { asked, partsOf, put } from './auth-harness.ts'
 
-const main = new URL('../src/main.ts', import.meta.url).href
-
-async function startAuthProcess(t: TestContext, env: Record<string, string>) {
-  const directory = await mkdtemp(join(tmpdir(), 'sluice-auth-'))
-  t.after(() => rm(directory, { recursive: true, force: true }))
-  const metricsAddress = `127.0.0.1:${await freePort()}`
-  const child = startProcess(t, process.execPath, ['--input-type=module', '-e', `import { main } from ${JSON.stringify(main)}; await main()`], {
-    env: { SLUICE_DATA_DIR: directory, SLUICE_METRICS_ADDRESS: metricsAddress, ...env },
-  })
-  const readiness = async () => JSON.parse((await fetchOnce(`http://${metricsAddress}/readyz`)).body.toString()) as { status: string; reasons: string[] }
-  return { child, readiness }
-}
+const startAuthProcess = (t: TestContext, env: Record<string, string>) => startServiceProcess(t, new URL('../src/main.ts', import.meta.url), env)
 
 async function connect(t: TestContext, url: string) {
   const bus = await (await busNamed('nats').load()).createNatsBus({ urls: [url], name: 'test' })

@@ -1,30 +1,21 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
 import { busNamed } from '@sluice/buses'
-import { fetchOnce, freePorts, needServer, startNats, startProcess, waitUntil } from '@sluice/testkit'
+import { fetchOnce, freePort, needServer, startNats, startServiceProcess, waitUntil } from '@sluice/testkit'
 import { adminToken, upstream } from './control-under-test.ts'
 import { SimulatedEdge } from './simulated-edge.ts'
 
-const main = new URL('../src/main.ts', import.meta.url).href
-
 async function startControlProcess(context: TestContext, environment: Record<string, string>) {
-  const directory = await mkdtemp(join(tmpdir(), 'sluice-control-'))
-  context.after(() => rm(directory, { recursive: true, force: true }))
-  const [adminPort, metricsPort] = await freePorts(2)
-  const child = startProcess(context, process.execPath, ['--input-type=module', '-e', `import { main } from ${JSON.stringify(main)}; await main()`], {
-    env: { SLUICE_DATA_DIR: directory, SLUICE_ADMIN_ADDRESS: `127.0.0.1:${adminPort}`, SLUICE_METRICS_ADDRESS: `127.0.0.1:${metricsPort}`, SLUICE_ADMIN_TOKEN: adminToken, ...environment },
-  })
-  const readiness = async () => JSON.parse((await fetchOnce(`http://127.0.0.1:${metricsPort}/readyz`)).body) as { status: string; reasons: string[] }
+  const adminPort = await freePort()
+  const main = new URL('../src/main.ts', import.meta.url)
+  const running = await startServiceProcess(context, main, { SLUICE_ADMIN_ADDRESS: `127.0.0.1:${adminPort}`, SLUICE_ADMIN_TOKEN: adminToken, ...environment })
   const call = (method: string, path: string, body?: unknown) =>
     fetchOnce(`http://127.0.0.1:${adminPort}${path}`, {
       method,
       headers: { authorization: `Bearer ${adminToken}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
-  return { child, readiness, call, metrics: async () => (await fetchOnce(`http://127.0.0.1:${metricsPort}/metrics`)).body }
+  return { ...running, call }
 }
 
 async function connect(context: TestContext, url: string) {
@@ -40,7 +31,7 @@ suite('control as a process', () => {
     const nats = await startNats()
     context.after(() => nats.stop())
     const bus = await connect(context, nats.url)
-    const { child, call, readiness, metrics } = await startControlProcess(context, { SLUICE_NATS_URL: nats.url })
+    const { child, call, readiness, get } = await startControlProcess(context, { SLUICE_NATS_URL: nats.url })
     await waitUntil(async () => (await readiness()).status === 'ready')
     const edge = await new SimulatedEdge(bus, { name: 'edge-1' }).start()
     context.after(() => edge.stop())
@@ -48,18 +39,18 @@ suite('control as a process', () => {
     const answer = await call('PUT', '/v1/upstreams/users?wait=all', upstream())
     assert.deepEqual([answer.status, answer.json<{ edges: unknown }>().edges], [201, { acknowledged: 1, expected: 1, missing: [] }])
     assert.deepEqual(edge.document['upstreams'], { users: upstream() })
-    assert.match(await metrics(), /sluice_control_edges\{state="live"\} 1\n/)
+    assert.match((await get('/metrics')).body, /sluice_control_edges\{state="live"\} 1\n/)
     child.signal('SIGTERM')
     assert.equal((await child.exited).code, 0)
   })
 
   test('takes changes while NATS is away, and the edges get them when it is back', async (context) => {
     if (needServer(context, 'nats') === undefined) return
-    const [port] = await freePorts(1)
+    const port = await freePort()
     const { call, readiness } = await startControlProcess(context, { SLUICE_NATS_URL: `nats://127.0.0.1:${port}` })
     await waitUntil(async () => (await readiness()).reasons.join() === 'the bus cannot be reached')
     assert.equal((await call('PUT', '/v1/upstreams/users', upstream())).status, 201)
-    const nats = await startNats({ port: port! })
+    const nats = await startNats({ port })
     context.after(() => nats.stop())
     const bus = await connect(context, nats.url)
     const edge = await new SimulatedEdge(bus, { name: 'edge-1' }).start()

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { answer, fetchOnce, startUpstream, streamChunks, waitUntil, type FetchedResponse, type ScriptedUpstream } from '@sluice/testkit'
+import { answer, fetchOnce, startUpstream, streamChunks, suiteCleanup, waitUntil, type FetchedResponse, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 
 const json = { 'content-type': 'application/json' }
 const chat = (tokens: number) => JSON.stringify({ choices: [{ message: { content: 'hello' } }], usage: { prompt_tokens: 10, completion_tokens: tokens - 10, total_tokens: tokens } })
 
 describe('an edge of two workers counts the tokens of answers', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   let upstream: ScriptedUpstream
   let under: EdgeUnderTest
 
@@ -19,9 +18,6 @@ describe('an edge of two workers counts the tokens of answers', { concurrency: f
       upstreams: { models: { endpoints: [{ url: upstream.url }], retries: { attempts: 1 } } },
       routes: [{ name: 'chat', match: { path: '/chat' }, upstream: 'models', policies: [{ 'ai-tokens': { limit: 100, windowSeconds: 86_400, key: 'header:x-key' } }] }],
     }, { workers: 2 })
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
 
   const ask = (key: string): Promise<FetchedResponse> => fetchOnce(`${under.url}/chat`, { headers: { 'x-key': key, 'accept-encoding': 'gzip, br' } })

@@ -1,19 +1,16 @@
 import assert from 'node:assert/strict'
 import { Agent } from 'node:http'
-import { after, before, it, type TestContext } from 'node:test'
+import { before, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterDelay, afterPromise, answer, fetchOnce, freePort, startUpstream, waitUntil, type FetchOptions, type ScriptedUpstream } from '@sluice/testkit'
+import { afterDelay, afterPromise, answer, fetchOnce, freePort, startUpstream, suiteCleanup, waitUntil, type FetchOptions, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 
-const cleanups: (() => void | Promise<void>)[] = []
+const whole = suiteCleanup()
 let under: EdgeUnderTest
 let upstreamsSoFar = 0
 
 before(async () => {
-  under = await startEdge({ after: (clearUp) => void cleanups.push(clearUp) }, undefined)
-})
-after(async () => {
-  for (const clearUp of cleanups.reverse()) await clearUp()
+  under = await startEdge(whole, undefined)
 })
 
 /** Has everything go to an upstream with these settings, one that no test before knew. */

@@ -2,12 +2,11 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:http2'
 import { text } from 'node:stream/consumers'
-import { after, before, it } from 'node:test'
-import { afterPromise, answer, fetchOnce, neverAnswer, rawBytes, resetConnection, type Script, type ScriptedUpstream, startUpstream, streamChunks, waitUntil } from '@sluice/testkit'
+import { before, it } from 'node:test'
+import { afterPromise, answer, fetchOnce, neverAnswer, rawBytes, resetConnection, startUpstream, streamChunks, suiteCleanup, waitUntil, type Script, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 
-const cleanups: (() => void | Promise<void>)[] = []
-const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+const whole = suiteCleanup()
 let under: EdgeUnderTest
 let upstream: ScriptedUpstream
 let hostsSoFar = 0
@@ -15,9 +14,6 @@ let hostsSoFar = 0
 before(async () => {
   upstream = await startUpstream(whole)
   under = await startEdge(whole, undefined)
-})
-after(async () => {
-  for (const clearUp of cleanups.reverse()) await clearUp()
 })
 
 /** Has everything go to the upstream with these settings of the policy, under a host that nothing is kept of yet. */

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { request } from 'node:http'
-import { after, before, it } from 'node:test'
-import { afterPromise, answer, closeConnection, fetchOnce, freePort, neverAnswer, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
+import { before, it } from 'node:test'
+import { afterPromise, answer, closeConnection, fetchOnce, freePort, neverAnswer, startUpstream, suiteCleanup, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 
-const cleanups: (() => void | Promise<void>)[] = []
-const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+const whole = suiteCleanup()
 let under: EdgeUnderTest
 let upstream: ScriptedUpstream
 let upstreamsSoFar = 0
@@ -13,9 +12,6 @@ let upstreamsSoFar = 0
 before(async () => {
   upstream = await startUpstream(whole)
   under = await startEdge(whole, undefined)
-})
-after(async () => {
-  for (const clearUp of cleanups.reverse()) await clearUp()
 })
 
 const reasonOf = (body: string) => (JSON.parse(body) as { error: { reason: string } }).error.reason

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { connect, type ConnectionOptions } from 'node:tls'
 import type { RevisionDocumentInput } from '@sluice/proto/config'
-import { answer, fetchOnce, freePort, makeCertificate, makeRevocationList, startUpstream, type MadeCertificate, type ScriptedUpstream } from '@sluice/testkit'
+import { answer, fetchOnce, freePort, makeCertificate, makeRevocationList, startUpstream, suiteCleanup, type MadeCertificate, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 import { ScriptedAuth } from './scripted-auth.ts'
 import { secureListener } from './secure-listener.ts'
@@ -18,8 +18,7 @@ const expired = makeCertificate({ names: ['late.example.com'], issuer: authority
 const forged = makeCertificate({ names: ['acme.example.com'], issuer: makeCertificate({ subject: 'clients', isAuthority: true }) })
 
 describe('clients show certificates', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   let upstream: ScriptedUpstream
   let under: EdgeUnderTest
   let port: number
@@ -52,11 +51,8 @@ describe('clients show certificates', { concurrency: false }, () => {
     under = await startEdge(whole, document())
     const auth = new ScriptedAuth(under.bus)
     auth.come()
-    cleanups.push(() => auth.leave())
+    whole.after(() => auth.leave())
     auth.subjects.set('acme.example.com', { consumer: 'acme', groups: ['gold'] })
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
 
   const shows = (client: MadeCertificate | undefined): ConnectionOptions => ({ ca: server.cert, ...(client === undefined ? {} : { cert: client.cert, key: client.key }) })

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect as connectHttp2, constants, type ClientHttp2Session } from 'node:http2'
 import { connect } from 'node:net'
-import { after, it, type TestContext } from 'node:test'
+import { it, type TestContext } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import type { RevisionDocumentInput } from '@sluice/proto/config'
-import { answer, freePort, makeCertificate, neverAnswer, startUpstream, waitUntil, type Cleanup, type ScriptedUpstream } from '@sluice/testkit'
+import { answer, freePort, makeCertificate, neverAnswer, startUpstream, suiteCleanup, waitUntil, type Cleanup, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 import { fieldOf, readResponses } from './raw-client.ts'
 import { secureListener } from './secure-listener.ts'
@@ -23,16 +23,12 @@ interface Under extends EdgeUnderTest {
 
 /** Most settings of a listener count for the next connection: one edge does for many tests, one after the other. */
 let shared: Promise<Under> | undefined
-const cleanups: (() => void | Promise<void>)[] = []
-
-after(async () => {
-  for (const clearUp of cleanups.reverse()) await clearUp()
-})
+const whole = suiteCleanup()
 
 /** The shared edge, both of its listeners with these settings; with `workers` one of the test's own. */
 async function start(t: TestContext, door: Partial<Http>, { workers, trustedProxies = [], isFirst = true }: { workers?: number; trustedProxies?: string[]; isFirst?: boolean } = {}): Promise<Under> {
   if (workers !== undefined) return startOwn(t, door, workers)
-  const under = await (shared ??= startOwn({ after: (clearUp) => void cleanups.push(clearUp) }, {}, 1))
+  const under = await (shared ??= startOwn(whole, {}, 1))
   under.upstream.does(answer(200, 'fine'))
   const report = await under.apply({ ...under.document(door), trustedProxies })
   assert.equal(report.refusal, undefined)

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, it } from 'node:test'
+import { before, beforeEach, it } from 'node:test'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { createSequencedPublisher, type SequencedPublisher } from '@sluice/buses/sequenced'
 import { EndpointHealth, UpstreamStateSchema } from '@sluice/proto/messages/discovery'
 import { subjects } from '@sluice/proto/subjects'
-import { afterPromise, answer, fetchOnce, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
+import { afterPromise, answer, fetchOnce, startUpstream, suiteCleanup, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 
-const cleanups: (() => void | Promise<void>)[] = []
-const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+const whole = suiteCleanup()
 let under: EdgeUnderTest
 let publisher: SequencedPublisher
 let first: ScriptedUpstream
@@ -23,9 +22,6 @@ before(async () => {
   })
   publisher = createSequencedPublisher(under.bus, subjects.upstreamState('default'))
   whole.after(() => publisher.stop())
-})
-after(async () => {
-  for (const clearUp of cleanups.reverse()) await clearUp()
 })
 beforeEach(() => {
   first.does(answer(200, 'first'))

@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
-import { fetchOnce, waitUntil } from '@sluice/testkit'
+import { before, describe, it } from 'node:test'
+import { fetchOnce, suiteCleanup, waitUntil } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 import { RawClient } from './raw-client.ts'
 import { plainAnswer, RawUpstream } from './raw-upstream.ts'
@@ -16,8 +16,7 @@ const allowedUploadGrowthMb = 96
 const piece = Buffer.alloc(64 * 1024, 'x')
 
 describe('the engine streams', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   let upstream: RawUpstream
   let under: EdgeUnderTest
 
@@ -28,9 +27,6 @@ describe('the engine streams', { concurrency: false }, () => {
       upstreams: { main: { endpoints: [{ url: upstream.url }] } },
       routes: [{ name: 'main', match: { pathPrefix: '/' }, upstream: 'main', policies: [{ 'request-limits': { maxBodyBytes: bodyBytes } }] }],
     })
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
 
   const workerRssMb = () => Number(execFileSync('ps', ['-o', 'rss=', '-p', String(under.edge.workerPids[0])], { encoding: 'utf8' })) / 1024

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import { Server, ServerCredentials, status, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js'
-import { answer, echo, fetchOnce, freePort, neverAnswer, startUpstream, waitUntil, type FetchedResponse, type FetchOptions, type ScriptedUpstream } from '@sluice/testkit'
+import { answer, echo, fetchOnce, freePort, neverAnswer, startUpstream, suiteCleanup, waitUntil, type FetchedResponse, type FetchOptions, type ScriptedUpstream } from '@sluice/testkit'
 import { type EdgeUnderTest, startEdge } from './edge-harness.ts'
 import { ScriptedAuth } from './scripted-auth.ts'
 
@@ -65,8 +65,7 @@ function textsAt(bytes: Uint8Array, [field, ...rest]: readonly number[]): string
 const header = (name: string, value: string): readonly Field[] => [[1, [[1, name], [2, value]]]]
 
 describe('another server decides, seen from outside', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   let under: EdgeUnderTest
   let upstream: ScriptedUpstream
   let server: ScriptedUpstream
@@ -77,11 +76,11 @@ describe('another server decides, seen from outside', { concurrency: false }, ()
     server = await startUpstream(whole, answer(200, ''))
     grpc = new CheckServer(await freePort())
     await grpc.come()
-    cleanups.push(() => grpc.leave())
+    whole.after(() => grpc.leave())
     under = await startEdge(whole, undefined, { workers: 1 })
     const auth = new ScriptedAuth(under.bus)
     auth.come()
-    cleanups.push(() => auth.leave())
+    whole.after(() => auth.leave())
     auth.subjects.set('alice', { consumer: 'acme', groups: ['gold'] })
     const url = `${server.url}/check`
     const route = (name: string, settings: object) => ({ name, match: { pathPrefix: `/${name}` }, upstream: 'main', policies: [{ 'ext-auth': settings }] })
@@ -96,9 +95,6 @@ describe('another server decides, seen from outside', { concurrency: false }, ()
       ] as never,
     })
     await under.edge.serving()
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
 
   const get = (path: string, headers: Record<string, string> = {}, more: FetchOptions = {}): Promise<FetchedResponse> => fetchOnce(under.url, { path, headers, ...more })

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, afterEach, before, describe, it } from 'node:test'
+import { afterEach, before, describe, it } from 'node:test'
 import {
   credentials, makeGenericClientConstructor, Metadata, Server, ServerCredentials, status as grpcStatus,
   type Client, type ClientDuplexStream, type ClientReadableStream, type ClientWritableStream, type ServerDuplexStream, type ServerReadableStream,
   type ServerUnaryCall, type ServerWritableStream, type sendUnaryData, type ServiceDefinition, type ServiceError, type StatusObject,
 } from '@grpc/grpc-js'
-import { freePort, makeCertificate, waitUntil } from '@sluice/testkit'
+import { freePort, makeCertificate, suiteCleanup, waitUntil } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 import { secureListener } from './secure-listener.ts'
 
@@ -96,8 +96,7 @@ function statusOf(stream: { on(event: 'status', heard: (status: StatusObject) =>
 }
 
 describe('an edge carries gRPC', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   const clients: Echo[] = []
   const plain = new Upstream()
   const secure = new Upstream()
@@ -133,9 +132,6 @@ describe('an edge carries gRPC', { concurrency: false }, () => {
   })
   afterEach(() => {
     for (const client of clients.splice(0)) client.close()
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
 
   function overPlain(): Echo {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { Agent } from 'node:http'
-import { after, before, describe, it } from 'node:test'
-import { echo, fetchOnce, startUpstream, waitUntil, type FetchedResponse } from '@sluice/testkit'
+import { before, describe, it } from 'node:test'
+import { echo, fetchOnce, startUpstream, suiteCleanup, waitUntil, type FetchedResponse } from '@sluice/testkit'
 import { type EdgeUnderTest, startEdge } from './edge-harness.ts'
 import { ScriptedAuth } from './scripted-auth.ts'
 
@@ -11,8 +11,7 @@ const burst = 100
 const inFlight = 4
 
 describe('guessing, seen from outside', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   let under: EdgeUnderTest
   let auth: ScriptedAuth
 
@@ -21,7 +20,7 @@ describe('guessing, seen from outside', { concurrency: false }, () => {
     under = await startEdge(whole, undefined, { workers })
     auth = new ScriptedAuth(under.bus)
     auth.come()
-    cleanups.push(() => auth.leave())
+    whole.after(() => auth.leave())
     for (const id of ['known', 'fresh', 'patient']) auth.keys.set(`sk_${id}_right`, { consumer: id })
     auth.passwords.set('acme:right', { consumer: 'acme' })
     const route = (name: string, ...policies: object[]) => ({ name, match: { path: `/${name}` }, upstream: 'main', policies })
@@ -30,9 +29,6 @@ describe('guessing, seen from outside', { concurrency: false }, () => {
       routes: [route('keys', { 'key-auth': {} }), route('passwords', { 'basic-auth': {} }), route('limited', { 'rate-limit': { limit: 5, windowSeconds: 3600, key: 'ip', algorithm: 'fixed-window' } }, { 'key-auth': {} })] as never,
     })
     await under.edge.serving()
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
 
   /** A request from an address of the loopback network, over a connection of its own, so that any worker may take it. */

@@ -1,19 +1,16 @@
 import assert from 'node:assert/strict'
 import { get } from 'node:http'
-import { after, before, it, type TestContext } from 'node:test'
-import { afterPromise, answer, closeConnection, fetchOnce, neverAnswer, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
+import { before, it, type TestContext } from 'node:test'
+import { afterPromise, answer, closeConnection, fetchOnce, neverAnswer, startUpstream, suiteCleanup, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 import { RawClient } from './raw-client.ts'
 
-const cleanups: (() => void | Promise<void>)[] = []
+const whole = suiteCleanup()
 let under: EdgeUnderTest
 let upstreamsSoFar = 0
 
 before(async () => {
-  under = await startEdge({ after: (clearUp) => void cleanups.push(clearUp) }, undefined)
-})
-after(async () => {
-  for (const clearUp of cleanups.reverse()) await clearUp()
+  under = await startEdge(whole, undefined)
 })
 
 interface Hedged {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
+import { suiteCleanup } from '@sluice/testkit'
 import { readCorpus, type CorpusCase } from './corpus.ts'
 import { inLanes, startLanes, type Lane, type Lanes } from './gateway-lanes.ts'
 import { inLane, replayRequest, unmetFields, type Outcome } from './replay.ts'
@@ -22,16 +23,13 @@ function check(item: CorpusCase, lane: Lane, outcome: Outcome): void {
 }
 
 describe('odd and hostile requests, whole', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
+  const whole = suiteCleanup()
   const outcomes = new Map<CorpusCase, { lane: Lane; outcome: Outcome }>()
   let lanes: Lanes
 
   before(async () => {
-    lanes = await startLanes({ after: (clearUp) => void cleanups.push(clearUp) }, laneCount)
+    lanes = await startLanes(whole, laneCount)
     await inLanes(lanes.lanes, corpus, async (item, lane) => void outcomes.set(item, { lane, outcome: await replayRequest(lanes.under.port, lane, item) }))
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
 
   it('the corpus is as large as it says', () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { waitUntil } from '@sluice/testkit'
+import { suiteCleanup, waitUntil } from '@sluice/testkit'
 import { readCorpus, type CorpusCase } from './corpus.ts'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 import { RawClient } from './raw-client.ts'
@@ -79,8 +79,7 @@ function check(item: CorpusCase, { lines, unmet }: Outcome): void {
 }
 
 describe('odd and hostile responses', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   const outcomes = new Map<CorpusCase, Outcome>()
   let lanes: Lane[]
   let under: EdgeUnderTest
@@ -102,9 +101,6 @@ describe('odd and hostile responses', { concurrency: false }, () => {
       routes: lanes.map(({ host }, index) => ({ name: `lane-${index}`, match: { hosts: [host], pathPrefix: '/' }, upstream: `up-${index}` })),
     })
     await inLanes(corpus, async (item, lane) => void outcomes.set(item, await replay(under.port, lane, item)))
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
 
   it('the corpus is as large as it says', () => {

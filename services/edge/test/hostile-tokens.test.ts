@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { Agent } from 'node:http'
-import { after, before, describe, it } from 'node:test'
-import { echo, fetchOnce, startUpstream, type FetchedResponse } from '@sluice/testkit'
+import { before, describe, it } from 'node:test'
+import { echo, fetchOnce, startUpstream, suiteCleanup, type FetchedResponse } from '@sluice/testkit'
 import { hostileTokensAt } from '../../../packages/verifier/test/hostile/corpus.ts'
 import { type HostileToken, isOfSecret, mintingAt } from '../../../packages/verifier/test/hostile/minting.ts'
 import { ec, ed, plainRules, rsa, sharedSecret } from '../../../packages/verifier/test/minted-tokens.ts'
@@ -31,18 +31,14 @@ const routes = sets.flatMap((text, index) => {
 const routeOf = (one: Pick<HostileToken, 'rules'>) => sets.indexOf(rulesOf(one))
 
 describe('hostile tokens, seen from outside', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   const agent = new Agent({ keepAlive: true, maxSockets: 8 })
   let under: EdgeUnderTest
 
   before(async () => {
     const upstream = await startUpstream(whole, echo())
     under = await startEdge(whole, { upstreams: { main: { endpoints: [{ url: upstream.url }] } }, routes })
-  })
-  after(async () => {
-    agent.destroy()
-    for (const clearUp of cleanups.reverse()) await clearUp()
+    whole.after(() => agent.destroy())
   })
 
   const inQuery = (one: Pick<HostileToken, 'token' | 'rules'>) => fetchOnce(under.url, { agent, path: `/query${routeOf(one)}?token=${encodeURIComponent(one.token)}` })

@@ -1,7 +1,7 @@
 /** What comes of frames that RFC 9113 forbids: of the stream alone where that is enough, of the connection where it is not. */
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { answer, freePort, makeCertificate, neverAnswer, startUpstream, type ScriptedUpstream } from '@sluice/testkit'
+import { before, describe, it } from 'node:test'
+import { answer, freePort, makeCertificate, neverAnswer, startUpstream, suiteCleanup, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge } from './edge-harness.ts'
 import { endHeaders, FrameClient, frameOf, goaway, requestFrame, type Frame } from './http2-frames.ts'
 import { secureListener } from './secure-listener.ts'
@@ -10,8 +10,7 @@ const made = makeCertificate({ names: ['one.example.com', '127.0.0.1'] })
 const [protocolError, flowControlError, streamClosed] = [1, 3, 5]
 
 describe('odd frames', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   let upstream: ScriptedUpstream
   let port: number
 
@@ -23,9 +22,6 @@ describe('odd frames', { concurrency: false }, () => {
       upstreams: { main: { endpoints: [{ url: upstream.url }] } },
       routes: [{ name: 'all', match: { pathPrefix: '/' }, upstream: 'main' }],
     })
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
 
   const openRaw = () => FrameClient.open(whole, port, made.cert)

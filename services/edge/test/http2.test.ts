@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders, type IncomingHttpStatusHeader, type OutgoingHttpHeaders } from 'node:http2'
 import { join } from 'node:path'
-import { after, afterEach, before, describe, it } from 'node:test'
-import { afterPromise, answer, echo, freePort, makeCertificate, neverAnswer, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
+import { afterEach, before, describe, it } from 'node:test'
+import { afterPromise, answer, echo, freePort, makeCertificate, neverAnswer, startUpstream, suiteCleanup, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 import { endHeaders, FrameClient, frameOf, goaway, goawayFrame, requestFrame, type Frame } from './http2-frames.ts'
 import { secureListener } from './secure-listener.ts'
@@ -19,8 +19,7 @@ interface Answered {
 }
 
 describe('an edge speaks HTTP/2 with its clients', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   const sessions: ClientHttp2Session[] = []
   let upstream: ScriptedUpstream
   let under: EdgeUnderTest
@@ -42,9 +41,6 @@ describe('an edge speaks HTTP/2 with its clients', { concurrency: false }, () =>
   })
   afterEach(() => {
     for (const session of sessions.splice(0)) session.destroy()
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
 
   async function open(): Promise<ClientHttp2Session> {
@@ -181,7 +177,7 @@ describe('an edge speaks HTTP/2 with its clients', { concurrency: false }, () =>
   })
 
   it('a slow upstream holds the client back', async () => {
-    const readers = await startUpstream({ after: (clearUp) => void cleanups.push(clearUp) }, { readBodies: false })
+    const readers = await startUpstream(whole, { readBodies: false })
     let go = (): void => undefined
     const may = new Promise<void>((resolve) => (go = resolve))
     readers.does(async ({ request, response }) => {
@@ -192,7 +188,7 @@ describe('an edge speaks HTTP/2 with its clients', { concurrency: false }, () =>
     })
     upstream.does(({ response }) => void response.end())
     const port = await freePort()
-    const slow = await startEdge({ after: (clearUp) => void cleanups.push(clearUp) }, {
+    const slow = await startEdge(whole, {
       ...secureListener(port, [made]),
       upstreams: { main: { endpoints: [{ url: readers.url }] } },
       routes: [{ name: 'all', match: { pathPrefix: '/' }, upstream: 'main', policies: [{ 'request-limits': { maxBodyBytes: 100_000_000 } }] }],

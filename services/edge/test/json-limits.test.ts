@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { request } from 'node:http'
-import { after, before, beforeEach, it } from 'node:test'
-import { answer, fetchOnce, startUpstream, type ScriptedUpstream } from '@sluice/testkit'
+import { before, beforeEach, it } from 'node:test'
+import { answer, fetchOnce, startUpstream, suiteCleanup, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 
-const cleanups: (() => void | Promise<void>)[] = []
-const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+const whole = suiteCleanup()
 let under: EdgeUnderTest
 let upstream: ScriptedUpstream
 
@@ -18,9 +17,6 @@ before(async () => {
       { name: 'wide', match: { path: '/wide' }, upstream: 'up' },
     ],
   } as never)
-})
-after(async () => {
-  for (const clearUp of cleanups.reverse()) await clearUp()
 })
 beforeEach(() => void (upstream.requests.length = 0))
 

@@ -1,23 +1,18 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { createMemoryCounters } from '../../../extensions/counters/memory/memory.ts'
-import { fetchOnce } from '@sluice/testkit'
+import { fetchOnce, suiteCleanup } from '@sluice/testkit'
 import { type EdgeUnderTest, startEdge } from './edge-harness.ts'
 
 describe('edges of several zones and datacenters on one count keep a limit as far as it reaches', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   const places = [{ datacenter: 'one', zone: 'a' }, { datacenter: 'one', zone: 'b' }, { datacenter: 'two', zone: 'a' }] as const
-  let edges: EdgeUnderTest[] = []
+  const edges: EdgeUnderTest[] = []
 
   before(async () => {
     const counters = createMemoryCounters()
     const limited = (scope: string) => ({ name: scope, match: { path: `/${scope}` }, policies: [{ 'rate-limit': { limit: 5, windowSeconds: 36_000, key: 'route', scope } }, { 'fixed-response': {} }] })
     for (const place of places) edges.push(await startEdge(whole, { routes: ['az', 'dc', 'global'].map(limited) }, { ...place, counters }))
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
-    edges = []
   })
 
   for (const [scope, expected] of [['az', [5, 5, 5]], ['dc', [5, 0, 5]], ['global', [5, 0, 0]]] as const) {

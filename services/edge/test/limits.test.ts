@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { renderMetrics } from '@sluice/service-kit'
-import { answer, fetchOnce, startUpstream, waitUntil, type FetchedResponse, type ScriptedUpstream } from '@sluice/testkit'
+import { answer, fetchOnce, startUpstream, suiteCleanup, waitUntil, type FetchedResponse, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 
 const hour = 3600
@@ -13,8 +13,7 @@ const limited = (name: string, ...policies: Record<string, Record<string, unknow
 const rate = (settings: Record<string, unknown>) => ({ 'rate-limit': { key: 'ip', windowSeconds: hour, ...settings } })
 
 describe('an edge of two workers keeps limits', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   let upstream: ScriptedUpstream
   let under: EdgeUnderTest
 
@@ -32,9 +31,6 @@ describe('an edge of two workers keeps limits', { concurrency: false }, () => {
         limited('places', rate({ algorithm: 'leaky-bucket', limit: 6, windowSeconds: 60, burst: 1, maxWaitMs: 15_000 })),
       ],
     }, { workers: 2 })
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
 
   const get = (path: string, headers: Record<string, string> = {}): Promise<FetchedResponse> => fetchOnce(under.url + path, { headers })

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { request } from 'node:http'
-import { after, before, beforeEach, it } from 'node:test'
-import { afterPromise, answer, fetchOnce, freePort, neverAnswer, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
+import { before, beforeEach, it } from 'node:test'
+import { afterPromise, answer, fetchOnce, freePort, neverAnswer, startUpstream, suiteCleanup, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 
-const cleanups: (() => void | Promise<void>)[] = []
-const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+const whole = suiteCleanup()
 let under: EdgeUnderTest
 let real: ScriptedUpstream
 let shadow: ScriptedUpstream
@@ -24,9 +23,6 @@ before(async () => {
       { name: 'gone', match: { pathPrefix: '/gone' }, upstream: 'real', mirror: { upstream: 'gone' } },
     ],
   } as never)
-})
-after(async () => {
-  for (const clearUp of cleanups.reverse()) await clearUp()
 })
 beforeEach(() => {
   real.does(answer(200, 'real'))

@@ -2,15 +2,14 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
-import { afterPromise, answer, fetchOnce, resetConnection, startUpstream, waitUntil, type FetchOptions, type FetchedResponse, type ScriptedUpstream } from '@sluice/testkit'
+import { before, describe, it } from 'node:test'
+import { afterPromise, answer, fetchOnce, resetConnection, startUpstream, suiteCleanup, waitUntil, type FetchOptions, type FetchedResponse, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 
 const withPolicies = (name: string, ...policies: Record<string, Record<string, unknown>>[]) => ({ name, match: { pathPrefix: `/${name}` }, upstream: 'main', policies })
 
 describe('policies, seen from outside', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   let upstream: ScriptedUpstream
   let under: EdgeUnderTest
 
@@ -33,9 +32,6 @@ describe('policies, seen from outside', { concurrency: false }, () => {
       ],
       secrets: { 'file:drop.txt': '# addresses to drop\n127.0.0.3 ; one\n', 'file:office.txt': '127.0.0.4/30' },
     }, { workers: 2 })
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
 
   const get = (path: string, options: FetchOptions = {}): Promise<FetchedResponse> => fetchOnce(under.url + path, options)

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2'
-import { after, afterEach, before, describe, it } from 'node:test'
-import { answer, echo, fetchOnce, freePort, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
+import { afterEach, before, describe, it } from 'node:test'
+import { answer, echo, fetchOnce, freePort, startUpstream, suiteCleanup, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 import { RawClient } from './raw-client.ts'
 
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 
 describe('the plain listener with h2c', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   const sessions: ClientHttp2Session[] = []
   let upstream: ScriptedUpstream
   let under: EdgeUnderTest
@@ -29,9 +28,6 @@ describe('the plain listener with h2c', { concurrency: false }, () => {
   })
   afterEach(() => {
     for (const session of sessions.splice(0)) session.destroy()
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
 
   function open(): ClientHttp2Session {

@@ -4,9 +4,9 @@ import { readFile } from 'node:fs/promises'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
-import { answer, freePort, makeCertificate, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
+import { answer, freePort, makeCertificate, startUpstream, suiteCleanup, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 import { fieldOf, readResponses } from './raw-client.ts'
 import { secureListener } from './secure-listener.ts'
@@ -23,8 +23,7 @@ const version2 = (address: string, more = Buffer.alloc(0)) => {
 const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: one.example.com\r\n${more}\r\n`
 
 describe('an edge behind a proxy that speaks the PROXY protocol', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   let upstream: ScriptedUpstream
   let under: EdgeUnderTest
   let port: number
@@ -48,14 +47,11 @@ describe('an edge behind a proxy that speaks the PROXY protocol', { concurrency:
       ],
     })
   })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
-  })
 
   /** A connection from `localAddress`; what came is in `text`. */
   async function open(localAddress: string, to = port) {
     const socket = connect({ port: to, host: '127.0.0.1', localAddress })
-    cleanups.push(() => void socket.destroy())
+    whole.after(() => void socket.destroy())
     return watch(socket)
   }
 

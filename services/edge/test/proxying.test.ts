@@ -4,13 +4,12 @@ import { readFile } from 'node:fs/promises'
 import { Agent, request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
-import { afterPromise, answer, closeConnection, echo, fetchOnce, freePort, neverAnswer, rawBytes, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
+import { before, describe, it } from 'node:test'
+import { afterPromise, answer, closeConnection, echo, fetchOnce, freePort, neverAnswer, rawBytes, startUpstream, suiteCleanup, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 
 for (const engine of ['node', 'own'] as const) describe(`an edge carries requests, engine ${engine}`, { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   let upstream: ScriptedUpstream
   let other: ScriptedUpstream
   let under: EdgeUnderTest
@@ -42,9 +41,6 @@ for (const engine of ['node', 'own'] as const) describe(`an edge carries request
         { name: 'goes-on', match: { path: '/goes-on' }, upstream: 'main', onClientAbort: 'continue' },
       ],
     }, { engine })
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
 
   const lastLog = async (path: string) =>

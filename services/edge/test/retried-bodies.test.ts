@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { request } from 'node:http'
-import { after, before, beforeEach, describe, it } from 'node:test'
-import { answer, closeConnection, fetchOnce, resetConnection, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
+import { before, beforeEach, describe, it } from 'node:test'
+import { answer, closeConnection, fetchOnce, resetConnection, startUpstream, suiteCleanup, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 
 for (const engine of ['own', 'node'] as const) describe(`requests with a body that are tried again, engine ${engine}`, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   let under: EdgeUnderTest
   let first: ScriptedUpstream
   let second: ScriptedUpstream
@@ -19,9 +18,6 @@ for (const engine of ['own', 'node'] as const) describe(`requests with a body th
       none: { endpoints, health: { passive: false }, retries: { replayBytes: 0 } },
     }
     under = await startEdge(whole, { upstreams, routes: ['ordinary', 'none'].map((name) => ({ name, match: { path: `/${name}` }, upstream: name })) } as never, { engine })
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
   beforeEach(() => {
     first.does(resetConnection())

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { renderMetrics } from '@sluice/service-kit'
-import { echo, fetchOnce, startUpstream, waitUntil } from '@sluice/testkit'
+import { echo, fetchOnce, startUpstream, suiteCleanup, waitUntil } from '@sluice/testkit'
 import { part, sealHmac, sharedSecret } from '../../../packages/verifier/test/minted-tokens.ts'
 import { type EdgeUnderTest, startEdge } from './edge-harness.ts'
 
@@ -55,16 +55,12 @@ const sent = Array.from({ length: 40 }, (_, index) => ({
 }))
 
 describe('policies in shadow', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   let under: EdgeUnderTest
 
   before(async () => {
     const upstream = await startUpstream(whole, echo())
     under = await startEdge(whole, { telemetry: { accessLog: { file: 'access.log' } }, trustedProxies: ['127.0.0.0/8'], upstreams: { main: { endpoints: [{ url: upstream.url }] } }, routes }, { workers: 2 })
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
 
   const ask = ({ query, body, method, headers }: (typeof sent)[number], path: string) => fetchOnce(under.url + path + query, { method, headers, ...(body === undefined ? {} : { body }) })

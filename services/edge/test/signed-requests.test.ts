@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash, createHmac, generateKeyPairSync, randomUUID, sign } from 'node:crypto'
-import { after, before, describe, it } from 'node:test'
-import { echo, fetchOnce, startUpstream, type FetchedResponse, type ScriptedUpstream } from '@sluice/testkit'
+import { before, describe, it } from 'node:test'
+import { echo, fetchOnce, startUpstream, suiteCleanup, type FetchedResponse, type ScriptedUpstream } from '@sluice/testkit'
 import { type EdgeUnderTest, startEdge } from './edge-harness.ts'
 
 const secret = 'a shared secret of the shop and the gateway'
@@ -28,8 +28,7 @@ interface Signing {
 }
 
 describe('signed requests, seen from outside', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   let under: EdgeUnderTest
   let upstream: ScriptedUpstream
 
@@ -39,9 +38,6 @@ describe('signed requests, seen from outside', { concurrency: false }, () => {
       upstreams: { main: { endpoints: [{ url: upstream.url }], retries: { attempts: 1 } } },
       routes: [{ name: 'signed', match: { pathPrefix: '/signed' }, upstream: 'main', policies: [{ 'http-signature': { keys } }] }],
     } as never, { workers: 2 })
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
 
   /** The fields that sign a request for `path`, as RFC 9421 §3.1 makes them. */

@@ -6,8 +6,8 @@ import { Agent } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
-import { after, before, describe, it } from 'node:test'
-import { afterDelay, answer, echo, fetchOnce, freePort, makeCertificate, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
+import { before, describe, it } from 'node:test'
+import { afterDelay, answer, echo, fetchOnce, freePort, makeCertificate, startUpstream, suiteCleanup, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 import { secureListener } from './secure-listener.ts'
 
@@ -17,8 +17,7 @@ const wild = makeCertificate({ names: ['*.wild.example.com'], issuer: authority 
 const ca = authority.cert
 
 describe('an edge ends TLS', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   let upstream: ScriptedUpstream
   let under: EdgeUnderTest
   let port: number
@@ -35,9 +34,6 @@ describe('an edge ends TLS', { concurrency: false }, () => {
     port = await freePort()
     url = `https://127.0.0.1:${port}`
     under = await startEdge(whole, documentWith(), { workers: 2 })
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
 
   /** A handshake; the socket is destroyed at the end of the test by its own. */
@@ -68,7 +64,7 @@ describe('an edge ends TLS', { concurrency: false }, () => {
 
   it('curl and openssl agree with it', async (t) => {
     const directory = await mkdtemp(join(tmpdir(), 'sluice-tls-'))
-    cleanups.push(() => rm(directory, { recursive: true, force: true }))
+    whole.after(() => rm(directory, { recursive: true, force: true }))
     const caFile = join(directory, 'ca.pem')
     await writeFile(caFile, ca)
     upstream.does(answer(200, 'hello'))

@@ -2,16 +2,15 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
 import { connect, constants } from 'node:http2'
-import { after, before, beforeEach, describe, it } from 'node:test'
-import { freePort, makeCertificate, startUpstream, type ScriptedUpstream } from '@sluice/testkit'
+import { before, beforeEach, describe, it } from 'node:test'
+import { freePort, makeCertificate, startUpstream, suiteCleanup, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 import { secureListener } from './secure-listener.ts'
 
 const made = makeCertificate({ names: ['127.0.0.1'] })
 
 describe('trailer fields pass both ways', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   let upstream: ScriptedUpstream
   let under: EdgeUnderTest
   let securePort: number
@@ -27,9 +26,6 @@ describe('trailer fields pass both ways', { concurrency: false }, () => {
       upstreams: { main: { endpoints: [{ url: upstream.url }] } },
       routes: [{ name: 'all', match: { pathPrefix: '/' }, upstream: 'main' }],
     }, { port })
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
   beforeEach(() => {
     upstream.does(({ response }) => {

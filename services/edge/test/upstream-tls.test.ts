@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import type { TLSSocket } from 'node:tls'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
-import { after, before, describe, it } from 'node:test'
-import { answer, echo, fetchOnce, makeCertificate, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
+import { before, describe, it } from 'node:test'
+import { answer, echo, fetchOnce, makeCertificate, startUpstream, suiteCleanup, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 
 const authority = makeCertificate({ subject: 'authority', isAuthority: true })
@@ -14,8 +14,7 @@ const expired = makeCertificate({ names: ['127.0.0.1'], issuer: authority, valid
 const client = makeCertificate({ subject: 'gateway', issuer: otherAuthority })
 
 for (const engine of ['node', 'own'] as const) describe(`an edge speaks TLS with upstreams, engine ${engine}`, { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   let trusted: ScriptedUpstream
   let picky: ScriptedUpstream
   let under: EdgeUnderTest
@@ -30,7 +29,7 @@ for (const engine of ['node', 'own'] as const) describe(`an edge speaks TLS with
     const silent = createServer((socket) => void socket.on('error', () => undefined).resume())
     silent.listen(0, '127.0.0.1')
     await once(silent, 'listening')
-    cleanups.push(() => void silent.close())
+    whole.after(() => void silent.close())
     const silentUrl = `https://127.0.0.1:${(silent.address() as { port: number }).port}`
     const tls = { caFile: 'ca.pem' }
     const upstreams = {
@@ -51,9 +50,6 @@ for (const engine of ['node', 'own'] as const) describe(`an edge speaks TLS with
       secrets: { 'file:ca.pem': ca, 'file:gateway.pem': client.cert, 'file:gateway.key': client.key },
     })
     under = await startEdge(whole, documentWith(authority.cert), { engine })
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
 
   const reasonAt = async (path: string) => {

@@ -6,8 +6,8 @@ import { connect as connectHttp2, createServer as createHttp2Server, type Client
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
-import { after, afterEach, before, describe, it } from 'node:test'
-import { fetchOnce, freePort, makeCertificate, waitUntil, type Cleanup } from '@sluice/testkit'
+import { afterEach, before, describe, it } from 'node:test'
+import { fetchOnce, freePort, makeCertificate, suiteCleanup, waitUntil, type Cleanup } from '@sluice/testkit'
 import { websocketAccept } from '@sluice/http'
 import { WebSocket, WebSocketServer, type RawData } from 'ws'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
@@ -81,8 +81,7 @@ function plainText(text: string): Buffer {
 }
 
 describe('an edge carries WebSockets', { concurrency: false }, () => {
-  const cleanups: (() => void | Promise<void>)[] = []
-  const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+  const whole = suiteCleanup()
   const clients: WebSocket[] = []
   let chat: Awaited<ReturnType<typeof startChat>>
   let raw: RawUpstream
@@ -129,9 +128,6 @@ describe('an edge carries WebSockets', { concurrency: false }, () => {
   afterEach(() => {
     for (const client of clients.splice(0)) client.terminate()
     for (const session of sessions.splice(0)) session.destroy()
-  })
-  after(async () => {
-    for (const clearUp of cleanups.reverse()) await clearUp()
   })
 
   async function open(url: string, protocols: string[] = []): Promise<WebSocket> {

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
-import { after, before, it } from 'node:test'
+import { before, it } from 'node:test'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { createSequencedPublisher, type SequencedPublisher } from '@sluice/buses/sequenced'
 import { EndpointHealth, UpstreamStateSchema } from '@sluice/proto/messages/discovery'
 import { subjects } from '@sluice/proto/subjects'
-import { answer, fetchOnce, startUpstream, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
+import { answer, fetchOnce, startUpstream, suiteCleanup, waitUntil, type ScriptedUpstream } from '@sluice/testkit'
 import { startEdge, type EdgeUnderTest } from './edge-harness.ts'
 
-const cleanups: (() => void | Promise<void>)[] = []
-const whole = { after: (clearUp: () => void | Promise<void>) => void cleanups.push(clearUp) }
+const whole = suiteCleanup()
 let under: EdgeUnderTest
 let publisher: SequencedPublisher
 let local: ScriptedUpstream[]
@@ -24,9 +23,6 @@ before(async () => {
   }, { zone: 'a' })
   publisher = createSequencedPublisher(under.bus, subjects.upstreamState('default'))
   whole.after(() => publisher.stop())
-})
-after(async () => {
-  for (const clearUp of cleanups.reverse()) await clearUp()
 })
 
 /** Discovery's word: of the endpoints in the edge's zone so many are healthy, all others are. */
