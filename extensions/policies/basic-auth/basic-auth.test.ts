@@ -4,6 +4,7 @@ import { exchangeOf, fieldValues, identityOf, partsFor, type PartsChanges, refus
 import type { Exchange } from '../exchange.ts'
 import { policyContract, problemsOf, settingsOf } from '../policy.contract.ts'
 import type { HookResult, Verdict } from '../policy.ts'
+import { throttleContract } from '../throttle-setting.contract.ts'
 import * as module from './basic-auth.ts'
 import { schema } from './schema.ts'
 
@@ -95,12 +96,4 @@ test('a realm that no field can hold is a problem at check', () => {
   assert.match(problemsOf(schema, { realm: 'a\nb' })[0]!, /ASCII/)
 })
 
-test('too many attempts that failed are 429 with the time to wait; the address is told unless that is switched off', async () => {
-  const seen: (string | undefined)[] = []
-  const verdict = (_: string, from: string | undefined): Verdict => (seen.push(from), { outcome: 'throttled', retryAfterSeconds: 7 })
-  const refusal = await refusalOf(run(withValue(basic('a:b')), {}, { verdict }).result)
-  assert.equal(refusal.code, 'policy.too_many_attempts')
-  assert.deepEqual(fieldValues(refusal.headers, 'Retry-After'), ['7'])
-  await run(withValue(basic('a:b')), { throttleFailures: false }, { verdict }).result
-  assert.deepEqual(seen, ['192.0.2.7', undefined])
-})
+throttleContract(run, () => withValue(basic('a:b')))

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
+import { blindContract } from '../blind-setting.contract.ts'
 import { exchangeOf, fieldValues, identityOf, partsFor, type PartsChanges, refusalOf } from '../exchange.contract.ts'
 import type { Exchange } from '../exchange.ts'
 import { policyContract, problemsOf, settingsOf } from '../policy.contract.ts'
 import type { HookResult, Verdict } from '../policy.ts'
+import { throttleContract } from '../throttle-setting.contract.ts'
 import * as module from './jwt.ts'
 import { schema } from './schema.ts'
 
@@ -174,21 +176,5 @@ for (const [what, settings] of right) {
   })
 }
 
-test('too many attempts that failed are 429 with the time to wait; the address is told unless that is switched off', async () => {
-  const seen: (string | undefined)[] = []
-  const verdict = (_: string, from: string | undefined): Verdict => (seen.push(from), { outcome: 'throttled', retryAfterSeconds: 7 })
-  const refusal = await refusalOf(run(withToken('Bearer x'), {}, { verdict }).result)
-  assert.equal(refusal.code, 'policy.too_many_attempts')
-  assert.deepEqual(fieldValues(refusal.headers, 'Retry-After'), ['7'])
-  await run(withToken('Bearer x'), { throttleFailures: false }, { verdict }).result
-  assert.deepEqual(seen, ['192.0.2.7', undefined])
-})
-
-test('an edge that hears nothing of revocations lets good tokens in, or not, as it is set', async () => {
-  const isBlind = { verdict: good, isBlind: true }
-  assert.equal(run(withToken('Bearer x'), {}, isBlind).result, undefined)
-  assert.equal(run(withToken('Bearer x'), { whenBlind: 'refuse' }).result, undefined)
-  const blind = withToken('Bearer x')
-  assert.equal((await refusalOf(run(blind, { whenBlind: 'refuse' }, isBlind).result)).code, 'dependency.auth_unreachable')
-  assert.equal(blind.identity, undefined)
-})
+throttleContract(run, () => withToken('Bearer x'))
+blindContract(run, () => withToken('Bearer x'))

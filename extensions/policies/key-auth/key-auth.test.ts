@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { blindContract } from '../blind-setting.contract.ts'
 import { exchangeOf, fieldValues, identityOf, partsFor, type PartsChanges, refusalOf } from '../exchange.contract.ts'
 import type { Exchange } from '../exchange.ts'
 import { policyContract, problemsOf, settingsOf } from '../policy.contract.ts'
 import type { HookResult, Verdict } from '../policy.ts'
+import { throttleContract } from '../throttle-setting.contract.ts'
 import * as module from './key-auth.ts'
 import { schema } from './schema.ts'
 
@@ -100,21 +102,5 @@ test('failing open is said not to be built yet', () => {
   assert.deepEqual(problemsOf(schema, { failure: 'open' }), ['open is not built yet'])
 })
 
-test('too many attempts that failed are 429 with the time to wait; the address is told unless that is switched off', async () => {
-  const seen: (string | undefined)[] = []
-  const verdict = (_: string, from: string | undefined): Verdict => (seen.push(from), { outcome: 'throttled', retryAfterSeconds: 7 })
-  const refusal = await refusalOf(run(exchangeOf({ headers: ['X-API-Key', key] }), {}, { verdict }).result)
-  assert.equal(refusal.code, 'policy.too_many_attempts')
-  assert.deepEqual(fieldValues(refusal.headers, 'Retry-After'), ['7'])
-  await run(exchangeOf({ headers: ['X-API-Key', key] }), { throttleFailures: false }, { verdict }).result
-  assert.deepEqual(seen, ['192.0.2.7', undefined])
-})
-
-test('an edge that hears nothing of revocations goes by what it remembers, or not, as it is set', async () => {
-  const withKey = () => exchangeOf({ headers: ['X-API-Key', key] })
-  assert.equal(run(withKey(), {}, { verdict: good, isBlind: true }).result, undefined)
-  assert.equal(run(withKey(), { whenBlind: 'refuse' }).result, undefined)
-  const blind = withKey()
-  assert.equal((await refusalOf(run(blind, { whenBlind: 'refuse' }, { verdict: good, isBlind: true }).result)).code, 'dependency.auth_unreachable')
-  assert.equal(blind.identity, undefined)
-})
+throttleContract(run, () => exchangeOf({ headers: ['X-API-Key', key] }))
+blindContract(run, () => exchangeOf({ headers: ['X-API-Key', key] }))
