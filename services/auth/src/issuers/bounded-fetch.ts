@@ -1,4 +1,5 @@
 import type { CustomFetch } from 'openid-client'
+import { readBounded } from './bounded-body.ts'
 
 const maxBytes = 65_536
 
@@ -6,21 +7,10 @@ const maxBytes = 65_536
 export const boundedFetch: CustomFetch = async (url, options) => {
   const response = await fetch(url, options as RequestInit)
   const { status, headers } = response
-  return new Response(hasBody(status) ? await readText(response) : null, { status, headers })
+  return new Response(hasBody(status) ? await readBounded(response, maxBytes) : null, { status, headers })
 }
 
 /** RFC 9110 §6.4.1: these have none, and `Response` takes none for them. */
 function hasBody(status: number): boolean {
   return status !== 204 && status !== 205 && status !== 304
-}
-
-async function readText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.length
-    if (bytes > maxBytes) throw new Error(`its answer is larger than ${maxBytes} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }

@@ -1,6 +1,7 @@
 /** One fetch of a JWKS document over HTTP: bounded in time and size, and never led to another origin. */
 import { canonicalJson, digestOf } from '@sluice/proto/config'
 import { publicKeySet } from '@sluice/verifier'
+import { readBounded } from '../issuers/bounded-body.ts'
 
 export interface FetchedDocument {
   /** The public keys as canonical JSON: equal sets have equal text. */
@@ -51,19 +52,8 @@ async function readDocument(response: Response): Promise<FetchedDocument> {
     await response.body?.cancel()
     throw new Error(`it answers with status ${response.status}`)
   }
-  const jwks = canonicalJson(publicKeySet(await readText(response)))
+  const jwks = canonicalJson(publicKeySet(await readBounded(response, maxBytes)))
   return { jwks, digest: digestOf(jwks), freshMs: freshMsOf(response.headers.get('cache-control')) }
-}
-
-async function readText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.length
-    if (bytes > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 /** RFC 9111 §5.2.2, within bounds: an issuer can neither have us ask all the time nor keep a lost key for a day. */
