@@ -1,31 +1,21 @@
 /**
- * From a revision's lines to what the hot path runs on: read, references resolved, policies compiled, routes in their
+ * From a revision's lines to what the hot path runs on: read, references resolved, routes compiled (`compile-route.ts`) and in their
  * tables. What did not change is taken over from before, so a change costs by what it changes. `prepare` works aside,
  * in slices between which requests go on; nothing of it is in force before `adopt`, which does not fail.
  */
 import { CidrSet } from '@sluice/http'
 import { lineKey, type PolicyEntry, type Route, type Upstream, upstreamsOfRoute } from '@sluice/proto/config'
-import { standingPolicies } from '@sluice/policies'
-import type { PolicyParts } from '@sluice/policies/policy'
 import type { UpstreamRegistry } from './balancer/upstream-registry.ts'
-import { disabledChain, guardedChain } from './break-glass/guarded-chain.ts'
 import { noOrders, type StandingOrders } from './break-glass/standing-orders.ts'
+import { compileRoute, type RouteContext, routeContext, type RouteParts } from './compile-route.ts'
 import type { CompiledRoute, CompiledSnapshot } from './compiled-snapshot.ts'
 import { ClientAuthorities, type ChangedRoutes } from './policy-chain/client-authorities.ts'
-import { compileChain, type LoadedPolicies, type PolicyLevel } from './policy-chain/compile-chain.ts'
-import { compilePlan, type CompiledPlan, withPlans } from './policy-chain/plan-levels.ts'
-import { type PolicyChain, seesRequestBody } from './policy-chain/policy-chain.ts'
-import { type Frame, isFrame, ReceivedConfig, SnapshotRefused } from './received-config.ts'
-import { compileRewrite } from './router/rewrite.ts'
+import { type Frame, isFrame, ReceivedConfig } from './received-config.ts'
 import { Router } from './router/router.ts'
-import { Split } from './router/split.ts'
 import { Slices } from './slices.ts'
-import type { Mirror } from './upstream/mirrors.ts'
 
-export interface CompileParts {
-  readonly policies: LoadedPolicies
+export interface CompileParts extends RouteParts {
   readonly upstreams: UpstreamRegistry
-  readonly policyParts: Omit<PolicyParts, 'place' | 'compile'>
   /** Changes the frame before it is looked at: an edge may listen elsewhere than the configuration says. */
   readonly adjust?: (frame: Frame) => Frame
 }
@@ -103,7 +93,7 @@ export class SnapshotCompiler {
     const upstreams = await this.#readUpstreams(changed, written, slices)
     const states = upstreams === this.#upstreams ? (this.#snapshot?.upstreams ?? new Map()) : this.#parts.upstreams.prepare(upstreams)
     const settings = await this.#readRoutes(changed, written, slices)
-    const context = { frame, upstreams, states, parts: this.#parts, orders: this.#orders, groupLevels: groupLevelsOf(frame), plans: frame.plans.map(compilePlan) }
+    const context = routeContext({ frame, upstreams, states, parts: this.#parts, orders: this.#orders })
     const isFrameNew = this.#frame === undefined || frame.policies !== this.#frame.policies || frame.groups !== this.#frame.groups || frame.plans !== this.#frame.plans
     const routes = await this.#compileRoutes(changed, settings, this.#toCompile(changed, context, isFrameNew), context, slices)
     const router = routes.size > maxPatched ? await this.#newRouter(routes, slices) : undefined
@@ -235,72 +225,6 @@ export class SnapshotCompiler {
     }
     return router
   }
-}
-
-interface RouteContext {
-  readonly frame: Frame
-  readonly upstreams: Readonly<Record<string, Upstream>>
-  readonly states: CompiledSnapshot['upstreams']
-  readonly parts: CompileParts
-  readonly orders: StandingOrders
-  readonly groupLevels: ReadonlyMap<string, PolicyLevel>
-  readonly plans: readonly CompiledPlan[]
-}
-
-/** What stands on every route unless a level says otherwise or switches it off. */
-const alwaysOn: PolicyLevel = { level: 'default', entries: standingPolicies }
-
-function compileRoute(route: Route, context: RouteContext): CompiledRoute {
-  try {
-    if (route.split === undefined) return compileWay(route, route.upstream, context)
-    const ways = route.split.map(({ upstream, weight }) => ({ route: compileWay(route, upstream, context), weight }))
-    return { ...ways[0]!.route, split: new Split(route.name, ways, route.splitOn) }
-  } catch (error) {
-    throw new SnapshotRefused(`route "${route.name}": ${(error as Error).message}`, `/routes/${route.name}`, error)
-  }
-}
-
-/** The route as it leads to one upstream, whose policies it runs; undefined: to none. */
-function compileWay(route: Route, upstream: string | undefined, { frame, upstreams, states, parts, orders, groupLevels, plans }: RouteContext): CompiledRoute {
-  const levels: PolicyLevel[] = [{ level: `route:${route.name}`, entries: route.policies }]
-  const settings = upstream === undefined ? undefined : upstreams[upstream]
-  if (upstream !== undefined && settings === undefined) throw new Error(`there is no upstream "${upstream}"`)
-  if (settings !== undefined) levels.push({ level: `upstream:${upstream}`, entries: settings.policies })
-  levels.push({ level: 'global', entries: frame.policies }, alwaysOn)
-  const own = compileChain(levels, withPlans(groupLevels, plans, route.name), parts.policies, parts.policyParts)
-  if (route.match.groups !== undefined && own.lastIdentity < 0) throw new Error('"groups" needs a policy that says who is calling')
-  const chain = obeying(own, route.name, orders)
-  return {
-    name: route.name,
-    template: route.match.path ?? route.match.pathPrefix ?? route.match.pathRegex ?? '*',
-    methods: route.match.methods,
-    match: route.match,
-    chain,
-    seesBody: seesRequestBody(chain.steps),
-    seesResponseBody: chain.seesResponseBody,
-    hasAttemptHooks: chain.hasAttemptHooks,
-    rewrite: compileRewrite(route.rewrite),
-    upstream: upstream === undefined ? undefined : states.get(upstream),
-    onClientAbort: route.onClientAbort,
-    split: undefined,
-    mirror: compileMirror(route, states),
-  }
-}
-
-function obeying(own: PolicyChain, route: string, { disabledRoutes, blocked }: StandingOrders): PolicyChain {
-  const chain = disabledRoutes.has(route) ? disabledChain(own) : own
-  return blocked === undefined ? chain : guardedChain(chain, blocked)
-}
-
-function compileMirror({ name, mirror }: Route, states: RouteContext['states']): Mirror | undefined {
-  if (mirror === undefined) return undefined
-  const upstream = states.get(mirror.upstream)
-  if (upstream === undefined) throw new Error(`there is no upstream "${mirror.upstream}"`)
-  return { ...mirror, route: name, upstream }
-}
-
-function groupLevelsOf({ groups }: Frame): Map<string, PolicyLevel> {
-  return new Map(groups.map((group) => [group.name, { level: `group:${group.name}`, entries: group.policies }]))
 }
 
 /** The value of Strict-Transport-Security (RFC 6797 §6.1). */
