@@ -5,7 +5,7 @@ import type { Health } from '@sluice/service-kit'
 import { Tokens } from './admin/access.ts'
 import type { AdminParts } from './admin/admin-parts.ts'
 import { type AdminServer, createAdminServer } from './admin/admin-server.ts'
-import { adminTokenIn } from './admin/admin-token.ts'
+import { adminTokenOf } from './admin/admin-token.ts'
 import { TokenFile } from './admin/token-file.ts'
 import { BreakGlass } from './break-glass/break-glass.ts'
 import { ConfigSource } from './config-source/config-source.ts'
@@ -20,7 +20,7 @@ import { QuotaEvents } from './peers/quota-events.ts'
 import { TokenRevocations } from './peers/token-revocations.ts'
 import { Usage } from './peers/usage.ts'
 import { type Committed, RevisionLine } from './revisions/revision-line.ts'
-import { revisionGoal } from './rollout/receipts.ts'
+import { FollowedRevisions } from './rollout/followed-revisions.ts'
 import { Rollout } from './rollout/rollout.ts'
 import { rolloutSettings } from '@sluice/proto/config'
 import type { Change } from './revisions/changes.ts'
@@ -36,10 +36,6 @@ import { RenewedValues } from './secret-sources/renewed-values.ts'
 import { SecretSources } from './secret-sources/secret-sources.ts'
 import { StoreWatch } from './store-watch.ts'
 
-/** How long a revision is followed for the log's line on it, and how many at once. */
-const followMs = 30_000
-const maxFollowed = 20
-
 export class ControlService implements Control {
   readonly #parts: ControlParts
   readonly #line: RevisionLine
@@ -54,12 +50,12 @@ export class ControlService implements Control {
   readonly #renewedValues: RenewedValues
   readonly #rings: Rings
   readonly #metrics: ControlMetrics
+  readonly #followed: FollowedRevisions
   readonly #storeWatch: StoreWatch
   readonly #breakGlass: BreakGlass
   #admin: AdminServer | undefined
   #cacheEvents: Subscription | undefined
   #isStopping = false
-  #followed = 0
 
   constructor(parts: ControlParts) {
     const { bus, scope, store, clock, logger, metrics, signer, sealing, environment, dataDirectory } = parts
@@ -76,6 +72,7 @@ export class ControlService implements Control {
     this.#renewedValues = this.#watchValues()
     this.#rings = this.#watchRings()
     this.#metrics = new ControlMetrics(metrics, { rollout: this.#rollout, sources: this.#sources })
+    this.#followed = new FollowedRevisions({ rollout: this.#rollout, logger, observePropagation: (ms) => this.#metrics.observePropagation(ms) })
     this.#storeWatch = new StoreWatch({ store, logger, begin: () => this.#begin() })
     this.#breakGlass = new BreakGlass({
       bus, scope, store, clock, logger, signer,
@@ -103,6 +100,7 @@ export class ControlService implements Control {
 
   async stop({ deadlineMs }: { deadlineMs: number }): Promise<void> {
     this.#isStopping = true
+    this.#followed.stop()
     this.#storeWatch.stop()
     this.#quotaEvents.stop()
     this.#cacheEvents?.unsubscribe()
@@ -215,26 +213,14 @@ export class ControlService implements Control {
   #committed({ revision, config, forcedRevision, ring, stable, at }: Committed): void {
     this.#rollout.announce({ revision, config, forcedRevision, ring, stable: stable && { ...stable, revision: stable.record.revision } })
     this.#metrics.countCommit()
-    if (this.#followed < maxFollowed) void this.#follow(revision, at, ring?.edges)
-  }
-
-  async #follow(revision: number, at: number, edges: readonly string[] | undefined): Promise<void> {
-    this.#followed++
-    const { acknowledged, expected, missing, propagationMs } = await this.#rollout.waitFor(revisionGoal(revision, edges), followMs, at)
-    this.#followed--
-    if (this.#isStopping) return
-    if (expected === 0) return
-    const effective = `revision ${revision}: ${acknowledged}/${expected} edges effective`
-    if (propagationMs === undefined) return this.#parts.logger.warn({ revision, missing }, effective)
-    this.#parts.logger.info({ revision, propagationMs }, `${effective} in ${propagationMs} ms`)
-    this.#metrics.observePropagation(propagationMs)
+    void this.#followed.follow(revision, at, ring?.edges)
   }
 
   #adminParts(): AdminParts {
     const { bus, scope, store, clock, logger, sealing, controlToken } = this.#parts
     return {
       scope, bus, store, clock, logger, sealing,
-      tokens: new Tokens({ admin: this.#adminToken(), edge: controlToken, others: () => this.#tokenFile.tokens(), now: () => clock.now() }),
+      tokens: new Tokens({ admin: adminTokenOf(this.#parts), edge: controlToken, others: () => this.#tokenFile.tokens(), now: () => clock.now() }),
       line: this.#line,
       rollout: this.#rollout,
       checking: this.#own.checking(),
@@ -249,16 +235,5 @@ export class ControlService implements Control {
       breakGlass: this.#breakGlass,
       status: () => ({ rollout: this.#rings.state() ?? null, file: this.#source?.status() ?? null, bus: bus.status, store: this.#storeWatch.isReached ? 'reached' : 'away', secretStores: Object.fromEntries(this.#sources.states().map(({ kind, isUp, isTokenEnding }) => [kind, !isUp ? 'away' : isTokenEnding ? 'token-ending' : 'reached'])) }),
     }
-  }
-
-  #adminToken(): string {
-    const { adminToken, dataDirectory, logger } = this.#parts
-    if (adminToken !== undefined) {
-      if (adminToken.length < 16) logger.warn('the admin token is short enough to be guessed; `openssl rand -hex 32` makes a good one')
-      return adminToken
-    }
-    const { token, path, made } = adminTokenIn(dataDirectory)
-    logger.info({ path }, made ? 'an admin token was made' : 'the admin token is in its file')
-    return token
   }
 }

@@ -1,12 +1,24 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Logger } from '@sluice/service-kit'
+
+/** The token that may do everything: `adminToken` where it is set, or that of the data directory. */
+export function adminTokenOf({ adminToken, dataDirectory, logger }: { readonly adminToken?: string | undefined; readonly dataDirectory: string; readonly logger: Logger }): string {
+  if (adminToken !== undefined) {
+    if (adminToken.length < 16) logger.warn('the admin token is short enough to be guessed; `openssl rand -hex 32` makes a good one')
+    return adminToken
+  }
+  const { token, path, made } = adminTokenIn(dataDirectory)
+  logger.info({ path }, made ? 'an admin token was made' : 'the admin token is in its file')
+  return token
+}
 
 /**
  * The admin token in `<data-dir>/admin-token`, made when there is none; `made` says which. The file is for its owner
  * alone, and found to be so again at each start.
  */
-export function adminTokenIn(dataDirectory: string): { token: string; path: string; made: boolean } {
+function adminTokenIn(dataDirectory: string): { token: string; path: string; made: boolean } {
   const path = join(dataDirectory, 'admin-token')
   const known = readToken(path)
   if (known !== undefined) return { token: known, path, made: false }
