@@ -1,4 +1,8 @@
 /** An analytics service on a local bus, over a store that a test chooses. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openAnalyticsStore } from '@sluice/analytics-stores'
 import { busNamed } from '@sluice/buses'
 import type { Bus } from '@sluice/buses/bus'
 import { call } from '@sluice/buses/rpc'
@@ -24,6 +28,17 @@ export interface AnalyticsUnderTest {
   topRoutes(overrides?: object): Promise<TopRoutesReply>
   /** How many batches ended so. */
   batches(outcome: string): number | undefined
+}
+
+/** A store in a file of its own, which goes with the test. */
+export async function openStore(t: Cleanup): Promise<AnalyticsStore> {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-analytics-'))
+  const store = await openAnalyticsStore('duckdb', { file: join(folder, 'analytics.duckdb') })
+  t.after(async () => {
+    await store.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return store
 }
 
 export async function startAnalytics(t: Cleanup, store: AnalyticsStore, { bus = undefined as Bus | undefined, part = onlyPart } = {}): Promise<AnalyticsUnderTest> {

@@ -1,22 +1,8 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { suite, test, type TestContext } from 'node:test'
-import { openAnalyticsStore } from '@sluice/analytics-stores'
+import { suite, test } from 'node:test'
 import { subjects } from '@sluice/proto/subjects'
 import { waitUntil } from '@sluice/testkit'
-import { hour, startAnalytics } from './analytics-harness.ts'
-
-async function openStore(t: TestContext) {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-analytics-'))
-  const store = await openAnalyticsStore('duckdb', { file: join(folder, 'analytics.duckdb') })
-  t.after(async () => {
-    await store.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
-  return store
-}
+import { hour, openStore, startAnalytics } from './analytics-harness.ts'
 
 suite('analytics over its store', () => {
   test('a batch is answered once it is stored, and counts once however often it is sent', async (t) => {

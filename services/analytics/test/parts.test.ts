@@ -1,23 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
-import { openAnalyticsStore } from '@sluice/analytics-stores'
 import { busNamed } from '@sluice/buses'
 import { waitUntil } from '@sluice/testkit'
 import { partOfEdge } from '../src/parts/part.ts'
-import { hour, startAnalytics } from './analytics-harness.ts'
-
-async function openStore(t: TestContext) {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-analytics-'))
-  const store = await openAnalyticsStore('duckdb', { file: join(folder, 'analytics.duckdb') })
-  t.after(async () => {
-    await store.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
-  return store
-}
+import { hour, openStore, startAnalytics } from './analytics-harness.ts'
 
 /** Two instances with a store each on one bus, and an edge of each part. */
 async function startTwo(t: TestContext) {
