@@ -16,7 +16,7 @@ export interface Call<Q extends DescMessage, A extends DescMessage> {
 
 export interface ListenOptions {
   readonly queue?: string
-  /** May come often: see `oncePerMinute`. */
+  /** May come often: see `oncePerMinute` of service-kit. */
   readonly onMalformed?: (subject: string, error: unknown) => void
   /** Told when the handler throws; of `answer`, only what is not a `SluiceError`: the caller sees `internal.unexpected`. */
   readonly onError?: (subject: string, error: unknown) => void

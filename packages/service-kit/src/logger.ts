@@ -19,21 +19,3 @@ export function createLogger(service: string, options: { level?: string; destina
     options.destination ?? pino.destination({ dest: 2, sync: true }),
   )
 }
-
-/**
- * Runs `write` at most once a minute for each key and tells it how many calls it stands for. For what a peer can
- * cause at will, such as malformed messages.
- */
-export function oncePerMinute(write: (key: string, times: number) => void, now: () => number = Date.now): (key: string) => void {
-  const seen = new Map<string, { writtenAt: number; held: number }>()
-  return (key) => {
-    const known = seen.get(key) ?? { writtenAt: -Infinity, held: 0 }
-    known.held++
-    if (now() - known.writtenAt >= 60_000) {
-      write(key, known.held)
-      known.writtenAt = now()
-      known.held = 0
-    }
-    if (seen.size < 1000 || seen.has(key)) seen.set(key, known)
-  }
-}

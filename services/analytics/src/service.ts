@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AnalyticsStore } from '@sluice/analytics-stores/analytics-store'
 import type { Bus, Subscription } from '@sluice/buses/bus'
-import { answer, type ListenOptions } from '@sluice/buses/rpc'
+import { answer } from '@sluice/buses/rpc'
 import {
   TopRoutesQuerySchema, TopRoutesReplySchema, UsageBatchReplySchema, UsageBatchSchema, UsageQueryReplySchema, UsageQuerySchema,
   type UsageBatch,
 } from '@sluice/proto/messages/analytics'
 import { queues, subjects } from '@sluice/proto/subjects'
-import { oncePerMinute, type Clock, type Health, type Logger, type MetricsRegistry, type Service } from '@sluice/service-kit'
+import { messageProblems, type Clock, type Health, type Logger, type MetricsRegistry, type Service } from '@sluice/service-kit'
 import { answerUsageBatch } from './handlers/usage-batch.ts'
 import { Intake } from './intake/intake.ts'
 import { nameOfPart, onlyPart, type Part } from './parts/part.ts'
@@ -103,7 +103,7 @@ class Analytics implements Service {
   #listen(): void {
     this.#partProblem = undefined
     const { bus, scope, store } = this.#parts
-    const options = this.#listenOptions()
+    const options = { queue: queues.analytics, ...messageProblems(this.#parts) }
     const batch = { request: UsageBatchSchema, reply: UsageBatchReplySchema }
     const usage = { request: UsageQuerySchema, reply: UsageQueryReplySchema }
     const routes = { request: TopRoutesQuerySchema, reply: TopRoutesReplySchema }
@@ -128,19 +128,5 @@ class Analytics implements Service {
     const problem = error === undefined ? undefined : error instanceof Error ? error.message : String(error)
     if (problem !== undefined && problem !== this.#storeProblem) this.#parts.logger.error({ err: error }, 'the analytics store does not answer')
     this.#storeProblem = problem
-  }
-
-  #listenOptions(): ListenOptions {
-    const { logger, metrics } = this.#parts
-    const malformed = metrics.counter('sluice_malformed_messages_total', 'Messages that could not be read.').with()
-    const warn = oncePerMinute((subject, times) => logger.warn({ subject, times }, 'a message could not be read'))
-    return {
-      queue: queues.analytics,
-      onMalformed(subject) {
-        malformed.add(1)
-        warn(subject)
-      },
-      onError: (subject, error) => logger.error({ subject, err: error }, 'a call failed unexpectedly'),
-    }
   }
 }

@@ -8,7 +8,7 @@ import {
 } from '@sluice/proto/messages/discovery'
 import type { SegmentedConfig, Upstream } from '@sluice/proto/config'
 import { queues, subjects } from '@sluice/proto/subjects'
-import { oncePerMinute, type Clock, type Health, type Logger, type MetricsRegistry, type Service } from '@sluice/service-kit'
+import { messageProblems, type Clock, type Health, type Logger, type MetricsRegistry, type Service } from '@sluice/service-kit'
 import { differInUpstreams, upstreamsOf } from './endpoints/config-upstreams.ts'
 import { DiskState } from './endpoints/disk-state.ts'
 import { Registry } from './endpoints/registry.ts'
@@ -69,7 +69,7 @@ class Discovery implements Service {
   constructor(parts: DiscoveryParts) {
     const { scope, logger, clock, metrics, dataDirectory } = parts
     this.#parts = parts
-    this.#listenOptions = this.#makeListenOptions()
+    this.#listenOptions = messageProblems(parts)
     this.#disk = new DiskState(dataDirectory, logger)
     this.#prober = new Prober(metrics)
     this.#findings = new EdgeFindings(() => clock.monotonic())
@@ -222,19 +222,6 @@ class Discovery implements Service {
     this.#saveUpstreams.mark()
     this.#answerStates()
     this.#broadcast?.markAll()
-  }
-
-  #makeListenOptions(): ListenOptions {
-    const { logger, metrics } = this.#parts
-    const malformed = metrics.counter('sluice_malformed_messages_total', 'Messages that could not be read.').with()
-    const warn = oncePerMinute((subject, times) => logger.warn({ subject, times }, 'a message could not be read'))
-    return {
-      onMalformed(subject) {
-        malformed.add(1)
-        warn(subject)
-      },
-      onError: (subject, error) => logger.error({ subject, err: error }, 'a message could not be handled'),
-    }
   }
 
   #showNumbers(metrics: MetricsRegistry): void {

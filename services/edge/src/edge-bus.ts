@@ -1,7 +1,6 @@
 import { busNamed } from '@sluice/buses'
 import type { Bus } from '@sluice/buses/bus'
-import { oncePerMinute } from '@sluice/buses/once-per-minute'
-import { type Logger, natsBusSettings, SettingsError } from '@sluice/service-kit'
+import { natsBusSettings, oncePerMinute, SettingsError, type Logger } from '@sluice/service-kit'
 import type { EdgeSettings } from './settings.ts'
 
 /** The bus of an edge process: NATS, or control's where this edge may reach nobody else. Throws a `SettingsError` for what the latter needs. */
@@ -10,7 +9,7 @@ export async function openEdgeBus(settings: EdgeSettings, logger: Logger): Promi
   const { controlUrls: urls, controlToken: token } = settings
   const missing = [...(urls.length === 0 ? ['SLUICE_CONTROL_URLS'] : []), ...(token === undefined ? ['SLUICE_CONTROL_TOKEN'] : [])]
   if (token === undefined || missing.length > 0) throw new SettingsError(missing.map((name) => `${name}: needed for SLUICE_BUS=control`))
-  const warn = oncePerMinute((message: string, code: unknown, leftOut) => logger.warn({ code, leftOut }, `no bus through control: ${message}`))
+  const warn = oncePerMinute((message, times, code: unknown) => logger.warn({ code, times }, `no bus through control: ${message}`))
   const onTransportError = (error: unknown) => {
     const { message, code } = error as NodeJS.ErrnoException
     // Of an address that resolves to several the error has no message of its own.

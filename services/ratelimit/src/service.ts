@@ -1,9 +1,9 @@
 import type { Bus, Subscription } from '@sluice/buses/bus'
-import { answer, type ListenOptions } from '@sluice/buses/rpc'
+import { answer } from '@sluice/buses/rpc'
 import type { Counters } from '@sluice/counters/counter'
 import { LimitPeekReplySchema, LimitPeekRequestSchema, LimitResetReplySchema, LimitResetRequestSchema } from '@sluice/proto/messages/ratelimit'
 import { queues, subjects } from '@sluice/proto/subjects'
-import { oncePerMinute, type Clock, type Health, type Logger, type MetricsRegistry, type Service } from '@sluice/service-kit'
+import { messageProblems, type Clock, type Health, type Logger, type MetricsRegistry, type Service } from '@sluice/service-kit'
 import { answerPeek } from './handlers/peek.ts'
 import { answerReset } from './handlers/reset.ts'
 
@@ -32,7 +32,7 @@ class Ratelimit implements Service {
 
   async start(): Promise<void> {
     const { bus, scope, counters } = this.#parts
-    const options = this.#listenOptions()
+    const options = { queue: queues.ratelimit, ...messageProblems(this.#parts) }
     const peek = { request: LimitPeekRequestSchema, reply: LimitPeekReplySchema }
     const reset = { request: LimitResetRequestSchema, reply: LimitResetReplySchema }
     this.#subscriptions = [
@@ -51,19 +51,5 @@ class Ratelimit implements Service {
     if (this.#parts.bus.status !== 'connected') reasons.push('the bus cannot be reached')
     if (!this.#parts.counters.healthy) reasons.push('the counters cannot be reached')
     return { ready: reasons.length === 0, reasons }
-  }
-
-  #listenOptions(): ListenOptions {
-    const { logger, metrics } = this.#parts
-    const malformed = metrics.counter('sluice_malformed_messages_total', 'Messages that could not be read.').with()
-    const warn = oncePerMinute((subject, times) => logger.warn({ subject, times }, 'a message could not be read'))
-    return {
-      queue: queues.ratelimit,
-      onMalformed(subject) {
-        malformed.add(1)
-        warn(subject)
-      },
-      onError: (subject, error) => logger.error({ subject, err: error }, 'a call failed unexpectedly'),
-    }
   }
 }

@@ -3,7 +3,7 @@ import type { Subscription } from '@sluice/buses/bus'
 import { answer, type Call } from '@sluice/buses/rpc'
 import { SluiceError } from '@sluice/errors'
 import { queues } from '@sluice/proto/subjects'
-import { oncePerMinute } from '@sluice/service-kit'
+import { messageProblems } from '@sluice/service-kit'
 import type { AuthParts } from '../parts.ts'
 
 /** Calls that may be under way at once; whoever asks then is told to come back. */
@@ -14,26 +14,24 @@ export class Answering {
   readonly #parts: Pick<AuthParts, 'bus' | 'scope' | 'logger' | 'metrics'>
   readonly #subscriptions: Subscription[] = []
   readonly #running = new Set<Promise<unknown>>()
-  readonly onMalformed: (subject: string) => void
-  readonly #onError: (subject: string, error: unknown) => void
+  readonly #problems: ReturnType<typeof messageProblems>
 
   constructor(parts: Pick<AuthParts, 'bus' | 'scope' | 'logger' | 'metrics'>) {
-    const { logger, metrics } = parts
+    const { metrics } = parts
     this.#parts = parts
-    const malformed = metrics.counter('sluice_malformed_messages_total', 'Messages that could not be read.').with()
-    const warn = oncePerMinute((subject, times) => logger.warn({ subject, times }, 'a message could not be read'))
-    this.onMalformed = (subject) => {
-      malformed.add(1)
-      warn(subject)
-    }
-    this.#onError = (subject, error) => logger.error({ subject, err: error }, 'a call failed unexpectedly')
+    this.#problems = messageProblems(parts)
     const running = metrics.gauge('sluice_auth_calls_running', 'Calls that are being answered.').with()
     metrics.onCollect(() => running.set(this.#running.size))
   }
 
+  /** For what is heard beside the calls. */
+  get onMalformed(): (subject: string) => void {
+    return this.#problems.onMalformed
+  }
+
   on<Q extends DescMessage, A extends DescMessage>(subject: (scope: string) => string, types: Call<Q, A>, handler: (message: MessageShape<Q>) => Promise<MessageInitShape<A>>): void {
     const { bus, scope } = this.#parts
-    const options = { queue: queues.auth, onMalformed: this.onMalformed, onError: this.#onError }
+    const options = { queue: queues.auth, ...this.#problems }
     this.#subscriptions.push(answer(bus, subject(scope), types, (message) => this.#run(() => handler(message)), options))
   }
 

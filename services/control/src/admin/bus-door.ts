@@ -1,10 +1,10 @@
 /** The bus for edges that may open connections to control and to nobody else: a connection to the admin port that becomes a relay's. */
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { oncePerMinute } from '@sluice/buses/once-per-minute'
 import { relayPath, relayProtocol, serveRelay } from '@sluice/buses/relay-door'
 import { catalogue, codeOf } from '@sluice/errors'
 import { subjectsOf } from '@sluice/proto/bus-permissions'
+import { oncePerMinute } from '@sluice/service-kit'
 import type { AdminParts } from './admin-parts.ts'
 
 /** As many as edges are remembered. */
@@ -18,7 +18,7 @@ export function isForTheBus(request: IncomingMessage): boolean {
 /** Lets in who has the token of edges; returns what ends all of their connections. */
 export function openBusDoor(server: Server, { bus, tokens, logger }: Pick<AdminParts, 'bus' | 'tokens' | 'logger'>): () => void {
   const relays = new Set<() => void>()
-  const tell = oncePerMinute((what: string, facts: object, leftOut) => logger.warn({ ...facts, leftOut }, what))
+  const tell = oncePerMinute((what, times, facts: object) => logger.warn({ ...facts, times }, what))
   const onDenied = (subject: string) => tell('an edge asked for a subject that is not an edge\'s', { subject })
   const onFault = (error: unknown) => tell('the connection of an edge to the bus broke', { err: error })
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {

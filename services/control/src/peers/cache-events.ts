@@ -1,8 +1,7 @@
 /** Backends that say on the bus what they have changed: JSON, the body of `POST /v1/cache/purge`. Whoever asks for a reply gets what that answers. */
 import type { Bus, Subscription } from '@sluice/buses/bus'
-import { oncePerMinute } from '@sluice/buses/once-per-minute'
 import { subjects } from '@sluice/proto/subjects'
-import type { Logger } from '@sluice/service-kit'
+import { oncePerMinute, type Logger } from '@sluice/service-kit'
 import type { CachePurges } from './cache-purges.ts'
 import { purgeBody, purgedOf } from './purge-body.ts'
 
@@ -17,7 +16,7 @@ const replyWithinMs = 2000
 
 /** One control takes each event. */
 export function followCacheEvents({ bus, scope, logger, purges }: CacheEventsParts): Subscription {
-  const warn = oncePerMinute((problem: string, subject: string, leftOut) => logger.warn({ problem, subject, leftOut }, 'an event that was to purge responses cannot be read'))
+  const warn = oncePerMinute((problem, times, subject: string) => logger.warn({ problem, subject, times }, 'an event that was to purge responses cannot be read'))
   return bus.subscribe(
     subjects.cacheEvent(scope),
     async (message) => {

@@ -5,13 +5,12 @@
 import { randomUUID } from 'node:crypto'
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import type { Bus, Subscription } from '@sluice/buses/bus'
-import { oncePerMinute } from '@sluice/buses/once-per-minute'
 import { answer, listen } from '@sluice/buses/rpc'
 import { createSequencedPublisher, type SequencedPublisher, subscribeSequenced } from '@sluice/buses/sequenced'
 import { SluiceError } from '@sluice/errors'
 import { type CachePurge, type CachePurged, CachePurgedSchema, CachePurgeSchema, CachePurgesReplySchema, CachePurgesRequestSchema } from '@sluice/proto/messages/cache'
 import { subjects } from '@sluice/proto/subjects'
-import type { Clock, Logger } from '@sluice/service-kit'
+import { oncePerMinute, type Clock, type Logger } from '@sluice/service-kit'
 import type { Receipt } from '../rollout/receipts.ts'
 
 export interface CachePurgesParts {
@@ -61,7 +60,7 @@ export class CachePurges {
 
   start(): void {
     const { bus, scope, clock, logger } = this.#parts
-    const onMalformed = oncePerMinute((subject: string, error: unknown, leftOut) => logger.warn({ subject, err: error, leftOut }, 'a message on purges cannot be read'))
+    const onMalformed = oncePerMinute((subject, times, error: unknown) => logger.warn({ subject, err: error, times }, 'a message on purges cannot be read'))
     this.#completeSince = clock.monotonic()
     const heard = subscribeSequenced(bus, subjects.cachePurge(scope), {
       onMessage: (body) => this.#remember(fromBinary(CachePurgeSchema, body)),

@@ -1,11 +1,10 @@
 /** What edges tell of consumers that come near to the end of their quotas: the newest of it, kept in the store. */
 import type { Bus, Subscription } from '@sluice/buses/bus'
-import { oncePerMinute } from '@sluice/buses/once-per-minute'
 import { listen } from '@sluice/buses/rpc'
 import type { ConfigStore, StoredEvent } from '@sluice/config-stores/config-store'
 import { type QuotaReached, QuotaReachedSchema } from '@sluice/proto/messages/control'
 import { subjects } from '@sluice/proto/subjects'
-import type { Logger } from '@sluice/service-kit'
+import { oncePerMinute, type Logger } from '@sluice/service-kit'
 
 export interface QuotaEventsParts {
   readonly bus: Bus
@@ -39,7 +38,7 @@ export class QuotaEvents {
   start(): void {
     if (this.#ends.length > 0) return
     const { bus, scope, logger } = this.#parts
-    const onMalformed = oncePerMinute((subject: string, error: unknown, leftOut) => logger.warn({ subject, err: error, leftOut }, 'malformed event of a quota'))
+    const onMalformed = oncePerMinute((subject, times, error: unknown) => logger.warn({ subject, err: error, times }, 'malformed event of a quota'))
     this.#ends = [
       listen(bus, subjects.quotaReached(scope), QuotaReachedSchema, (event) => this.#hear(event), { onMalformed }),
       // Others may have heard what this one has missed.

@@ -4,12 +4,11 @@
  */
 import type { Bus, Subscription } from '@sluice/buses/bus'
 import { type ConfigRevision, ConfigServing, type ConfigSigner } from '@sluice/buses/config-feed'
-import { oncePerMinute } from '@sluice/buses/once-per-minute'
 import { announce, answer } from '@sluice/buses/rpc'
 import type { ConfigStore } from '@sluice/config-stores/config-store'
 import { EdgeReportReplySchema, EdgeReportSchema, RollCallSchema, type EdgeReport } from '@sluice/proto/messages/control'
 import { queues, subjects } from '@sluice/proto/subjects'
-import type { Clock, Logger } from '@sluice/service-kit'
+import { oncePerMinute, type Clock, type Logger } from '@sluice/service-kit'
 import type { StoredRevisions } from '../revisions/stored-revisions.ts'
 import type { Ring } from '../revisions/stored-body.ts'
 import { ConnectedTime } from './connected-time.ts'
@@ -222,7 +221,7 @@ export class Rollout {
 
   #logging(what: string) {
     const { logger } = this.#parts
-    const malformed = oncePerMinute((subject: string, error: unknown, leftOut) => logger.warn({ subject, err: error, leftOut }, `malformed ${what}`))
+    const malformed = oncePerMinute((subject, times, error: unknown) => logger.warn({ subject, err: error, times }, `malformed ${what}`))
     return { onMalformed: malformed, onError: (subject: string, error: unknown) => logger.error({ subject, err: error }, `a ${what} could not be answered`) }
   }
 }

@@ -4,11 +4,10 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Bus } from '@sluice/buses/bus'
-import { oncePerMinute } from '@sluice/buses/once-per-minute'
 import { SluiceError } from '@sluice/errors'
 import type { ExternalRules, IdentityPart, IntrospectionRules, LoginRules, SecretRules, SignatureRules, TokenRules, UpstreamTokenRules } from '@sluice/policies/policy'
 import { canonicalJson, digestOf } from '@sluice/proto/config'
-import type { Clock } from '@sluice/service-kit'
+import { oncePerMinute, type Clock } from '@sluice/service-kit'
 import { fixedKeys, type KeySource, parseConfiguredKeys, parseKeySet, RecentMap, TokenMemory, type Verifier } from '@sluice/verifier'
 import { ApiKeys } from './api-keys.ts'
 import { ChangeFeed } from './change-feed.ts'
@@ -68,7 +67,7 @@ export function createIdentity(parts: IdentityParts): EdgeIdentity {
   const { bus, scope, clock, logger, verifier, timeoutMs = 2000 } = parts
   const listeners: ((version: number) => void)[] = []
   const changes = new KnownChanges()
-  const warn = oncePerMinute<unknown>((subject, error, leftOut) => logger.warn({ subject, reason: String(error), leftOut }, 'a message could not be read'), clock)
+  const warn = oncePerMinute<unknown>((subject, times, error) => logger.warn({ subject, reason: String(error), times }, 'a message could not be read'), clock)
   const file = new RevokedTokenFile({ path: parts.revokedTokenFile, logger })
   const revoked = new RevokedTokens(clock, () => file.save(() => revoked.all()))
   const feed = new ChangeFeed({
