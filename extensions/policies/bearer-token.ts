@@ -77,7 +77,9 @@ function tokenIn(source: CredentialSource, request: RequestFacts): string | unde
 
 /** What stands behind `Bearer`, whose spelling does not matter (RFC 9110 §11.1); undefined for another scheme. */
 function afterBearer(value: string): string | undefined {
-  if (value.length < 6 || value.slice(0, 6).toLowerCase() !== 'bearer') return undefined
+  if (!value.startsWith('Bearer') && value.slice(0, 6).toLowerCase() !== 'bearer') return undefined
   if (value.length === 6) return ''
-  return value.charCodeAt(6) === 0x20 ? value.slice(7).trim() : undefined
+  if (value.charCodeAt(6) !== 0x20) return undefined
+  const token = value.slice(7)
+  return token.charCodeAt(0) > 0x20 && token.charCodeAt(token.length - 1) > 0x20 ? token : token.trim()
 }

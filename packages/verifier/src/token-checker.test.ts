@@ -92,6 +92,29 @@ suite('tokens seen before', () => {
     assert.equal(verifier.checks, 1)
   })
 
+  test('are refused from the instant they expire, and forgotten once their key has left, though their text is held', async () => {
+    const keys = issuerSource()
+    const { checker, clock } = checkerFor({ keys })
+    const [token, lasting] = [mint({ ...plainClaims, exp: nowSeconds + 10 }), mint()]
+    for (let time = 0; time < 3; time++) for (const one of [token, lasting]) assert.equal((await checker.check(one)).outcome, 'valid')
+    clock.advance(10_000)
+    for (let time = 0; time < 2; time++) assert.deepEqual(checker.check(token), { outcome: 'invalid', reason: 'expired' })
+    assert.equal((await checker.check(lasting)).outcome, 'valid')
+    keys.set = otherKeys
+    keys.answer = () => Promise.resolve(otherKeys)
+    for (let time = 0; time < 2; time++) assert.deepEqual(await checker.check(lasting), { outcome: 'invalid', reason: 'key_unknown' })
+  })
+
+  test('are told from one that differs in a single character', async () => {
+    const { checker } = checkerFor()
+    const token = mint()
+    for (let time = 0; time < 3; time++) await checker.check(token)
+    for (const at of [5, 60, token.length - 40]) {
+      const other = token[at] === 'A' ? 'B' : 'A'
+      assert.notEqual((await checker.check(token.slice(0, at) + other + token.slice(at + 1))).outcome, 'valid')
+    }
+  })
+
   test('mean nothing to other rules, though the memory is shared', async () => {
     const memory = new TokenMemory()
     const token = mint()
