@@ -24,6 +24,7 @@ export interface FinishedExchange {
   /** The client's address. */
   client: string
   requestId: string
+  /** 32 hexadecimal digits. */
   traceId: string | undefined
   consumer: string | undefined
   /** The credential's id. */
