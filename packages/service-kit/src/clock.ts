@@ -1,3 +1,6 @@
+// Not the global of that name, which is looked up at each call.
+import { performance } from 'node:perf_hooks'
+
 /** Time as a dependency, so that tests own it. */
 export interface Clock {
   /** Milliseconds since the Unix epoch; may jump. For instants that others see. */

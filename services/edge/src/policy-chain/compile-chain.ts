@@ -41,15 +41,17 @@ export function compileChain(
   const variants = new Map<string, readonly Step[]>()
   const groupsHave = (groups: readonly string[]): PolicyLevel[] =>
     groups.map((group) => groupLevels.get(group)).filter((level): level is PolicyLevel => level !== undefined && level.entries.length > 0)
+  const groupsMatter = [...groupLevels.values()].some((level) => level.entries.length > 0)
   const hasHook = (hook: 'onResponseBody' | 'onAttempt') => steps.some(({ policy }) => policy[hook] !== undefined) || [...groupLevels.values()].some(({ entries }) => entries.some((one) => mayHave(hook, one, loaded)))
   return {
     steps,
     lastIdentity,
-    groupsMatter: [...groupLevels.values()].some((level) => level.entries.length > 0),
+    groupsMatter,
     seesResponseBody: hasHook('onResponseBody'),
     hasAttemptHooks: hasHook('onAttempt'),
     mayCache: steps.some(({ policy }) => policy.cache !== undefined) || [...groupLevels.values()].some(({ entries }) => entries.some((one) => mayKeep(one, loaded))),
     forGroups(groups) {
+      if (!groupsMatter || groups.length === 0) return steps
       const extra = groupsHave(groups)
       if (extra.length === 0) return steps
       const key = extra.map((level) => level.level).join(' ')

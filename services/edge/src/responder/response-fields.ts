@@ -46,5 +46,20 @@ function writeCacheFields(fields: HeaderFields, { status, detail }: CacheNote): 
 /** The gateway's limits replace an upstream's fields of the same names. */
 function writeLimitFields(fields: HeaderFields, limits: readonly LimitStatement[]): void {
   const own = limitFields(limits)
-  for (let index = 0; index < own.length; index += 2) fields.set(own[index]!, own[index + 1]!)
+  const mayReplace = mayHoldLimits(fields.flat)
+  for (let index = 0; index < own.length; index += 2) {
+    if (mayReplace) fields.set(own[index]!, own[index + 1]!)
+    else fields.flat.push(own[index]!, own[index + 1]!)
+  }
+}
+
+/** Hardly any upstream speaks of limits: one look at all names, instead of one for each field. `RateLimit…`, `X-RateLimit…` */
+function mayHoldLimits(flat: readonly string[]): boolean {
+  for (let at = 0; at < flat.length; at += 2) {
+    const name = flat[at]!
+    if (name.length < 9) continue
+    const first = name.charCodeAt(0) | 0x20
+    if (first === 0x72 || (first === 0x78 && (name.charCodeAt(2) | 0x20) === 0x72)) return true
+  }
+  return false
 }
