@@ -66,11 +66,15 @@ export async function makeTokens(directory: string, count = consumers): Promise<
 /** RS256 tokens of 16 consumers in turn, a limit for each consumer, an access log line to a file, metrics. */
 export async function policyWorkload(place: BenchPlace, tokens?: Tokens, name = 'sluice, W2 (token, limit, log)'): Promise<Contender> {
   const { keySetFile, script } = tokens ?? (await makeTokens(place.directory))
-  const policies = [
-    { jwt: { issuer, audiences: [audience], jwksFile: keySetFile, algorithms: ['RS256'] } },
+  return gateway(place, name, workload(place, { policies: policiesWith(keySetFile), telemetry: withAccessLog(place) }), script)
+}
+
+/** The policies of W2; `jwksFile`: the path, or the text where nobody reads files. */
+export function policiesWith(jwksFile: string): object[] {
+  return [
+    { jwt: { issuer, audiences: [audience], jwksFile, algorithms: ['RS256'] } },
     { 'rate-limit': { limit: limitPerMinute, windowSeconds: 60, key: 'consumer' } },
   ]
-  return gateway(place, name, workload(place, { policies, telemetry: withAccessLog(place) }), script)
 }
 
 /** The same, and no token has been seen before. Signing them takes half a minute. */
