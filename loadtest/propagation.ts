@@ -11,17 +11,23 @@
  * the figures. What a change costs is measured afterwards, while nobody probes, over `--cpu-changes N` [100] changes: CPU time
  * of all processes without what they use up in the same time when nothing changes.
  *
+ * Before and after it as many processes as the system's workers and agents hand messages on to each other and do nothing with
+ * them, `--empty-changes N` [100] times: the machine's own share (`propagation/empty-edges.ts`).
+ *
  * Above 10 a second nothing waits for a receipt, and the prober is an even load of 500 requests a second: `--spells N` [3]
- * of ten seconds without changes and with them, in turn, and what requests notice.
+ * of ten seconds without changes and with them, in turn, and what requests notice; those of a process beside it as well
+ * (`propagation/bystander.ts`).
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { AdminClient } from './propagation/admin-client.ts'
+import { startBystander } from './propagation/bystander.ts'
 import { type Made, probeRoute, storedTimes } from './propagation/changes.ts'
 import { showCpu } from './propagation/cpu-use.ts'
 import { makeFlood } from './propagation/flood.ts'
+import { startEmptyEmbedded, startEmptyOverNats, timesOf } from './propagation/empty-edges.ts'
 import { cpuOfLoneChanges, makeLoneChanges } from './propagation/lone-changes.ts'
 import { manyRoutes } from './propagation/many-routes.ts'
 import { oneForEachWorker } from './propagation/one-for-each-worker.ts'
@@ -38,6 +44,7 @@ const { values } = parseArgs({
     routes: { type: 'string', default: '0' },
     workers: { type: 'string', default: '12' },
     'cpu-changes': { type: 'string', default: '100' },
+    'empty-changes': { type: 'string', default: '100' },
     spells: { type: 'string', default: '3' },
   },
 })
@@ -48,6 +55,7 @@ const requestsPerSecond = 500
 async function main(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-propagation-'))
   const workers = Number(values.workers)
+  if (perSecond <= 10) await showEmpty(workers, 'before')
   const system = values.bus === 'local' ? await startEmbedded(directory, workers) : await startOverNats(directory, workers)
   const admin = new AdminClient(system.adminUrl, system.adminToken)
   try {
@@ -58,6 +66,7 @@ async function main(): Promise<void> {
   } finally {
     admin.close()
     await system.stop()
+    if (perSecond <= 10) await showEmpty(workers, 'after')
     if (process.env['KEEP'] === undefined) rmSync(directory, { recursive: true, force: true })
   }
 }
@@ -71,6 +80,13 @@ async function prepare(system: MeasuredSystem, admin: AdminClient): Promise<void
   await system.startEdges()
   await admin.ask('PUT', '/v1/routes/probe?wait=all&timeoutMs=60000', probeRoute(0))
   console.error(`${system.edges} edge(s), ${system.workers} workers ready after ${Math.round(performance.now() - started)} ms`)
+}
+
+async function showEmpty(workers: number, when: string): Promise<void> {
+  const edges = values.bus === 'local' ? await startEmptyEmbedded(workers) : await startEmptyOverNats(workers)
+  const times = await timesOf(edges, { count: Number(values['empty-changes']), everyMs: 1000 / perSecond })
+  await edges.stop()
+  console.log(`${when}, processes that do nothing with it: p50=${show(times, 50)} ms p90=${show(times, 90)} ms p99=${show(times, 99)} ms`)
 }
 
 async function loneChanges(system: MeasuredSystem, admin: AdminClient, probes: readonly Probe[]): Promise<void> {
@@ -98,16 +114,18 @@ async function loneChanges(system: MeasuredSystem, admin: AdminClient, probes: r
 async function flood(system: MeasuredSystem, admin: AdminClient, probes: readonly Probe[]): Promise<void> {
   const everyMs = (1000 * probes.length) / requestsPerSecond
   const prober = new Prober(probes, { everyMs, chaseMs: everyMs })
-  const { without, withChanges, made, answers, storeMs } = await makeFlood(system, admin, prober, { perSecond, spells: Number(values.spells) })
-  await prober.stop()
-  const p99 = (spells: typeof without) => spells.map(({ latencies }) => quantile(latencies, 99))
-  const [p99Without, p99With] = [p99(without), p99(withChanges)]
+  const bystander = await startBystander(1000 / requestsPerSecond)
+  const { without, withChanges, made, answers, storeMs } = await makeFlood(system, prober, bystander.prober, { perSecond, spells: Number(values.spells) })
+  await Promise.all([prober.stop(), bystander.stop()])
+  const p99 = (spells: typeof without, what: 'latencies' | 'beside') => spells.map((spell) => quantile(spell[what], 99))
+  const [p99Without, p99With] = [p99(without, 'latencies'), p99(withChanges, 'latencies')]
+  const more = (what: 'latencies' | 'beside') => (quantile(p99(withChanges, what), 50) - quantile(p99(without, what), 50)).toFixed(1)
   for (const [index, spell] of withChanges.entries()) {
     const { changes, seconds } = spell
-    console.log(`spell ${index + 1}: ${(changes / seconds).toFixed(1)} changes a second; p50 and p99 of ${spell.latencies.length} requests ${show(without[index]!.latencies, 50)} ${p99Without[index]!.toFixed(1)} ms without, ${show(spell.latencies, 50)} ${p99With[index]!.toFixed(1)} ms with changes`)
+    console.log(`spell ${index + 1}: ${(changes / seconds).toFixed(1)} changes a second; p50 and p99 of ${spell.latencies.length} requests ${show(without[index]!.latencies, 50)} ${p99Without[index]!.toFixed(1)} ms without, ${show(spell.latencies, 50)} ${p99With[index]!.toFixed(1)} ms with changes; beside it ${show(without[index]!.beside, 99)} and ${show(spell.beside, 99)}`)
     for (const [what, { cpu, seconds: length }] of Object.entries({ without: without[index]!, 'with changes': spell })) console.log(`  CPU ms a second, ${what}: ${showCpu(new Map([...cpu].map(([name, ms]) => [name, ms / length])))}`)
   }
-  console.log(`requests=${total(probes, (probe) => probe.requests)} errors=${total(probes, (probe) => probe.errors)} stepped back=${total(probes, (probe) => probe.steppedBack)}; from when a change was due to its answer p50=${show(answers, 50)} p99=${show(answers, 99)} ms; requests' p99 ${(quantile(p99With, 50) - quantile(p99Without, 50)).toFixed(1)} ms more with changes`)
+  console.log(`requests=${total(probes, (probe) => probe.requests)} errors=${total(probes, (probe) => probe.errors)} stepped back=${total(probes, (probe) => probe.steppedBack)}; from when a change was due to its answer p50=${show(answers, 50)} p99=${show(answers, 99)} ms; requests' p99 ${more('latencies')} ms more with changes, beside it ${more('beside')}`)
   const own = made.slice(Math.floor(made.length / (Number(values.spells) + 1)))
   showLast(system, storeMs, timesToEffect(made, probes, await storedTimes(admin, made)).slice(-own.length))
 }

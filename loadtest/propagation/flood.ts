@@ -1,20 +1,25 @@
 /**
  * Many changes a second beside an even load of requests: spells without changes and with them in turn, so that what the
- * machine does by itself shows. Changes leave at their time whether or not those before are answered; each lane changes a
- * route of its own, one after the other, and the first lane's is the one that the prober asks for.
+ * machine does by itself shows.
  */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AdminClient } from './admin-client.ts'
-import { change, type Made } from './changes.ts'
+import { fileURLToPath } from 'node:url'
+import { type FloodDone, type FloodOrder, monotonicStart } from './change-maker.ts'
+import type { Made } from './changes.ts'
 import { cpuSince, type CpuUse, cpuUse } from './cpu-use.ts'
 import type { Prober } from './prober.ts'
 import type { MeasuredSystem } from './systems.ts'
 
-const lanes = 16
 const spellMs = 10_000
+const settleMs = 500
 
 interface Spell {
+  /** Of requests, in ms. */
   readonly latencies: readonly number[]
+  /** The same of a process that has nothing to do with the system. */
+  readonly beside: readonly number[]
   readonly cpu: CpuUse
   readonly seconds: number
   /** How many were answered, and how long after their time the last was. */
@@ -31,13 +36,15 @@ interface Flood {
   readonly storeMs: readonly number[]
 }
 
-export async function makeFlood(system: MeasuredSystem, admin: AdminClient, prober: Prober, { perSecond, spells }: { perSecond: number; spells: number }): Promise<Flood> {
+export async function makeFlood(system: MeasuredSystem, prober: Prober, beside: Prober, { perSecond, spells }: { perSecond: number; spells: number }): Promise<Flood> {
   const flood = { without: [] as Spell[], withChanges: [] as Spell[], made: [] as Made[], answers: [] as number[], storeMs: [] as number[] }
+  const maker = fork(fileURLToPath(new URL('change-maker.ts', import.meta.url)))
   prober.start()
+  beside.start()
   // A spell of both for the code to get warm.
   for (let spell = 0; spell <= spells; spell++) {
-    const without = await oneSpell(system, prober, () => sleep(spellMs, 0))
-    const withChanges = await oneSpell(system, prober, () => changeFor(admin, perSecond, flood))
+    const without = await oneSpell(system, [prober, beside], () => sleep(spellMs, 0))
+    const withChanges = await oneSpell(system, [prober, beside], () => changeFor(maker, system, perSecond, flood))
     if (spell === 0) {
       flood.answers.length = 0
       flood.storeMs.length = 0
@@ -46,39 +53,38 @@ export async function makeFlood(system: MeasuredSystem, admin: AdminClient, prob
     flood.without.push(without)
     flood.withChanges.push(withChanges)
   }
+  await sleep(settleMs) // for the last change to be seen everywhere
+  maker.kill()
   return flood
 }
 
-async function oneSpell(system: MeasuredSystem, prober: Prober, run: () => Promise<number>): Promise<Spell> {
-  await sleep(500)
-  prober.takeLatencies()
+async function oneSpell(system: MeasuredSystem, [prober, beside]: readonly [Prober, Prober], run: () => Promise<number>): Promise<Spell> {
+  await sleep(settleMs)
+  for (const one of [prober, beside]) one.takeLatencies()
   const [startedAt, before] = [performance.now(), cpuUse(system)]
   const changes = await run()
-  return { latencies: prober.takeLatencies(), cpu: cpuSince(system, before), seconds: (performance.now() - startedAt) / 1000, changes }
+  return { latencies: prober.takeLatencies(), beside: beside.takeLatencies(), cpu: cpuSince(system, before), seconds: (performance.now() - startedAt) / 1000, changes }
 }
 
 /** Resolves with the number of changes once all have been answered. */
-async function changeFor(admin: AdminClient, perSecond: number, flood: { made: Made[]; answers: number[]; storeMs: number[] }): Promise<number> {
+async function changeFor(maker: ChildProcess, { adminUrl, adminToken }: MeasuredSystem, perSecond: number, flood: { made: Made[]; answers: number[]; storeMs: number[] }): Promise<number> {
   const count = Math.round((spellMs / 1000) * perSecond)
-  const startedAt = performance.now()
-  const first = (flood.made.at(-1)?.number ?? 0) + 1
-  const lane = async (index: number): Promise<void> => {
-    for (let own = 0, place = index; place < count; own++, place += lanes) {
-      const due = startedAt + (place * 1000) / perSecond
-      await sleep(Math.max(0, due - performance.now()))
-      const made = index === 0 ? await change(admin, first + own, false) : await changeOther(admin, index, place)
-      if (index === 0) flood.made.push(made as Made)
-      flood.answers.push(performance.now() - due)
-      flood.storeMs.push(made.storeMs)
-    }
-  }
-  await Promise.all(Array.from({ length: lanes }, (_, index) => lane(index)))
+  maker.send({ adminUrl, adminToken, perSecond, count, firstNumber: (flood.made.at(-1)?.number ?? 0) + 1 } satisfies FloodOrder)
+  const { made, answers, storeMs } = await Promise.race([told(maker), ended(maker)])
+  const shift = monotonicStart()
+  flood.made.push(...made.map((one) => ({ ...one, sentAt: one.sentAt - shift, answeredAt: one.answeredAt - shift })))
+  flood.answers.push(...answers)
+  flood.storeMs.push(...storeMs)
   return count
 }
 
-async function changeOther(admin: AdminClient, lane: number, place: number): Promise<{ storeMs: number }> {
-  const name = `flood-${lane}`
-  const route = { name, match: { hosts: ['flood.example'], path: `/${lane}` }, policies: [{ 'fixed-response': { status: 200, body: `${performance.now()} ${place}` } }] }
-  const { timings } = await admin.ask('PUT', `/v1/routes/${name}`, route)
-  return { storeMs: timings['store'] ?? NaN }
+async function told(maker: ChildProcess): Promise<FloodDone> {
+  const [done] = (await once(maker, 'message')) as [FloodDone]
+  return done
+}
+
+/** A change that is refused ends the maker. */
+async function ended(maker: ChildProcess): Promise<never> {
+  await once(maker, 'exit')
+  throw new Error('the process that makes the changes has ended')
 }

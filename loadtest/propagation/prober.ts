@@ -62,16 +62,13 @@ export class Prober {
 
   #tick(): void {
     const now = performance.now()
-    let next = Infinity
     const isChase = now >= this.#chaseFrom
     for (const probe of this.probes) {
       if (probe.dueAt <= now) probe.ask(now, isChase && probe.newest < this.#wanted ? this.#pace.chaseMs : this.#pace.everyMs)
-      next = Math.min(next, probe.dueAt)
     }
-    if (!isChase && next > this.#chaseFrom) {
-      this.#spread(this.#pace.chaseMs, this.#chaseFrom)
-      next = this.#chaseFrom
-    }
+    // Whoever was asked shortly before is asked again with the others.
+    if (!isChase) this.#spread(this.#pace.chaseMs, this.#chaseFrom)
+    const next = Math.min(...this.probes.map((probe) => probe.dueAt))
     this.#timer = setTimeout(() => this.#tick(), Math.max(1, Math.min(1000, Math.ceil(next - performance.now()))))
   }
 }
