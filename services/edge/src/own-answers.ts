@@ -8,16 +8,13 @@ import type { EdgeExchange } from './exchange.ts'
 import { circuitResponse } from './responder/circuit-response.ts'
 import { grpcStatusFields } from './responder/grpc-status.ts'
 import { answerResponse, errorResponse, refusalFacts, type OwnResponse } from './responder/own-response.ts'
+import { respond, type RespondingWalk } from './respond.ts'
 
 /** The walk that is answered. */
-export interface AnsweredWalk {
-  readonly exchange: EdgeExchange
+export interface AnsweredWalk extends RespondingWalk {
   /** On a route with the policy `cache`. */
   readonly cached: CacheTurn | undefined
-  /** Of the response's body; -1 when it is not known. */
   expectedBytes: number
-  /** Runs the response policies and sends the head; then `afterHead`. */
-  respond(afterHead: () => void): void
   finish(): void
 }
 
@@ -65,7 +62,7 @@ export function answerAsStored(walk: AnsweredWalk, { status, fields, body }: Sto
   const { exchange } = walk
   exchange.response = { status, headers: new HeaderFields(fields) }
   walk.expectedBytes = 0
-  walk.respond(() => {
+  respond(walk, () => {
     exchange.bytesOut = body?.length ?? 0
     exchange.clientSide.end(body)
     walk.finish()
@@ -81,12 +78,18 @@ export function cutShort(walk: AnsweredWalk, code: ErrorCode): void {
   else clientSide.destroy()
 }
 
+/** An error of the catalogue, however far the response has come. */
+export function endWithError(walk: AnsweredWalk, code: ErrorCode): void {
+  if (walk.exchange.headSent) cutShort(walk, code)
+  else refuse(walk, code)
+}
+
 function respondOwn(walk: AnsweredWalk, own: OwnResponse): void {
   const { exchange } = walk
   const { clientSide, request } = exchange
   exchange.response = { status: own.status, headers: new HeaderFields(own.fields) }
   walk.expectedBytes = 0
-  walk.respond(() => {
+  respond(walk, () => {
     if (own.loggedStatus !== undefined) exchange.status = own.loggedStatus
     if (request.method !== 'HEAD') exchange.bytesOut = Buffer.byteLength(own.body)
     clientSide.end(request.method === 'HEAD' ? undefined : own.body)

@@ -2,7 +2,7 @@
  * The request's walk, phase by phase: listener → parser → client → router → policy-chain → balancer → upstream →
  * policy-chain → responder → telemetry. On routes with the policy `cache` that phase stands between the request policies
  * and the balancer. A phase answers at once whenever it can; only a policy that has to fetch something makes the walk wait.
- * `walk.ts` is the walk itself; what leaves it is in `own-answers.ts` and `upgraded-walk.ts`.
+ * `walk.ts` is the walk itself; `attempts.ts` is what it does at the upstream, what leaves it is in `own-answers.ts` and `upgraded-walk.ts`.
  */
 import type { CompiledSnapshot } from './compiled-snapshot.ts'
 import { EdgeExchange } from './exchange.ts'

@@ -1,19 +1,15 @@
 /** What a walk becomes once its endpoint has agreed to another protocol: the client is told so, and the two ends are joined until one of them closes. */
 import type { HeaderFields } from '@sluice/http'
 import type { Duplex } from 'node:stream'
-import type { EdgeExchange } from './exchange.ts'
 import { cleanUpstreamFields, writeResponseFields } from './responder/response-fields.ts'
+import { runResponsePolicies, type RespondingWalk } from './respond.ts'
 import type { Tunnel, TunnelWatcher } from './upgrade/tunnel.ts'
 import type { Tunnels } from './upgrade/tunnels.ts'
 
 /** The walk up to there. */
-export interface UpgradingWalk {
-  readonly exchange: EdgeExchange
-  /** An answer that leaves a response policy only when it is through. */
-  runResponsePolicies(): void | Promise<void>
-  /** The attempt is over. */
-  endAttemptNow(): void
-  fail(error: unknown): void
+export interface UpgradingWalk extends RespondingWalk {
+  /** Nothing more of the attempt will come. */
+  endAttempt(): void
   finish(): void
 }
 
@@ -34,7 +30,7 @@ export class UpgradedWalk implements TunnelWatcher {
     cleanUpstreamFields(headers)
     exchange.response = { status: 101, headers }
     exchange.stage = 'responding'
-    const pending = this.walk.runResponsePolicies()
+    const pending = runResponsePolicies(this.walk)
     if (pending === undefined) this.join()
     else pending.then(() => this.join(), (error: unknown) => this.walk.fail(error))
   }
@@ -49,7 +45,7 @@ export class UpgradedWalk implements TunnelWatcher {
     exchange.bytesIn = bytesFromClient
     exchange.bytesOut = bytesFromUpstream
     if (wasIdle) exchange.reason = 'upstream.idle_timeout'
-    this.walk.endAttemptNow()
+    this.walk.endAttempt()
     this.walk.finish()
   }
 
@@ -57,7 +53,7 @@ export class UpgradedWalk implements TunnelWatcher {
     const { exchange } = this.walk
     if (exchange.isOver) {
       this.destroy()
-      return this.walk.endAttemptNow()
+      return this.walk.endAttempt()
     }
     const { headers } = exchange.response!
     writeResponseFields(headers, exchange)

@@ -26,8 +26,10 @@ export interface TurnedWalk extends RefreshedWalk {
   refuse(code: ErrorCode): void
   /** On to the upstream. */
   goOn(): void
-  /** Ends the attempt, whose response the client does not get. `isOver`: nothing more of it will come. */
-  settleAttempt(isOver: boolean): void
+  /** Nothing more of the attempt is wanted: the client does not get its response. */
+  abandonAttempt(): void
+  /** Nothing more of it will come. */
+  endAttempt(): void
   fail(error: unknown): void
 }
 
@@ -107,7 +109,7 @@ export class CacheTurn implements Waiter {
       return false
     }
     if (errorStatuses.has(status) && this.#isUsableOnError()) {
-      this.#walk.settleAttempt(false)
+      this.#walk.abandonAttempt()
       this.#filling.fail()
       this.#answer('STALE', this.#found!)
       return true
@@ -116,7 +118,7 @@ export class CacheTurn implements Waiter {
     const verdict = this.#filling.onHead(this.#rules.inShadow === undefined ? head : { ...head, headers: new HeaderFields([...headers.flat]) })
     if (verdict === 'kept') this.#note.detail += '; stored'
     if (verdict !== 'confirmed') return false
-    this.#walk.settleAttempt(true)
+    this.#walk.endAttempt()
     this.#note.detail += '; fwd-status=304'
     this.#answer('REVALIDATED', this.#filling.confirmed!)
     return true

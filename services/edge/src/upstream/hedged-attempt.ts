@@ -24,9 +24,14 @@ export interface HedgedUpstream {
   release(turn: number): void
 }
 
-/** The walk whose request it is. One of the runners is always the walk's own: it frees what that one holds. */
-export interface HedgedWalk extends AttemptHandler {
+/** The walk whose request it is. */
+interface HedgedWalk extends AttemptHandler {
   readonly exchange: KeyedExchange & { readonly isOver: boolean; tried: Set<string> | undefined; attempts: number }
+}
+
+/** The attempts among which it counts as one. They always follow one of the runners, and free what that one holds. */
+export interface HedgingAttempts {
+  readonly walk: HedgedWalk
   send(endpoint: EndpointState, headers: HeaderFields, now: number, handler: AttemptHandler): Attempt
   /** From here on this is the attempt that the exchange is about. */
   follow(endpoint: EndpointState, turn: number, since: number): void
@@ -55,28 +60,30 @@ export interface HedgeParts {
 
 export class HedgedAttempt implements Attempt {
   readonly walk: HedgedWalk
+  private readonly attempts: HedgingAttempts
   private readonly parts: HedgeParts
   private readonly upstream: HedgedUpstream
   private readonly headers: HeaderFields
   private readonly most: number
   private readonly runners: Runner[] = []
-  /** The walk's own. */
+  /** Whom the attempts follow. */
   private leader: Runner
   private begun = 0
   /** It is known whose answer counts. */
   private isSettled = false
   private timer: NodeJS.Timeout | undefined
 
-  /** The walk has chosen the first endpoint already. `headers` are the walk's own, whose first attempt is sent with them. */
-  constructor(parts: HedgeParts, walk: HedgedWalk, upstream: HedgedUpstream, headers: HeaderFields, first: { endpoint: EndpointState; turn: number; most: number; now: number }) {
+  /** The first endpoint has been picked already. `headers` are the request's own, which it is sent there with. */
+  constructor(parts: HedgeParts, attempts: HedgingAttempts, upstream: HedgedUpstream, headers: HeaderFields, first: { endpoint: EndpointState; turn: number; most: number; now: number }) {
     this.parts = parts
-    this.walk = walk
+    this.attempts = attempts
+    this.walk = attempts.walk
     this.upstream = upstream
     this.headers = headers
     this.most = first.most
     this.leader = new Runner(this, first.endpoint, first.turn, first.now)
     this.runners.push(this.leader)
-    this.leader.attempt = walk.send(first.endpoint, headers, first.now, this.leader)
+    this.leader.attempt = attempts.send(first.endpoint, headers, first.now, this.leader)
     this.waitForMore()
   }
 
@@ -150,7 +157,7 @@ export class HedgedAttempt implements Attempt {
   private lead(runner: Runner): void {
     if (runner === this.leader) return
     this.leader = runner
-    this.walk.follow(runner.endpoint, runner.turn, runner.since)
+    this.attempts.follow(runner.endpoint, runner.turn, runner.since)
   }
 
   private waitForMore(): void {
@@ -177,7 +184,7 @@ export class HedgedAttempt implements Attempt {
     const runner = new Runner(this, endpoint, turn, now, true)
     this.runners.push(runner)
     // The first attempt may still have to be written, with the fields that it was given.
-    runner.attempt = this.walk.send(endpoint, new HeaderFields([...this.headers.flat]), now, runner)
+    runner.attempt = this.attempts.send(endpoint, new HeaderFields([...this.headers.flat]), now, runner)
     this.waitForMore()
   }
 
