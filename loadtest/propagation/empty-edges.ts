@@ -7,9 +7,9 @@
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { connect } from 'nats'
 import { start as startNats } from '../../infra/local/nats.ts'
 
 const self = fileURLToPath(import.meta.url)
@@ -37,19 +37,20 @@ export async function timesOf(edges: EmptyEdges, { count, everyMs }: { count: nu
 /** Agents of one worker each on a NATS server of their own. */
 export async function startEmptyOverNats(agents: number): Promise<EmptyEdges> {
   const nats = await startNats()
-  const bus = await connect({ servers: nats.url })
-  const children = await startAll(agents, ['agent', '1', nats.url])
   let [missing, resolve] = [0, (): void => {}]
-  bus.subscribe(subjects.done, { callback: () => void (--missing === 0 && resolve()) })
+  const bus = await openBus(nats.url, subjects.done, () => {
+    if (--missing === 0) resolve()
+  })
+  const children = await startAll(agents, ['agent', '1', nats.url])
   return {
     change: () => timed(() => {
       missing = agents
-      bus.publish(subjects.change, announcement)
+      publish(bus, subjects.change, announcement)
       return new Promise((done) => (resolve = done))
     }),
     async stop() {
       for (const child of children) child.kill()
-      await bus.close()
+      bus.destroy()
       await nats.stop()
     },
   }
@@ -67,6 +68,33 @@ export async function startEmptyEmbedded(workers: number): Promise<EmptyEdges> {
       agent.kill()
     },
   }
+}
+
+/** As much of the client protocol of NATS as it takes; resolves once `subject` is subscribed to. */
+function openBus(url: string, subject: string, onMessage: (text: string) => void): Promise<Socket> {
+  const { hostname, port } = new URL(url)
+  const socket = connect({ host: hostname, port: Number(port), noDelay: true }).setEncoding('latin1')
+  socket.write(`CONNECT {"verbose":false}\r\nSUB ${subject} 1\r\nPING\r\n`)
+  let text = ''
+  return new Promise((resolve, reject) => {
+    socket.on('error', reject).on('data', (piece: string) => {
+      text += piece
+      for (let end = text.indexOf('\r\n'); end >= 0; end = text.indexOf('\r\n')) {
+        const [verb, , , size = ''] = text.slice(0, end).split(' ')
+        const begin = end + 2
+        const next = verb === 'MSG' ? begin + Number(size) + 2 : begin
+        if (text.length < next) return
+        if (verb === 'MSG') onMessage(text.slice(begin, next - 2))
+        else if (verb === 'PING') socket.write('PONG\r\n')
+        else if (verb === 'PONG') resolve(socket)
+        text = text.slice(next)
+      }
+    })
+  })
+}
+
+function publish(bus: Socket, subject: string, text: string): void {
+  bus.write(`PUB ${subject} ${text.length}\r\n${text}\r\n`)
 }
 
 async function timed(run: () => Promise<void>): Promise<number> {
@@ -94,10 +122,8 @@ async function runAgent(workers: number, url: string): Promise<void> {
     process.on('message', begin)
     onDone(() => process.send!(acknowledgement))
   } else {
-    const bus = await connect({ servers: url })
-    bus.subscribe(subjects.change, { callback: (_error, { data }) => begin(Buffer.from(data).toString()) })
-    onDone(() => bus.publish(subjects.done, acknowledgement))
-    await bus.flush()
+    const bus = await openBus(url, subjects.change, begin)
+    onDone(() => publish(bus, subjects.done, acknowledgement))
   }
   process.on('disconnect', () => process.exit())
   process.send!('ready')
