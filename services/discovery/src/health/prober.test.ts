@@ -51,6 +51,19 @@ suite('the prober', () => {
     assert.ok(upstream.requests[1]!.at - upstream.requests[0]!.at >= 990)
   })
 
+  test('one that is asked for while another is under way follows it: that may have been sent before there was reason to doubt', async (t) => {
+    const gate = Promise.withResolvers<void>()
+    const upstream = await startUpstream(t, afterPromise(gate.promise, answer(200)))
+    const prober = new Prober(new MetricsRegistry())
+    t.after(() => prober.stop())
+    const slow = { ...settings, intervalSeconds: 3600 }
+    const probing = prober.add({ target: { url: upstream.url, host: undefined, timeoutMs: 60_000 }, settings: slow, verdict: new Verdict(), onVerdict: () => {} })
+    await waitUntil(() => upstream.requests.length === 1)
+    probing.hurry()
+    gate.resolve()
+    await waitUntil(() => upstream.requests.length === 2)
+  })
+
   test('never more than 64 probes are under way, and the others have their turn', async (t) => {
     const gate = Promise.withResolvers<void>()
     const upstream = await startUpstream(t, afterPromise(gate.promise, answer(200)))

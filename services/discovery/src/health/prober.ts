@@ -21,7 +21,7 @@ export interface ProbedEndpoint {
 
 export interface Probing {
   stop(): void
-  /** Probes now instead of when it is due: there is reason to doubt. */
+  /** Probes now instead of when it is due: there is reason to doubt. While a probe is under way another one follows it, since that may have been sent before. */
   hurry(): void
 }
 
@@ -29,6 +29,8 @@ interface Task {
   readonly endpoint: ProbedEndpoint
   isStopped: boolean
   isRunning: boolean
+  /** Hurried while a probe was under way. */
+  isDoubted: boolean
   /** What of the schedule still counts: one that was hurried is due twice. */
   turn: number
   lastBegunAt: number
@@ -60,14 +62,15 @@ export class Prober {
 
   /** Probes the endpoint until it is stopped. */
   add(endpoint: ProbedEndpoint): Probing {
-    const task: Task = { endpoint, isStopped: false, isRunning: false, turn: 0, lastBegunAt: -Infinity }
+    const task: Task = { endpoint, isStopped: false, isRunning: false, isDoubted: false, turn: 0, lastBegunAt: -Infinity }
     this.#plan(task, Math.random() * Math.min(firstProbeMs, endpoint.settings.intervalSeconds * 1000))
     return {
       stop: () => {
         task.isStopped = true
       },
       hurry: () => {
-        if (!task.isRunning) this.#plan(task, Math.max(0, task.lastBegunAt + leastPauseMs - performance.now()))
+        if (task.isRunning) task.isDoubted = true
+        else this.#plan(task, untilNextAllowed(task))
       },
     }
   }
@@ -93,6 +96,7 @@ export class Prober {
     const { target, settings, verdict } = task.endpoint
     this.#running++
     task.lastBegunAt = performance.now()
+    task.isDoubted = false
     const failure = await probe(target, this.#abort.signal)
     this.#running--
     task.isRunning = false
@@ -100,7 +104,8 @@ export class Prober {
       this.#outcomes[failure === undefined ? 'success' : 'failure'].add(1)
       if (verdict.note(failure, settings)) task.endpoint.onVerdict()
       // ± 10 %, so that endpoints that started together drift apart.
-      this.#plan(task, verdict.nextAfterMs(settings.intervalSeconds * 1000) * (0.9 + 0.2 * Math.random()))
+      const whenDueMs = verdict.nextAfterMs(settings.intervalSeconds * 1000) * (0.9 + 0.2 * Math.random())
+      this.#plan(task, task.isDoubted ? Math.min(untilNextAllowed(task), whenDueMs) : whenDueMs)
     }
     this.#beginWaiting()
   }
@@ -111,4 +116,8 @@ export class Prober {
     this.#waiting = this.#waiting.slice(this.#nextWaiting)
     this.#nextWaiting = 0
   }
+}
+
+function untilNextAllowed({ lastBegunAt }: Task): number {
+  return Math.max(0, lastBegunAt + leastPauseMs - performance.now())
 }
