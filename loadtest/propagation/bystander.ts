@@ -2,7 +2,7 @@
  * A process on the same machine that has nothing to do with the system, and answers requests as the probed route does: how much later
  * it answers while routes change is what any process would notice.
  */
-import { type ChildProcess, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
@@ -10,7 +10,7 @@ import { Probe, probeBody, Prober } from './prober.ts'
 
 /** Asked as often as the whole system while routes change. */
 export async function startBystander(everyMs: number): Promise<{ readonly prober: Prober; stop(): Promise<void> }> {
-  const child: ChildProcess = fork(fileURLToPath(import.meta.url))
+  const child = fork(fileURLToPath(import.meta.url))
   const [port] = (await once(child, 'message')) as [number]
   const prober = new Prober([await Probe.open(port)], { everyMs, chaseMs: everyMs })
   return {

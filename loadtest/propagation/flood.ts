@@ -22,7 +22,7 @@ interface Spell {
   readonly beside: readonly number[]
   readonly cpu: CpuUse
   readonly seconds: number
-  /** How many were answered, and how long after their time the last was. */
+  /** How many were made, all of them answered. */
   readonly changes: number
 }
 
