@@ -27,6 +27,12 @@ test('sluice runs under the Node of the install, whatever Node the system has', 
   assert.equal(code, 0)
 })
 
+test('what sluice runs can collect its garbage when it is told to, and keeps room for young objects', async (t) => {
+  const checkout = makeCheckout(scratch(t), 'console.log(typeof globalThis.gc, ...process.execArgv)')
+  const { stdout } = await runProcess(t, join(checkout, 'cli/bin/sluice'), [])
+  assert.equal(stdout, 'function --expose-gc --min-semi-space-size=16 --no-memory-reducer\n')
+})
+
 test('the exit code of a command is that of the launcher', async (t) => {
   assert.equal((await runProcess(t, installed, ['doctor'])).code, 1)
 })
@@ -50,7 +56,7 @@ test('an install that is missing is one clear line', async (t) => {
 
 for (const place of ['the checkout', 'the user\'s cache folder when the checkout has no room'] as const) {
   test(`compiled sources are kept in ${place}, where only their owner can write`, async (t) => {
-    const [checkout, home] = [makeCheckout(scratch(t)), scratch(t)]
+    const [checkout, home] = [makeCheckout(scratch(t), 'console.log(process.env.NODE_COMPILE_CACHE)'), scratch(t)]
     const hasNoRoom = place !== 'the checkout'
     if (hasNoRoom) writeFileSync(join(checkout, '.cache'), 'a file, so that no folder can be made there even by root')
     const { stdout } = await runProcess(t, join(checkout, 'cli/bin/sluice'), [], { env: { HOME: home, XDG_CACHE_HOME: undefined, NODE_COMPILE_CACHE: undefined } })
@@ -60,11 +66,11 @@ for (const place of ['the checkout', 'the user\'s cache folder when the checkout
   })
 }
 
-/** A checkout whose `main.ts` tells where compiled sources are kept. */
-function makeCheckout(directory: string): string {
+/** A checkout with that as its `main.ts`. */
+function makeCheckout(directory: string, main: string): string {
   for (const folder of ['cli/bin', 'cli/src', 'node_modules/.bin']) mkdirSync(join(directory, folder), { recursive: true })
   cpSync(launcher, join(directory, 'cli/bin/sluice'))
   symlinkSync(process.execPath, join(directory, 'node_modules/.bin/node'))
-  writeFileSync(join(directory, 'cli/src/main.ts'), 'console.log(process.env.NODE_COMPILE_CACHE)\n')
+  writeFileSync(join(directory, 'cli/src/main.ts'), `${main}\n`)
   return directory
 }

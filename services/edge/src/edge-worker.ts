@@ -34,6 +34,7 @@ import { ParentOpenRequests } from './quota/parent-open-requests.ts'
 import { createQuota } from './quota/quota.ts'
 import { QuotaEvents } from './quota/quota-events.ts'
 import { refuseAtOnce } from './responder/refuse-at-once.ts'
+import { collectStartGarbage } from './start-garbage.ts'
 import { openAccessLog } from './telemetry/access-log.ts'
 import { newRequestId } from './telemetry/request-id.ts'
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts'
@@ -132,6 +133,7 @@ export class EdgeWorker {
 
   private async listen(): Promise<void> {
     this.mayListen = true
+    collectStartGarbage()
     try {
       await this.running?.listeners.open(this.doors)
       this.parts.tell({ kind: 'listening', addresses: this.running?.listeners.addresses ?? [] })

@@ -18,6 +18,7 @@ import { createDiscoveryFeed, type DiscoveryFeed } from './snapshot/discovery-fe
 import { instanceId } from './snapshot/instance-id.ts'
 import { lameDuckOf } from './snapshot/lame-duck.ts'
 import { SnapshotDisk } from './snapshot/snapshot-disk.ts'
+import { collectStartGarbage } from './start-garbage.ts'
 import { trafficTotals } from './telemetry/traffic-totals.ts'
 import { AccessLogTender } from './telemetry/access-log-tender.ts'
 import { UsageSpool } from './telemetry/usage-spool.ts'
@@ -48,6 +49,7 @@ class HostAgent implements Edge {
   private feed: ConfigFeed | undefined
   private discovery: DiscoveryFeed | undefined
   private draining = false
+  private hasServed = false
   /** Every worker is gone: the goodbye may be said, and no receipt waits for this edge any more. */
   private gone = false
   /** What the disk has been given. */
@@ -226,6 +228,9 @@ class HostAgent implements Edge {
     }
     this.settleWaiters(refusal?.detail)
     this.reports.tellChange()
+    if (this.hasServed || !this.isServing()) return
+    this.hasServed = true
+    collectStartGarbage()
   }
 
   private reportsOf({ bus, scope, name, zone, datacenter, workers, logger }: EdgeParts): EdgeReports {
